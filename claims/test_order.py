@@ -1,0 +1,75 @@
+"""The order parameter σ(l): contexts fan out, jump late, and obey the causal mask (001 exp1)."""
+
+from __future__ import annotations
+
+from semphase import Published, above, below, claim
+from semphase.analyse import conditions
+from semphase.analyse.resample import interval, proportion
+from semphase.plugin.judging import Judge
+from semphase.study import Study, on_measurement
+from semphase.study.derived import shifts_by_prefix, shifts_by_suffix
+
+BOTH_MODELS = {"gpt2": Published("supported", "nine of nine words"), "gpt2-medium": Published("supported", "nine of nine words")}
+
+
+@claim(
+    "order.fan-out",
+    statement="contexts start together and fan out with depth",
+    criterion="for all words: σ(strong_A) − σ(strong_B) is larger at l = L than at l = 0, and its Spearman "
+    "correlation with l is > 0.8",
+    parts=(above(0, "widening"), above(0.8, "Spearman")),
+    estimator="the worst word; prompts resampled within words",
+    source="001 exp1",
+    control="re-initialised weights",
+    published=BOTH_MODELS,
+    figures=("sigma-fans",),
+)
+def test_fan_out(study: Study, judge: Judge) -> None:
+    worst = {"widening": conditions.worst_widening, "Spearman": conditions.worst_monotony}
+    point = study.conditions.point
+    width = conditions.fan(point)
+    detail = {
+        "words": study.lexicon.names,
+        "widening": width[:, -1] - width[:, 0],
+        "Spearman": conditions.depth_correlation(width),
+        "split words": study.split_words,
+    }
+    judge(**on_measurement(study, lambda own: own.conditions, worst), detail=detail)
+
+
+@claim(
+    "order.two-stage-jump",
+    statement="slow differentiation, then a jump near the end",
+    criterion="in most words the largest |Δσ| between adjacent layers lies at x ≥ 0.9",
+    parts=above(0.5, "share of words"),
+    estimator="|Δσ| averaged over the five conditions; a step counts at the layer where it ends; Wilson interval over words",
+    source="001 exp1",
+    control="re-initialised weights",
+    published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
+    figures=("sigma-fans",),
+)
+def test_two_stage_jump(study: Study, judge: Judge) -> None:
+    def late(own: Study) -> object:
+        depths = conditions.jump_depth(own.conditions.point)
+        return proportion(int((depths >= 0.9).sum()), len(depths))
+
+    depths = conditions.jump_depth(study.conditions.point)
+    detail = {"words": study.lexicon.names, "jump at x": depths}
+    judge(late(study), control=[late(copy) for copy in study.reinitialised], detail=detail)
+
+
+@claim(
+    "order.causal-mask",
+    statement="text after the word cannot change its σ(l)",
+    criterion="appending any suffix changes no σ(l) by more than 1e-4",
+    parts=below(1e-4, "largest change"),
+    estimator="the largest |Δσ(l)| over layers, five conditions of every word and three foreign suffixes",
+    source="001 exp1",
+    control="the same texts put before the prompt",
+    published={"gpt2": Published("supported")},
+)
+def test_causal_mask(study: Study, judge: Judge) -> None:
+    def largest(shifts: object) -> object:
+        return interval(lambda index: shifts[index].max(), [len(shifts)], resamples=study.budget.draws, seed=study.seed)
+
+    judge(largest(shifts_by_suffix(study)), control=largest(shifts_by_prefix(study)))

@@ -1,0 +1,329 @@
+"""The universal permeation function: σ(l,h) = h · f_max(word) · g(l/L) (001 exp3; 000; 002)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from semphase import (
+    Evidence,
+    Needs,
+    NotApplicable,
+    Published,
+    above,
+    at_least,
+    at_most,
+    below,
+    between,
+    claim,
+    estimate,
+    significant,
+)
+from semphase.analyse import between_models, nulls, origin, response, shapes
+from semphase.analyse.families import SHAPES
+from semphase.analyse.paired import paired_increase
+from semphase.plugin.judging import Judge
+from semphase.study import JointStudy, Study, by_step, estimates, on_all_responses, on_measurement, on_responses
+from semphase.study.derived import attention_and_mlp
+
+REINITIALISED = "re-initialised weights"
+FALLING_WORDS = 6
+
+
+def both(value_small: str, value_medium: str, verdict: str = "supported") -> dict[str, Published]:
+    """The same published verdict for gpt2 and gpt2-medium."""
+    return {"gpt2": Published(verdict, value_small), "gpt2-medium": Published(verdict, value_medium)}
+
+
+@claim(
+    "permeation.linear-when-deep",
+    statement="σ is linear in h in the deep half, not at the embedding",
+    criterion="median over words of R²(l) > 0.95 for every 0.6 ≤ x < 1, and < 0.5 at l = 0 (R² = 0 where σ has no "
+    "variance)",
+    parts=(above(0.95, "R² when deep"), below(0.5, "R² at l = 0")),
+    estimator="R² of the least-squares line of σ(l) on h; the smallest deep median; words and prompts resampled",
+    source="001 exp3",
+    control=REINITIALISED,
+    published=both("R² > 0.95", "R² > 0.95"),
+    figures=("r2-by-layer",),
+)
+def test_linear_when_deep(study: Study, judge: Judge) -> None:
+    medians = {"R² when deep": response.deep_linearity, "R² at l = 0": response.embedding_linearity}
+    judge(**on_responses(study, medians, population="words", median_r2=lambda r: np.median(r.r2, axis=0)))
+
+
+@claim(
+    "permeation.word-correlation",
+    statement="f(l) has one shape for all words",
+    criterion="the smallest pairwise Pearson r of f over words > 0.96",
+    parts=above(0.96, "smallest r"),
+    estimator="slope f(l) of σ on h from σ(L); prompts resampled within words",
+    source="001 exp3",
+    control=REINITIALISED,
+    needs=Needs(words=2),
+    published=both("> 0.96", "> 0.96"),
+    figures=("f-overlay",),
+)
+def test_word_correlation(study: Study, judge: Judge) -> None:
+    words, layers = study.response.point.f.shape
+    random_curves = nulls.share_above(0.96, words, layers - 1, seed=study.seed)
+    judge(
+        **on_responses(
+            study,
+            response.worst_correlation,
+            pairwise_r=lambda r: response.pairwise_pearson(r.f),
+            share_of_random_rising_curves_that_pass=lambda _: random_curves,
+        )
+    )
+
+
+@claim(
+    "permeation.word-residual",
+    statement="g_word deviates little from g_mean",
+    criterion="RMSE(g_word − g_mean) < 0.08 for all words",
+    parts=below(0.08, "largest RMSE"),
+    estimator="RMSE over layers, the worst word; prompts resampled within words",
+    source="000 part E",
+    control=REINITIALISED,
+    needs=Needs(words=2),
+    published=both("0.031–0.071", "0.033–0.055"),
+    figures=("g-overlay",),
+)
+def test_word_residual(study: Study, judge: Judge) -> None:
+    judge(**on_responses(study, response.worst_residual, rmse=response.word_residuals))
+
+
+@claim(
+    "permeation.separable",
+    statement="σ(l,h) = h · f_max(word) · g(l/L)",
+    criterion="the product form explains > 90 % of the pooled variance of σ − intercept",
+    parts=above(0.90, "explained share"),
+    estimator="1 − residual / pooled variance over words, prompts and layers, g = g_mean; words and prompts resampled",
+    source="000",
+    control=REINITIALISED,
+    needs=Needs(words=2),
+    published=both("complete decomposition", "complete decomposition"),
+    figures=("g-overlay",),
+)
+def test_separable(study: Study, judge: Judge) -> None:
+    judge(**on_responses(study, response.separable_share, population="words"))
+
+
+@claim(
+    "permeation.rise-then-drop",
+    statement="g rises to a peak late and drops at the end",
+    criterion="peak of g_mean at 0.80 ≤ x ≤ 0.92 and g_mean(L) < peak − 0.05",
+    parts=(between(0.80, 0.92, "peak at x"), above(0.05, "drop")),
+    estimator="maximum of g_mean and its fall to l = L; words and prompts resampled",
+    source="000",
+    control=REINITIALISED,
+    published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
+    figures=("g-overlay",),
+)
+def test_rise_then_drop(study: Study, judge: Judge) -> None:
+    statistics = {"peak at x": response.peak_position, "drop": response.final_drop}
+    judge(**on_responses(study, statistics, population="words", g_mean=lambda r: r.g_mean))
+
+
+@claim(
+    "permeation.linear-rise",
+    statement="before the peak g is linear",
+    criterion="power-law exponent with the last two points dropped: 0.85 ≤ α ≤ 1.10",
+    parts=between(0.85, 1.10, "α"),
+    estimator="least squares of x^α on g_mean without its last two points, both axes rescaled to end at 1; words and "
+    "prompts resampled",
+    source="000",
+    control=REINITIALISED,
+    needs=Needs(layers=5),
+    published=both("0.913", "0.974"),
+    figures=("shape-fits",),
+)
+def test_linear_rise(study: Study, judge: Judge) -> None:
+    raw = shapes.parameter(SHAPES["power"], "alpha", shapes.drop_without_rescaling)
+    judge(**on_responses(study, shapes.power_exponent, population="words", depth_not_rescaled=raw))
+
+
+@claim(
+    "permeation.equal-increments",
+    statement="every layer injects an equal share",
+    criterion="coefficient of variation of the increments of g_mean up to the peak < 0.5",
+    parts=below(0.5, "variation"),
+    estimator="standard deviation over mean of g_mean(l) − g_mean(l−1) up to the peak; words and prompts resampled",
+    source="001 exp3",
+    control=REINITIALISED,
+    published=both("qualitative", "qualitative"),
+    figures=("g-overlay",),
+)
+def test_equal_increments(study: Study, judge: Judge) -> None:
+    judge(**on_responses(study, response.increment_variation, population="words"))
+
+
+@claim(
+    "permeation.erf-best-full",
+    statement="over the full depth erf fits best",
+    criterion="erf has the lowest AIC of erf, log, exponential, sigmoid, power",
+    parts=above(0, "AIC lead"),
+    estimator="AIC of the best rival minus AIC of erf on g_mean; words and prompts resampled",
+    source="000",
+    control=REINITIALISED,
+    needs=Needs(layers=5),
+    published={"gpt2": Published("supported", "−66.6"), "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0")},
+    figures=("shape-fits",),
+)
+def test_erf_best_full(study: Study, judge: Judge) -> None:
+    lead = shapes.winning_margin(SHAPES, "erf", shapes.full_curve, "aic")
+    table = shapes.fit_table(SHAPES, shapes.full_curve, study.response.point)
+    judge(**on_responses(study, lead, population="words", fits=lambda _: table))
+
+
+@claim(
+    "permeation.power-best-truncated",
+    statement="without the drop the power law fits best",
+    criterion="power is lowest in AIC, or within 2 of the lowest, with the last two points dropped",
+    parts=at_least(-2, "AIC lead"),
+    estimator="AIC of the best rival minus AIC of the power law on the truncated g_mean; words and prompts resampled",
+    source="000",
+    control=REINITIALISED,
+    needs=Needs(layers=5),
+    published={"gpt2": Published("supported", "R² 0.9937"), "gpt2-medium": Published("refuted", "sigmoid")},
+    figures=("shape-fits",),
+)
+def test_power_best_truncated(study: Study, judge: Judge) -> None:
+    lead = shapes.winning_margin(SHAPES, "power", shapes.truncated_curve, "aic")
+    table = shapes.fit_table(SHAPES, shapes.truncated_curve, study.response.point)
+    judge(**on_responses(study, lead, population="words", fits=lambda _: table))
+
+
+@claim(
+    "permeation.cross-model",
+    statement="g is the same for models of different depth",
+    criterion="Pearson r of g_mean over x > 0.96 and RMSE < 0.08, interpolated on the shallower grid",
+    parts=(above(0.96, "smallest r"), below(0.08, "largest RMSE")),
+    estimator="g_mean of each pair of models on the shallower grid, the worst pair; words and prompts resampled",
+    source="000 part G",
+    control="re-initialised weights of every model",
+    needs=Needs(models=2),
+    published={"gpt2+gpt2-medium": Published("supported", "0.982, 0.072")},
+    figures=("g-models",),
+)
+def test_cross_model(study: JointStudy, judge: Judge) -> None:
+    statistics = {
+        "smallest r": between_models.worst_mean_correlation,
+        "largest RMSE": between_models.worst_mean_rmse,
+    }
+    judge(**on_all_responses(study, statistics, "words"))
+
+
+@claim(
+    "permeation.cross-model-per-word",
+    statement="g is the same for models of different depth, for every single word",
+    criterion="r > 0.96 for all words",
+    parts=above(0.96, "smallest r"),
+    estimator="f of each word in each pair of models on the shallower grid, the worst; prompts resampled within words",
+    source="000 part G",
+    control="re-initialised weights of every model",
+    needs=Needs(models=2),
+    published={"gpt2+gpt2-medium": Published("supported", "0.965–0.991")},
+    figures=("g-models",),
+)
+def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
+    judge(**on_all_responses(study, between_models.worst_word_correlation, "prompts"))
+
+
+@claim(
+    "permeation.diffusion-constant",
+    statement="the erf width does not depend on the model",
+    criterion="the σ_free of the models differ by < 10 %; D = σ²/2 within 0.15 ± 0.03",
+    parts=(below(0.10, "spread of σ"), at_most(0.03, "deviation of D")),
+    estimator="(largest − smallest) / mean of the widths; largest |σ²/2 − 0.15|; words and prompts resampled",
+    source="000",
+    control="re-initialised weights of every model",
+    needs=Needs(models=2, layers=5),
+    published={"gpt2+gpt2-medium": Published("partly", "σ 0.545, 0.591")},
+    figures=("g-models",),
+)
+def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
+    statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
+    widths = {own.model.name: estimate(shapes.erf_width, own.response, population="words") for own in study.each}
+    judge(**on_all_responses(study, statistics, "words", widths=widths))
+
+
+@claim(
+    "permeation.drop-is-nonlinearity",
+    statement="the fall of f after its peak means that σ turns non-linear in h there",
+    criterion="with h from the prompt's step, the quadratic term of σ on h after the peak explains more variance than "
+    "before it (paired over words, p < 0.05)",
+    parts=significant(0.05, "gain after − before"),
+    estimator="R² gained by h², averaged over the layers after and before the peak of the word's f; one-sided paired "
+    "permutation test over the words whose f falls",
+    source="000",
+    control=REINITIALISED,
+    needs=Needs(words=FALLING_WORDS),
+    published=both("interpretation", "interpretation"),
+    figures=("r2-by-layer",),
+)
+def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
+    def evidence(own: Study) -> Evidence:
+        before, after = response.gain_around_peak(own.response_by_step.point)
+        return Evidence(*paired_increase(before, after, seed=own.seed, resamples=own.budget.draws))
+
+    def falling(own: Study) -> int:
+        return int(response.falling(own.response_by_step.point).sum())
+
+    if falling(study) < FALLING_WORDS:
+        raise NotApplicable(f"f falls after its peak in {falling(study)} words, and {FALLING_WORDS} are needed")
+    controls = [evidence(copy) for copy in study.reinitialised if falling(copy) >= FALLING_WORDS]
+    before, after = response.gain_around_peak(study.response_by_step.point)
+    judge(
+        evidence(study),
+        control=controls or None,
+        reason="" if controls else "no control: f falls in too few words of the untrained copies",
+        detail={"gain before": before, "gain after": after},
+    )
+
+
+@claim(
+    "permeation.increment-correlation",
+    statement="the increments of f, not only its rise, agree between words",
+    criterion="mean pairwise Pearson r of f(l)−f(l−1) > 0.6, and above that of every re-initialised copy",
+    parts=(above(0.6, "mean r"), above(0, "lead over the copies")),
+    estimator="mean r over pairs of words; lead over the copy with the largest mean r; words and prompts resampled",
+    source="ours",
+    control="increments permuted over layers, each word for itself",
+    needs=Needs(words=2),
+    figures=("f-overlay",),
+)
+def test_increment_correlation(study: Study, judge: Judge) -> None:
+    best = max(float(response.increment_correlation(copy.response.point)) for copy in study.reinitialised)
+
+    def evidence(increments: Any) -> Any:
+        return estimates([study.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words")
+
+    judge(
+        evidence(response.increment_correlation),
+        control=evidence(response.permuted_increment_correlation(study.rng("permuted increments"))),
+        detail={
+            "largest mean r of a copy": best,
+            "h from the prompt's step": by_step([study], response.increment_correlation, "words"),
+        },
+    )
+
+
+@claim(
+    "permeation.attention-origin",
+    statement="g's regularity comes from attention",
+    criterion="projecting each block's attention and MLP writes on e_diff, attention carries > 50 % of the rise, and the "
+    "attention-only profile correlates more across words than the MLP-only one",
+    parts=(above(0.5, "attention's share"), above(0, "lead in correlation")),
+    estimator="slopes on h of the writes' components along e_diff, summed up to the peak of their mean; mean r over pairs "
+    "of words of the cumulative profiles; words and prompts resampled",
+    source="002",
+    control=REINITIALISED,
+    needs=Needs(words=2),
+    published={"gpt2": Published("partly", "conjectured")},
+    figures=("write-profiles",),
+)
+def test_attention_origin(study: Study, judge: Judge) -> None:
+    statistics = {"attention's share": origin.attention_share, "lead in correlation": origin.correlation_lead}
+    judge(**on_measurement(study, attention_and_mlp, statistics, population="words"))

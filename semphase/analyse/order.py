@@ -1,0 +1,98 @@
+"""The order parameter σ(l) = cos(φ(l), e_diff), and its bootstrap draws (study 001, exp1).
+
+e_diff is the difference of the mean final streams of two sets of direction sentences. Since e_diff is linear in
+those streams, σ follows from the overlaps of each prompt's stream with each direction sentence, and a resampled
+σ is a product of small matrices: no stream is touched again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaps:
+    """Overlaps of prompts with direction sentences for every word.
+
+    overlap: φ_p(l) · φ_k(L) / ‖φ_p(l)‖; gram: φ_j(L) · φ_k(L); sense: +1 for sentences of sense A, −1 for B,
+    0 for padding.
+    """
+
+    overlap: Float[np.ndarray, "word prompt layer sentence"]
+    gram: Float[np.ndarray, "word sentence sentence"]
+    sense: Int[np.ndarray, "word sentence"]
+
+    @property
+    def weights(self) -> Float[np.ndarray, "word sentence"]:
+        """Weights that make e_diff of the sentences: 1/n_A for sense A, −1/n_B for B."""
+        return mean_difference(np.abs(self.sense).astype(float), self.sense)
+
+
+def overlaps(
+    streams: Float[np.ndarray, "word prompt layer d"],
+    finals: Float[np.ndarray, "word sentence d"],
+    sense: Int[np.ndarray, "word sentence"],
+) -> Overlaps:
+    """Overlaps of the streams with the final streams of the direction sentences; rows of sense 0 are padding."""
+    norms = np.linalg.norm(streams.astype(np.float64), axis=-1, keepdims=True)
+    return projections(streams / norms, finals, sense)
+
+
+def projections(
+    writes: Float[np.ndarray, "word prompt layer d"],
+    finals: Float[np.ndarray, "word sentence d"],
+    sense: Int[np.ndarray, "word sentence"],
+) -> Overlaps:
+    """The same without dividing by norms: `order_parameter` then gives the components along e_diff, in stream units."""
+    finals = np.where(sense[..., None] == 0, 0.0, finals).astype(np.float64)
+    overlap = np.einsum("wpld,wsd->wpls", writes.astype(np.float64), finals, optimize=True)
+    return Overlaps(overlap, np.einsum("wjd,wkd->wjk", finals, finals), sense)
+
+
+def mean_difference(
+    counts: Float[np.ndarray, "*draw word sentence"], sense: Int[np.ndarray, "word sentence"]
+) -> Float[np.ndarray, "*draw word sentence"]:
+    """Signed weights of the sentences drawn `counts` times: each sense's weights sum to ±1."""
+    total_a = np.sum(counts * (sense > 0), axis=-1, keepdims=True)
+    total_b = np.sum(counts * (sense < 0), axis=-1, keepdims=True)
+    return counts * np.where(sense > 0, 1 / total_a, np.where(sense < 0, -1 / total_b, 0.0))
+
+
+def order_parameter(
+    data: Overlaps, weights: Float[np.ndarray, "*draw word sentence"]
+) -> Float[np.ndarray, "*draw word prompt layer"]:
+    """σ for e_diff made with `weights`; dimensionless, in [−1, 1]."""
+    squared = np.einsum("...wj,wjk,...wk->...w", weights, data.gram, weights, optimize=True)
+    projected = np.einsum("wpls,...ws->...wpl", data.overlap, weights, optimize=True)
+    return projected / np.sqrt(squared)[..., None, None]
+
+
+def draw_counts(
+    member: Float[np.ndarray, "word item"], draws: int, rng: np.random.Generator
+) -> Float[np.ndarray, "draw word item"]:
+    """How often each member (1; padding is 0) of each word's set is drawn when it is resampled with replacement."""
+    counts = [
+        rng.multinomial(int(row.sum()), row / row.sum(), size=draws) if row.any() else np.zeros((draws, len(row)))
+        for row in member
+    ]
+    return np.stack(counts, axis=1).astype(float)
+
+
+def draw_directions(
+    sense: Int[np.ndarray, "word sentence"], draws: int, rng: np.random.Generator
+) -> Float[np.ndarray, "draw word sentence"]:
+    """Weights of e_diff for resampled direction sentences, each sense for itself."""
+    counts = draw_counts((sense > 0).astype(float), draws, rng) + draw_counts((sense < 0).astype(float), draws, rng)
+    return mean_difference(counts, sense)
+
+
+def draw_within(strata: Int[np.ndarray, " prompt"], shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Indices [draw, word, prompt] of prompts resampled with replacement, each stratum for itself."""
+    index = np.empty((*shape, len(strata)), int)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        index[..., members] = rng.choice(members, size=(*shape, len(members)))
+    return index

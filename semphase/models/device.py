@@ -1,0 +1,32 @@
+"""Which device the forward passes run on."""
+
+from __future__ import annotations
+
+import torch
+
+from semphase.errors import SemphaseError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve(name: str) -> torch.device:
+    """The device of a name: auto takes cuda where there is one, then mps, then cpu; `cuda:1` is understood.
+
+    Raises SemphaseError for an unknown name and for a device that this machine lacks.
+    """
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _present(kind)))
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES[1:] or (index and not index.isdigit()):
+        raise SemphaseError(f"there is no device {name!r}: choose one of {', '.join(DEVICES)}")
+    if not _present(kind) or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise SemphaseError(
+            f"the device {name} was asked for but this machine has none; use --device auto or cpu"
+        )
+    return torch.device(name)
+
+
+def _present(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available()
+    return kind == "cpu" or torch.backends.mps.is_available()

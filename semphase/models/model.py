@@ -1,0 +1,77 @@
+"""A loaded model: the weights, where their parts are, and what a report says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_SIZE_BOUNDS = {"tiny": 50e6, "small": 250e6, "medium": 500e6, "large": 1.2e9}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anatomy:
+    """The modules of a causal language model whose outputs the residual stream is made of.
+
+    The outputs of `attention[k]` and `mlp[k]` are what block k adds to the stream, norms behind it included.
+    Read them with `semphase.models.write_of`, because some families return tuples or flattened batches.
+    """
+
+    embed: nn.Module
+    blocks: tuple[nn.Module, ...]
+    attention: tuple[nn.Module, ...]
+    mlp: tuple[nn.Module, ...]
+    final_norm: nn.Module
+    unembed: nn.Module
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A causal language model, ready to measure: evaluation mode, no gradients.
+
+    `processing` is "raw" or "folded"; `prepend_bos` says whether `encode` starts with the BOS token; `sha256`
+    is of the weight files; `parameters` counts each shared parameter once, before folding; `context` is the
+    largest number of positions.
+    """
+
+    name: str
+    family: str
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    anatomy: Anatomy
+    processing: str
+    prepend_bos: bool
+    device: torch.device
+    dtype: torch.dtype
+    sha256: str
+    layers: int
+    heads: int
+    d_model: int
+    parameters: int
+    context: int
+
+    @property
+    def size_class(self) -> str:
+        """tiny, small, medium, large or xl: below 50M, 250M, 500M, 1.2B parameters, and above."""
+        return next((name for name, bound in _SIZE_BOUNDS.items() if self.parameters < bound), "xl")
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text under the model's BOS rule.
+
+        The gpt2 family gets its BOS token in front, although its tokenizer adds none; the others get what
+        their tokenizer adds by default, without an EOS at the end.
+        """
+        bare: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        if self.family == "gpt2":
+            return [bos_token(self.module, self.tokenizer), *bare]
+        full: list[int] = self.tokenizer.encode(text)
+        ends = full[-1:] == [self.tokenizer.eos_token_id] and bare[-1:] != full[-1:]
+        return full[:-1] if ends else full
+
+
+def bos_token(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id of the beginning-of-text token: the configuration's, else the tokenizer's, else 0."""
+    known = (module.config.bos_token_id, tokenizer.bos_token_id)
+    return next((token for token in known if token is not None), 0)

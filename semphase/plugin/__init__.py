@@ -1,0 +1,93 @@
+"""The pytest plugin: `pytest --model NAME` judges claims and writes the report.
+
+Hooks only; each says in one line which module does the work. Nothing heavy is imported before a claim is
+collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from semphase.plugin import collect, options
+from semphase.plugin.fixtures import judge, study
+from semphase.plugin.session import Session, session_of
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+__all__ = ["judge", "study"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    collect.register_markers(config)
+    config.pluginmanager.register(Session(config), "semphase-session")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "study" in metafunc.fixturenames:
+        collect.parametrise(metafunc)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    session = session_of(config)
+    with session.refusing(items):
+        collect.select(config, items)
+        collect.order(items)
+        if any(collect.concerns(item) for item in items):
+            session.prepare(sum(collect.claim_of(item) is not None for item in items))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    if collect.claim_of(item) is None:
+        return (yield)
+    from semphase.plugin.running import skipping
+
+    with skipping(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    if collect.claim_of(item) is None:
+        return (yield)
+    from semphase.plugin.running import finish, require, skipping
+
+    with skipping(item):
+        require(item)
+        result = yield
+        finish(item)
+        return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if collect.claim_of(item) is not None:
+        from semphase.plugin.running import conclude
+
+        conclude(item, call, report)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> Any:
+    told = getattr(report, "semphase", None)
+    if told is not None and told["entry"]["outcome"] == "inconclusive":
+        return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
+    return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["semphase_run"] = session_of(node.config).run_id

@@ -1,0 +1,129 @@
+"""What a claim is expected to be: recorded verdicts of earlier runs, else the published ones.
+
+A record file `MODEL.toml` holds one `[[run]]` table for each corpus, lexicon, budget and seed, with the
+verdicts of that run by claim id.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from semphase.errors import SemphaseError
+from semphase.report.save import write_atomically
+from semphase.verdict import Claim
+from semphase.verdict.quoting import quoted
+
+NO_MODEL = "no-model"
+REPLICATED = frozenset({"gpt2", "gpt2-medium"})
+TIMED = frozenset({"linear.cost", "recovery.speed", "cvfp.parallel-cache"})
+_VERDICTS = ("supported", "refuted", "inconclusive", "not-applicable")
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """What a recorded verdict depends on besides the model; `lexicon` is a SHA-256."""
+
+    corpus: str
+    lexicon: str
+    budget: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The verdict that a claim should have; `missing` where the run is recorded but this claim is not."""
+
+    verdict: str
+    origin: Literal["recorded", "published", "missing"]
+
+
+def record_folders(root: Path) -> tuple[Path, ...]:
+    """Where records are looked for: the project's own, then the package's."""
+    package = Path(__file__).resolve().parents[1]
+    return tuple(
+        base / "expected" for base in (root / "fixtures", package / "_fixtures", package.parent / "fixtures")
+    )
+
+
+def check_records(root: Path) -> None:
+    """Raise SemphaseError for a record of the project that cannot be read."""
+    for path in sorted(record_folders(root)[0].glob("*.toml")):
+        _read(path)
+
+
+def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path]) -> Expected | None:
+    """The expectation of a claim on a model (or models joined with "+"); None where nobody knows."""
+    if claim.id in TIMED:
+        return None
+    recorded = _recorded(label, key, folders)
+    if recorded is not None:
+        verdict = recorded.get(claim.id)
+        return Expected(verdict, "recorded") if verdict else Expected("", "missing")
+    return _published(claim, label)
+
+
+def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -> Path:
+    """Write or update the record of one run; verdicts of claims that this run left out are kept."""
+    path = folder / f"{file_name(label)}.toml"
+    runs = _read(path) if path.exists() else []
+    runs, old = [run for run in runs if not _is(run, key)], [run for run in runs if _is(run, key)]
+    kept = old[0]["verdicts"] if old else {}
+    fresh = {name: verdict for name, verdict in verdicts.items() if name not in TIMED}
+    runs.append({**asdict(key), "verdicts": {**kept, **fresh}})
+    runs.sort(key=lambda run: tuple(str(run[name]) for name in asdict(key)))
+    try:
+        write_atomically(path, "\n".join(_table(run) for run in runs).encode())
+    except OSError as problem:
+        raise SemphaseError(f"the record {path} cannot be written: {problem}") from problem
+    return path
+
+
+def file_name(label: str) -> str:
+    """The label as a file's stem."""
+    return label.replace("/", "--") or NO_MODEL
+
+
+def _recorded(label: str, key: RunKey, folders: Sequence[Path]) -> Mapping[str, str] | None:
+    for folder in folders:
+        path = folder / f"{file_name(label)}.toml"
+        if path.is_file():
+            return next((run["verdicts"] for run in _read(path) if _is(run, key)), None)
+    return None
+
+
+def _published(claim: Claim, label: str) -> Expected | None:
+    names = frozenset(label.split("+"))
+    if not names <= REPLICATED:
+        return None
+    for published_label, published in claim.published.items():
+        if frozenset(published_label.split("+")) == names and published.verdict in ("supported", "refuted"):
+            return Expected(published.verdict, "published")
+    return None
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        runs = tomllib.loads(path.read_text(encoding="utf-8")).get("run", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+        raise SemphaseError(f"the recorded verdicts {path} cannot be read: {problem}") from problem
+    for run in runs:
+        if not {"corpus", "lexicon", "budget", "seed", "verdicts"} <= set(run):
+            raise SemphaseError(f"{path} holds a run without corpus, lexicon, budget, seed and verdicts")
+        unknown = [verdict for verdict in run["verdicts"].values() if verdict not in _VERDICTS]
+        if unknown:
+            raise SemphaseError(f"{path} records {unknown[0]!r}: a verdict is one of {', '.join(_VERDICTS)}")
+    return list(runs)
+
+
+def _is(run: Mapping[str, Any], key: RunKey) -> bool:
+    return all(run[name] == value for name, value in asdict(key).items())
+
+
+def _table(run: Mapping[str, Any]) -> str:
+    head = [f"{name} = {quoted(run[name])}" for name in ("corpus", "lexicon", "budget")]
+    rows = [f"{quoted(name)} = {quoted(run['verdicts'][name])}" for name in sorted(run["verdicts"])]
+    return "\n".join(["[[run]]", *head, f"seed = {run['seed']}", "[run.verdicts]", *rows]) + "\n"

@@ -1,0 +1,158 @@
+"""One claim test: what it needs, how its verdict becomes an outcome, what the report says of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semphase.errors import NotApplicable, SemphaseError
+from semphase.plugin import expectations
+from semphase.plugin.collect import claim_of, label_of
+from semphase.plugin.expectations import RunKey
+from semphase.plugin.judging import Judge
+from semphase.plugin.outcome import Decision, Rules, decide
+from semphase.plugin.session import session_of
+from semphase.report import provenance, schema
+from semphase.report.drawing import draw
+from semphase.report.plain import plain
+from semphase.verdict import Claim, Verdict
+
+JUDGE = pytest.StashKey[Judge]()
+UNFIT = pytest.StashKey[str]()
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@contextmanager
+def skipping(item: pytest.Item) -> Iterator[None]:
+    """Let pytest skip a test whose study lacks what the claim needs."""
+    try:
+        yield
+    except NotApplicable as lack:
+        item.stash[UNFIT] = str(lack)
+        raise pytest.skip.Exception(str(lack), _use_item_location=True) from None
+
+
+def require(item: pytest.Item) -> None:
+    """Raise NotApplicable when the item's study offers less than its claim needs."""
+    claim, study = _claim(item), _study(item)
+    if study is None:
+        return
+    layers = min((model.layers for model in study.models), default=0)
+    offers = [("models", len(study.models), claim.needs.models if claim.needs.model else 0)]
+    if claim.needs.model:
+        offers += [("layers", layers, claim.needs.layers), ("words", _words(study), claim.needs.words)]
+    for what, there, needed in offers:
+        if there < needed:
+            raise NotApplicable(f"needs {needed} {what}, the study has {there}")
+
+
+def finish(item: pytest.Item) -> None:
+    """After the test's body: insist on a verdict, then draw the claim's figures."""
+    claim, judge = _claim(item), item.stash.get(JUDGE, None)
+    if judge is None or judge.verdict is None:
+        raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
+    item.stash[FIGURES] = []
+    if claim.figures:
+        item.stash[FIGURES] = draw(claim.figures, _study(item), session_of(item.config).staging)
+
+
+def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Give the report of a claim test its outcome, and attach the entry that the session gathers."""
+    decisive = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
+    unfit = item.stash.get(UNFIT, None)
+    if not decisive or (report.skipped and unfit is None):
+        return
+    claim = _claim(item)
+    judge = item.stash.get(JUDGE, None)
+    verdict = judge.verdict if judge is not None else None
+    if unfit is not None:
+        verdict = Verdict(claim, "not-applicable", reason=unfit)
+    error = call.excinfo.value if call.excinfo is not None and unfit is None else None
+    if isinstance(error, SemphaseError):
+        report.longrepr = f"{claim.id}: {error}"
+    if error is not None:
+        kept = verdict if FIGURES in item.stash else None
+        _attach(item, report, kept, Decision("error", _sentence(error)))
+        return
+    assert verdict is not None
+    decision = _decide(item, verdict)
+    _apply(report, decision, claim)
+    _attach(item, report, verdict, decision)
+
+
+def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
+    config = item.config
+    rules = Rules(
+        fail_inconclusive=config.getoption("fail_inconclusive"),
+        strict=config.getoption("strict_expectations"),
+        accept=config.getoption("accept"),
+    )
+    folders = expectations.record_folders(config.rootpath)
+    expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders)
+    return decide(verdict, expected, rules)
+
+
+def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
+    if decision.outcome == "failed":
+        report.outcome = "failed"
+        report.longrepr = f"{claim.id}: {decision.message}"
+    elif decision.outcome == "xfailed":
+        report.outcome = "skipped"
+        report.wasxfail = decision.message
+
+
+def _attach(
+    item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision
+) -> None:
+    claim, study, label = _claim(item), _study(item), _label(item)
+    known = study is not None and study.models
+    reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
+    entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
+    entry["figures"] = item.stash.get(FIGURES, [])
+    report.semphase = {  # type: ignore[attr-defined]
+        "entry": entry,
+        "key": plain(_run_key(item)),
+        "provenance": plain(study.provenance()) if known else None,
+        "hardware": provenance.hardware() if known else None,
+    }
+    item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
+
+
+def _run_key(item: pytest.Item) -> RunKey:
+    study, settings = _study(item), session_of(item.config).settings
+    if study is None or not study.models:
+        return RunKey("", "", settings.budget, settings.seed)
+    return RunKey(study.corpus.name, study.lexicon.sha256, settings.budget, settings.seed)
+
+
+def _sentence(error: BaseException) -> str:
+    """What broke, in one line."""
+    if isinstance(error, SemphaseError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    told = " ".join(traceback.format_exception_only(error)[-1].split())
+    return f"{told} ({Path(last.filename).name}:{last.lineno})"
+
+
+def _claim(item: pytest.Item) -> Claim:
+    claim = claim_of(item)
+    assert claim is not None
+    return claim
+
+
+def _study(item: pytest.Item) -> Any:
+    return getattr(item, "funcargs", {}).get("study")
+
+
+def _label(item: pytest.Item) -> str:
+    study = _study(item)
+    return study.label if study is not None and study.models else label_of(item)
+
+
+def _words(study: Any) -> int:
+    return len(study.lexicon.words)

@@ -1,0 +1,74 @@
+"""The end of a run: from what the claims told to the report's files and to recorded expectations."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING, Any
+
+from semphase.plugin.expectations import RunKey, record
+from semphase.report import provenance
+from semphase.report.html import to_html
+from semphase.report.json_report import to_json
+from semphase.report.markdown import to_markdown
+from semphase.report.save import save
+from semphase.report.schema import Document, Run, document_of
+
+if TYPE_CHECKING:
+    from semphase.plugin.session import Session
+
+
+def write(session: Session) -> Document:
+    """Write the report of all that was told; raises SemphaseError where the disk refuses."""
+    document = document_of(_run(session), [told["entry"] for told in session.told.values()])
+    files = {
+        "verdicts.json": to_json(document),
+        "verdicts.md": to_markdown(document),
+        "report.html": to_html(document, session.staging),
+    }
+    save(session.settings.out, session.staging, files)
+    return document
+
+
+def accept(session: Session) -> None:
+    """Record the verdicts of this run as expectations; a broken claim is left out and becomes a problem."""
+    runs: dict[tuple[str, RunKey], dict[str, str]] = {}
+    for (name, model), told in session.told.items():
+        verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
+        if told["entry"]["outcome"] == "error":
+            session.problems.append(f"{name} broke on {model or 'no model'}: its verdict is not recorded")
+        else:
+            verdicts[name] = told["entry"]["verdict"]
+    for (label, key), verdicts in runs.items():
+        if verdicts:
+            record(label, key, verdicts, session.config.rootpath / "fixtures" / "expected")
+
+
+def _run(session: Session) -> Run:
+    known = [told["provenance"] for told in session.told.values() if told["provenance"]]
+    hardware = [told["hardware"] for told in session.told.values() if told["hardware"]]
+    models = {model["name"]: model for found in known for model in found["models"]}
+    run: Run = {
+        "id": session.run_id,
+        "started": session.started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - session.clock, 3),
+        "command": shlex.join(["pytest", *map(str, session.config.invocation_params.args)]),
+        "git": provenance.git_state(session.config.rootpath),
+        "versions": provenance.versions(),
+        "device": _first(known, "device"),
+        "hardware": hardware[0] if hardware else provenance.hardware(),
+        "precision": _first(known, "precision"),
+        "seed": session.settings.seed,
+        "budget": session.settings.budget,
+        "corpus": _first(known, "corpus"),
+        "lexicon": _first(known, "lexicon"),
+        "models": list(models.values()),
+    }
+    notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
+    if notices:
+        run["notices"] = list(dict.fromkeys(notices))
+    return run
+
+
+def _first(known: list[dict[str, Any]], key: str) -> Any:
+    return next((found[key] for found in known if found[key] is not None), None)

@@ -1,0 +1,1 @@
+"""Verdicts for people and programs: JSON, Markdown, HTML, the console table, figures."""

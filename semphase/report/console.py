@@ -1,0 +1,78 @@
+"""The verdict table at the end of a pytest run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from semphase.report.schema import Document, Entry, EstimateForm
+from semphase.report.wording import discriminates, interval, not_discriminating, published, rule, summary_line
+
+WIDE = 118
+_COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
+
+
+def show(document: Document, reporter: pytest.TerminalReporter, out: Path) -> None:
+    """Print the table, the notices and the place of the report."""
+    writer = reporter._tw
+    reporter.write_sep("=", "verdicts")
+    for line in render(document, writer.fullwidth, writer.hasmarkup).splitlines():
+        reporter.write_line(line)
+    for notice in document["run"].get("notices", []):
+        reporter.write_line(f"note: {notice}")
+    reporter.write_line(f"report: {out}/report.html")
+
+
+def render(document: Document, width: int, coloured: bool) -> str:
+    """The table and the summary line as text of at most `width` columns."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=width, force_terminal=coloured, color_system="standard" if coloured else None,
+        highlight=False, legacy_windows=False,
+    )  # fmt: skip
+    console.print(_wide(document["claims"]) if width >= WIDE else _narrow(document["claims"]))
+    console.print(Text(summary_line(document)))
+    return stream.getvalue()
+
+
+def _wide(entries: list[Entry]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for head in ("claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"):
+        table.add_column(head, overflow="fold")
+    for entry in entries:
+        cells = (entry["id"], entry["model"] or "–", _estimate(entry["estimate"]), rule(entry))
+        table.add_row(*map(Text, cells), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+    return table
+
+
+def _narrow(entries: list[Entry]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for head in ("claim", "verdict", "published", "discr."):
+        table.add_column(head, overflow="fold")
+    for entry in entries:
+        model = f" [{entry['model']}]" if entry["model"] else ""
+        claim = Text(f"{entry['id']}{model}")
+        if entry["estimate"] is not None:
+            claim.append(f"\n  {_estimate(entry['estimate'])} against {rule(entry)}", style="dim")
+        table.add_row(claim, _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+    return table
+
+
+def _estimate(estimate: EstimateForm | None) -> str:
+    return interval(estimate) if estimate is not None else "–"
+
+
+def _verdict(entry: Entry) -> Text:
+    if entry["verdict"] is None:
+        return Text("ERROR", style="bold red")
+    told = Text(entry["verdict"], style=_COLOURS[entry["verdict"]])
+    if not_discriminating(entry):
+        told.append("\nnot discriminating", style="yellow")
+    if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):
+        told.append("\nfailed", style="bold red")
+    return told

@@ -1,0 +1,75 @@
+"""The report for a pull request or a notebook: `verdicts.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from semphase.report.schema import Document, Entry, Run
+from semphase.report.wording import (
+    NOTHING,
+    control,
+    discriminates,
+    interval,
+    number,
+    published,
+    rule,
+    summary_line,
+    verdict,
+)
+
+_HEADS = ("claim", "estimate", "criterion", "verdict", "published", "control", "discriminates", "p (Holm)")
+
+
+def to_markdown(document: Document) -> str:
+    """One table for each model, the reasons beneath it, and where the numbers come from."""
+    sections = [_study(model, document["claims"]) for model in _models(document["claims"])]
+    return "\n\n".join(["# Verdicts", summary_line(document), *sections, _origin(document["run"])]) + "\n"
+
+
+def _study(model: str | None, entries: Iterable[Entry]) -> str:
+    chosen = [entry for entry in entries if entry["model"] == model]
+    rows = [_row(_HEADS), _row("---" for _ in _HEADS), *(_row(_cells(entry)) for entry in chosen)]
+    reasons = [f"- `{entry['id']}`: {_flat(entry['reason'])}" for entry in chosen if entry["reason"]]
+    return "\n".join([f"## {model or 'Without a model'}", "", *rows, *([""] if reasons else []), *reasons])
+
+
+def _cells(entry: Entry) -> Iterable[str]:
+    estimate, adjusted = entry["estimate"], entry["p_adjusted"]
+    return (
+        f"`{entry['id']}`",
+        interval(estimate) if estimate else NOTHING,
+        rule(entry),
+        f"**{verdict(entry)}**",
+        published(entry),
+        control(entry),
+        discriminates(entry),
+        NOTHING if adjusted is None else number(adjusted),
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(_flat(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _origin(run: Run) -> str:
+    corpus, lexicon, git = run["corpus"], run["lexicon"], run["git"]
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    told = [
+        f"- command: `{_flat(run['command'])}`",
+        f"- started {run['started']}, {run['seconds']:.0f} s, device {run['device'] or NOTHING}",
+        f"- budget {run['budget']}, seed {run['seed']}",
+        f"- corpus: {corpus['name']}, {corpus['tokens']} tokens, `{corpus['sha256'][:12]}`" if corpus else "",
+        f"- lexicon: {lexicon['words']} words, `{lexicon['sha256'][:12]}`" if lexicon else "",
+        f"- code: `{git['revision'][:12]}`{' with changes' if git['dirty'] else ''}" if git else "",
+        f"- versions: {versions}",
+        *(f"- note: {_flat(notice)}" for notice in run.get("notices", [])),
+    ]
+    return "\n".join(["## Origin", "", *filter(None, told)])
+
+
+def _models(entries: Iterable[Entry]) -> list[str | None]:
+    return list(dict.fromkeys(entry["model"] for entry in entries))
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

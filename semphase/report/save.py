@@ -1,0 +1,76 @@
+"""A report on disk: built beside its folder, then moved into place as a whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from semphase.errors import SemphaseError
+
+OURS = ("verdicts.json", "verdicts.md", "report.html", "figures")
+
+
+def staging_folder(out: Path, run_id: str) -> Path:
+    """Where the run collects its figures until the report is complete."""
+    return out.parent / f".{out.name}.{run_id}.partial"
+
+
+def save(out: Path, staging: Path, files: Mapping[str, str]) -> None:
+    """Write the files into `staging` and put it in place of `out`; other people's files in `out` stay.
+
+    Raises SemphaseError where the disk refuses; `staging` is left as it is then, so that nothing is lost.
+    """
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(staging / name, text.encode())
+        _swap(out, staging)
+    except OSError as problem:
+        raise SemphaseError(
+            f"the report cannot be written to {out} ({problem.strerror or problem}); what there is lies in"
+            f" {staging}, and --out chooses another folder"
+        ) from problem
+
+
+def check_place(out: Path, here: Path) -> None:
+    """Raise SemphaseError for a folder that a report must not replace, or cannot.
+
+    A report takes the place of `out` as a whole, so `out` must not hold the current folder `here`.
+    """
+    if out == here or out in here.parents:
+        raise SemphaseError(
+            f"--out {out} holds the current folder: choose a folder of its own for the report"
+        )
+    if out.exists() and not out.is_dir():
+        raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
+    present = next(folder for folder in out.parents if folder.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        raise SemphaseError(
+            f"--out {out} cannot be made, since {present} takes no files: choose another folder"
+        )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _swap(out: Path, staging: Path) -> None:
+    if not out.exists():
+        staging.rename(out)
+        return
+    old = staging.with_suffix(".old")
+    out.rename(old)
+    staging.rename(out)
+    for foreign in old.iterdir():
+        if foreign.name not in OURS:
+            foreign.rename(out / foreign.name)
+    shutil.rmtree(old)

@@ -1,0 +1,187 @@
+"""The report's form, version 1: what `verdicts.json` holds, key by key.
+
+Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
+`run.notices` is there only when there is something to say. An unbounded end of an interval is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from semphase.report.plain import plain
+from semphase.verdict import Claim, Verdict
+
+SCHEMA = 1
+Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]
+
+
+class EstimateForm(TypedDict):
+    """A measured quantity with its interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    n: int
+    unit: str
+
+
+class ControlForm(TypedDict):
+    """The same estimate where the claim should fail."""
+
+    name: str
+    estimate: EstimateForm
+    discriminating: bool
+
+
+class PublishedForm(TypedDict):
+    """What the source reported."""
+
+    verdict: str
+    value: str
+
+
+class Entry(TypedDict):
+    """One claim for one model (or one set of models)."""
+
+    id: str
+    group: str
+    statement: str
+    criterion: str
+    source: str
+    model: str | None
+    verdict: str | None
+    point: bool | None
+    outcome: Outcome
+    estimate: EstimateForm | None
+    threshold: float | list[float] | None
+    p_value: float | None
+    p_adjusted: float | None
+    control: ControlForm | None
+    published: PublishedForm | None
+    reason: str
+    seconds: float
+    detail: dict[str, Any]
+    figures: list[str]
+
+
+class Run(TypedDict):
+    """How the verdicts were made."""
+
+    id: str
+    started: str
+    seconds: float
+    command: str
+    git: dict[str, Any] | None
+    versions: dict[str, str]
+    device: str | None
+    hardware: dict[str, Any]
+    precision: dict[str, Any] | None
+    seed: int
+    budget: str
+    corpus: dict[str, Any] | None
+    lexicon: dict[str, Any] | None
+    models: list[dict[str, Any]]
+    notices: NotRequired[list[str]]
+
+
+class Summary(TypedDict):
+    """How many entries have each verdict, and how many failed or broke."""
+
+    supported: int
+    refuted: int
+    inconclusive: int
+    not_applicable: int
+    failed: int
+
+
+class Document(TypedDict):
+    """The whole of `verdicts.json`."""
+
+    schema: int
+    run: Run
+    claims: list[Entry]
+    summary: Summary
+
+
+def entry_of(
+    claim: Claim, model: str | None, verdict: Verdict | None, outcome: Outcome, reason: str, seconds: float
+) -> Entry:
+    """The entry for one judged claim; `verdict` is None where the measurement broke."""
+    return {
+        "id": claim.id,
+        "group": claim.group,
+        "statement": claim.statement,
+        "criterion": claim.criterion,
+        "source": claim.source,
+        "model": model,
+        "verdict": verdict.verdict if verdict else None,
+        "point": verdict.point if verdict else None,
+        "outcome": outcome,
+        "estimate": plain(verdict.estimate) if verdict else None,
+        "threshold": plain(verdict.threshold) if verdict else None,
+        "p_value": plain(verdict.p_value) if verdict else None,
+        "p_adjusted": None,
+        "control": _control(verdict) if verdict else None,
+        "published": published_for(claim, model),
+        "reason": reason,
+        "seconds": round(seconds, 3),
+        "detail": plain(verdict.detail) if verdict else {},
+        "figures": [],
+    }
+
+
+def published_for(claim: Claim, model: str | None) -> PublishedForm | None:
+    """What the source reported for this model, else its first verdict, with the source's model named."""
+    if model is not None and model in claim.published:
+        found = claim.published[model]
+        return {"verdict": found.verdict, "value": found.value}
+    for name, first in claim.published.items():
+        return {"verdict": first.verdict, "value": f"{name}: {first.value}" if first.value else name}
+    return None
+
+
+def summary_of(entries: Iterable[Entry]) -> Summary:
+    """Count the verdicts; an entry whose outcome is failed or error counts as failed as well."""
+    listed = list(entries)
+    verdicts = [entry["verdict"] for entry in listed]
+    return {
+        "supported": verdicts.count("supported"),
+        "refuted": verdicts.count("refuted"),
+        "inconclusive": verdicts.count("inconclusive"),
+        "not_applicable": verdicts.count("not-applicable"),
+        "failed": sum(entry["outcome"] in ("failed", "error") for entry in listed),
+    }
+
+
+def document_of(run: Run, entries: Sequence[Entry]) -> Document:
+    """The report: entries in order of group, id and model, p-values corrected over the run."""
+    ordered = sorted(entries, key=lambda entry: (entry["model"] or "", entry["group"], entry["id"]))
+    return {"schema": SCHEMA, "run": run, "claims": _adjusted(ordered), "summary": summary_of(ordered)}
+
+
+def _control(verdict: Verdict) -> ControlForm | None:
+    control = verdict.control
+    if control is None:
+        return None
+    return {
+        "name": control.name,
+        "estimate": plain(control.estimate),
+        "discriminating": bool(verdict.discriminating),
+    }
+
+
+def _adjusted(entries: list[Entry]) -> list[Entry]:
+    """The entries with Holm's correction over all that have a p-value."""
+    tested = [entry["p_value"] for entry in entries if entry["p_value"] is not None]
+    if not tested:
+        return entries
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = iter(multipletests(tested, method="holm")[1].tolist())
+    return [
+        {**entry, "p_adjusted": next(corrected) if entry["p_value"] is not None else None}
+        for entry in entries
+    ]

@@ -1,0 +1,81 @@
+"""How the reports for people word an entry: numbers, rules, the control's answer, the summary."""
+
+from __future__ import annotations
+
+from semphase.report.schema import Document, Entry, EstimateForm
+
+NOTHING = "–"
+LEGEND = (
+    ("supported", "the whole 95 % interval meets the criterion"),
+    ("refuted", "none of the interval meets it"),
+    ("inconclusive", "part of the interval meets it"),
+    ("not-applicable", "the study lacks what the claim needs"),
+    ("discriminates", "the control, where the claim should fail, does fail; if not, support says nothing"),
+)
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; an unbounded end is ∞."""
+    return "∞" if value is None else f"{value:.4g}"
+
+
+def interval(estimate: EstimateForm) -> str:
+    """The value, its interval and its unit."""
+    low = "−∞" if estimate["low"] is None else number(estimate["low"])
+    unit = f" {estimate['unit']}" if estimate["unit"] else ""
+    return f"{number(estimate['value'])} [{low}, {number(estimate['high'])}]{unit}"
+
+
+def rule(entry: Entry) -> str:
+    """The deciding part of the criterion, short."""
+    deciding = next((part for part in entry["detail"].get("parts", ()) if part["deciding"]), None)
+    if deciding is None:
+        return NOTHING
+    text: str = deciding["criterion"]
+    return text.removeprefix("estimate").lstrip(" :") or text
+
+
+def verdict(entry: Entry) -> str:
+    """The verdict with what its reader must not miss: no discrimination, a change, a broken measurement."""
+    if entry["verdict"] is None:
+        return "error"
+    warnings = [" (not discriminating)"] if not_discriminating(entry) else []
+    if entry["outcome"] == "error":
+        warnings.append(" (broke afterwards)")
+    if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
+        warnings.append(" (unexpected)")
+    return entry["verdict"] + "".join(warnings)
+
+
+def not_discriminating(entry: Entry) -> bool:
+    """True where the claim is supported and its control as well."""
+    control = entry["control"]
+    return entry["verdict"] == "supported" and control is not None and not control["discriminating"]
+
+
+def control(entry: Entry) -> str:
+    """The control's name and estimate."""
+    found = entry["control"]
+    return f"{found['name']}: {interval(found['estimate'])}" if found else NOTHING
+
+
+def published(entry: Entry) -> str:
+    """The source's verdict."""
+    return entry["published"]["verdict"] if entry["published"] else NOTHING
+
+
+def discriminates(entry: Entry) -> str:
+    """Does the control fail where the claim should? Yes, no, or a dash without a control."""
+    if entry["control"] is None:
+        return NOTHING
+    return "yes" if entry["control"]["discriminating"] else "no"
+
+
+def summary_line(document: Document) -> str:
+    """All counts in one sentence."""
+    counts = document["summary"]
+    return (
+        f"{len(document['claims'])} claims: {counts['supported']} supported, {counts['refuted']} refuted, "
+        f"{counts['inconclusive']} inconclusive, {counts['not_applicable']} not applicable; "
+        f"{counts['failed']} failed or broke"
+    )

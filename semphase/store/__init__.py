@@ -1,0 +1,5 @@
+"""Measurements on disk, keyed by what produced them."""
+
+from semphase.store.store import Key, Store
+
+__all__ = ["Key", "Store"]

@@ -1,0 +1,87 @@
+"""Labelled arrays on disk: one NetCDF file for each measurement, named by the hash of its key.
+
+A key says all that determines the numbers (weights, dtype, prompts, code version of the measurement), so an
+entry never goes stale; it is only ever missing, whole, or damaged. Writes are atomic, and a lock for each key
+keeps two workers from measuring the same thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from filelock import FileLock
+
+from semphase.errors import SemphaseError
+
+Key = Mapping[str, Any]
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Store:
+    """A folder of measurements; `notices` collects what the reader of the report should know."""
+
+    root: Path
+    notices: list[str] = field(default_factory=list)
+
+    def get(self, key: Key, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
+        """The stored measurement for `key`; measured, written and read back when it is not there."""
+        path = self.path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{path}.lock"):
+                found = self._read(path)
+                if found is not None:
+                    return found
+                _write(path, measure().assign_attrs(key=canonical(key)))
+                written = self._read(path)
+        except OSError as problem:
+            raise SemphaseError(
+                f"the store {self.root} cannot be used ({problem}); free some space or choose another with --store."
+            ) from problem
+        assert written is not None
+        return written
+
+    def path(self, key: Key) -> Path:
+        """Where the entry for `key` lies, there or not."""
+        digest = hashlib.sha256(canonical(key).encode()).hexdigest()
+        return self.root / f"format-{FORMAT}" / str(key.get("measurement", "other")) / f"{digest[:32]}.nc"
+
+    def _read(self, path: Path) -> xr.Dataset | None:
+        checksum = path.with_suffix(".sha256")
+        if not path.exists():
+            return None
+        if not checksum.exists() or checksum.read_text().strip() != _sha256(path):
+            self.notices.append(f"store entry {path.name} failed its checksum and was computed again.")
+            return None
+        return xr.load_dataset(path, engine="h5netcdf")
+
+
+def canonical(key: Key) -> str:
+    """The key as text: JSON with sorted names."""
+    return json.dumps(key, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _write(path: Path, dataset: xr.Dataset) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        dataset.to_netcdf(part, engine="h5netcdf")
+        checksum = part.with_suffix(".sum")
+        checksum.write_text(_sha256(part))
+        # Data first: an entry without its checksum counts as damaged, never as whole.
+        part.replace(path)
+        checksum.replace(path.with_suffix(".sha256"))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,28 @@
+"""How much a run spends: draws, positions and tokens for each budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Numbers of one budget.
+
+    draws: bootstrap draws of an estimate; control_draws: of each control; simulations: parametric-bootstrap
+    samples of a likelihood-ratio test.
+    """
+
+    name: str
+    draws: int
+    control_draws: int
+    simulations: int
+
+
+BUDGETS = {
+    "quick": Budget("quick", draws=400, control_draws=200, simulations=1000),
+    "standard": Budget("standard", draws=1000, control_draws=200, simulations=2000),
+    "full": Budget("full", draws=4000, control_draws=1000, simulations=10000),
+}
+COPIES = 5
+ROTATION_POSITIONS = 500

@@ -1,0 +1,77 @@
+"""Quantities that a claim derives from several measurements of one study."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from semphase.analyse.conditions import Conditions
+from semphase.analyse.critical import Plane
+from semphase.analyse.draws import Bootstrapped
+from semphase.analyse.order import draw_directions, order_parameter, projections
+from semphase.analyse.origin import Writes, write_slopes
+from semphase.analyse.response import strength_from_final_sigma
+from semphase.lexicon import CONDITIONS
+from semphase.study import tables
+from semphase.study.prompts import TEXTS
+from semphase.study.study import Study
+
+
+def context_plane(study: Study) -> Bootstrapped[Plane]:
+    """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
+    data = tables.regular_overlaps(study.shortened, study.lexicon, *study.directions)
+    weights = draw_directions(data.sense, study.budget.draws, study.rng("plane"))
+    planes = [_by_length(order_parameter(data, chosen)) for chosen in (data.weights, weights)]
+    return study.bootstrapped(Plane(planes[0]), Plane(planes[1]))
+
+
+def attention_and_mlp(study: Study) -> Bootstrapped[Writes]:
+    """Slopes on h of what attention and MLP write along e_diff for the gradient prompts; h from σ(L)."""
+    streams = tables.gradient_arrays(study.streams, study.lexicon)
+    attention = tables.gradient_arrays(study.streams, study.lexicon, "attention")
+    along = [study.along_directions(projections(part, *study.directions)) for part in (streams, attention)]
+    sigma = study.along_directions(study.gradients)
+    made = [
+        write_slopes(stream, write, strength_from_final_sigma(own))
+        for stream, write, own in zip(*along, sigma, strict=True)
+    ]
+    return study.bootstrapped(*made)
+
+
+def shifts_by_suffix(study: Study) -> Float[np.ndarray, " prompt"]:
+    """max over layers of |Δσ(l)| when a text follows the word; one number for each prompt and text."""
+    return _shifts(study, study.suffixed)
+
+
+def shifts_by_prefix(study: Study) -> Float[np.ndarray, " prompt"]:
+    """The same when the text stands before the prompt."""
+    return _shifts(study, study.prefixed)
+
+
+def _shifts(study: Study, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
+    data = tables.regular_overlaps(streams, study.lexicon, *study.directions)
+    sigma = order_parameter(data, data.weights)
+    grouped = sigma.reshape(len(sigma), -1, TEXTS, sigma.shape[-1])
+    return np.abs(grouped[:, :, 1:] - grouped[:, :, :1]).max(axis=-1).ravel()
+
+
+def _by_length(
+    sigma: Float[np.ndarray, "*draw word prompt layer"],
+) -> Float[np.ndarray, "*draw word length layer"]:
+    senses = sigma.reshape(*sigma.shape[:-2], 2, -1, sigma.shape[-1])
+    return np.abs(senses).mean(axis=-3)
+
+
+def first_prompt_sigma(study: Study) -> Float[np.ndarray, "word condition layer"]:
+    """σ(l) of the first prompt of each condition, the prompts that the logit lens reads."""
+    streams = study.streams
+    first = streams.isel(prompt=(streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
+    data = tables.regular_overlaps(first, study.lexicon, *study.directions)
+    return order_parameter(data, data.weights)
+
+
+def rounded_conditions(study: Study, mantissa_bits: int) -> Bootstrapped[Conditions]:
+    """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
+    streams = study.rounded(mantissa_bits)
+    return study.conditions_of(streams, tables.direction_finals(streams, study.lexicon))

@@ -1,0 +1,78 @@
+"""Estimates on a study's responses and conditions, with the control and the second definition of h beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from semphase.analyse.draws import Population, estimate
+from semphase.analyse.estimate import Estimate
+from semphase.analyse.response import Response
+from semphase.errors import SemphaseError
+from semphase.study.joint import JointStudy
+from semphase.study.study import Study
+
+Statistic = Callable[..., Any]
+
+
+def on_responses(
+    study: Study,
+    statistics: Statistic | Mapping[str, Statistic],
+    *,
+    population: Population = "prompts",
+    **details: Callable[[Response], Any],
+) -> dict[str, Any]:
+    """Arguments of `judge`: statistics of the response f(l), the same for the untrained copies, and with h by step.
+
+    `details` are functions of the point response whose values go into the report under their names.
+    """
+    told = {name.replace("_", " "): of(study.response.point) for name, of in details.items()}
+    detail = {"words": study.lexicon.names, "split words": study.split_words, **told}
+    detail["h from the prompt's step"] = by_step([study], statistics, population)
+    return on_measurement(study, lambda own: own.response, statistics, population=population) | {"detail": detail}
+
+
+def on_all_responses(
+    study: JointStudy, statistics: Statistic | Mapping[str, Statistic], population: Population, **detail: Any
+) -> dict[str, Any]:
+    """The same for statistics of several models' responses; the control are their copies of one seed together."""
+
+    def made(joint: JointStudy) -> Any:
+        return estimates([own.response for own in joint.each], statistics, population)
+
+    detail["h from the prompt's step"] = by_step(study.each, statistics, population)
+    return {"evidence": made(study), "control": [made(copy) for copy in study.reinitialised], "detail": detail}
+
+
+def on_measurement(
+    study: Study,
+    measurement: Callable[[Study], Any],
+    statistics: Statistic | Mapping[str, Statistic],
+    *,
+    population: Population = "prompts",
+) -> dict[str, Any]:
+    """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control."""
+
+    def made(own: Study) -> Any:
+        return estimates([measurement(own)], statistics, population)
+
+    return {"evidence": made(study), "control": [made(copy) for copy in study.reinitialised]}
+
+
+def estimates(
+    data: Sequence[Any], statistics: Statistic | Mapping[str, Statistic], population: Population = "prompts"
+) -> Estimate | dict[str, Estimate]:
+    """One estimate, or one for each named statistic."""
+    if callable(statistics):
+        return estimate(statistics, *data, population=population)
+    return {name: estimate(own, *data, population=population) for name, own in statistics.items()}
+
+
+def by_step(
+    studies: Sequence[Study], statistics: Statistic | Mapping[str, Statistic], population: Population = "prompts"
+) -> Any:
+    """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
+    try:
+        return estimates([study.response_by_step for study in studies], statistics, population)
+    except SemphaseError as problem:
+        return f"not defined: {problem}"

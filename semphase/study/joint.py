@@ -1,0 +1,57 @@
+"""Several studies seen as one: what claims that compare models receive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from semphase.lexicon import Lexicon
+from semphase.models import Model
+from semphase.study.provenance import provenance
+from semphase.study.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class JointStudy:
+    """The studies of the models of a run, in the order of the command line; one, several, or none for an audit."""
+
+    each: tuple[Study, ...]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models."""
+        return tuple(study.model for study in self.each)
+
+    @property
+    def label(self) -> str:
+        """The models' names joined with "+"."""
+        return "+".join(model.name for model in self.models)
+
+    def provenance(self) -> dict[str, Any]:
+        """What the report says about where the numbers come from."""
+        return provenance(self.each)
+
+    @property
+    def by_size(self) -> tuple[Study, ...]:
+        """The studies ordered by the number of parameters."""
+        return tuple(sorted(self.each, key=lambda study: study.model.parameters))
+
+    @property
+    def by_depth(self) -> tuple[Study, ...]:
+        """The studies ordered by the number of layers."""
+        return tuple(sorted(self.each, key=lambda study: study.model.layers))
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The lexicon, the same for all."""
+        return self.each[0].lexicon
+
+    @property
+    def reinitialised(self) -> tuple[JointStudy, ...]:
+        """Joint studies of untrained copies: the copies of one seed together."""
+        return tuple(JointStudy(copies) for copies in zip(*(study.reinitialised for study in self.each), strict=True))
+
+    @property
+    def budget(self) -> object:
+        """The budget, the same for all."""
+        return self.each[0].budget

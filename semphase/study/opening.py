@@ -1,0 +1,74 @@
+"""From the options of a run to its studies; bad input is refused here, before anything is measured."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from semphase import corpus as corpora
+from semphase import lexicon as lexicons
+from semphase.corpus import Corpus
+from semphase.errors import SemphaseError
+from semphase.lexicon import Lexicon
+from semphase.models import fixture, load, require_precision
+from semphase.models.catalogue import CATALOGUE
+from semphase.models.device import resolve
+from semphase.models.locate import locate
+from semphase.report.progress import progress
+from semphase.store import Store
+from semphase.study.budget import BUDGETS
+from semphase.study.joint import JointStudy
+from semphase.study.settings import RunSettings
+from semphase.study.study import Study
+from semphase.study.subject import Trained
+
+
+def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
+    """The study of one model, or the joint study of several (or none); models are loaded once in a process."""
+    if len(names) == 1:
+        return _study(settings, names[0])
+    return JointStudy(tuple(_study(settings, name) for name in names))
+
+
+def check_settings(settings: RunSettings) -> None:
+    """Raise `SemphaseError` for whatever would stop the run: device, lexicon, corpus, weights that are not there."""
+    resolve(settings.device)
+    _lexicon(settings)
+    _corpus(settings)
+    for name in settings.models:
+        locate(name)
+
+
+def speaks_grammar(names: tuple[str, ...]) -> bool:
+    """Do all models speak the generated language of the packaged tiny models?"""
+    return bool(names) and all(name in CATALOGUE and CATALOGUE[name].source == "fixture" for name in names)
+
+
+@lru_cache(maxsize=8)
+def _study(settings: RunSettings, name: str) -> Study:
+    model = load(name, device=settings.device, dtype=settings.dtype)
+    require_precision(model.device, model.dtype, settings.dtype)
+    text, notice = _corpus(settings)
+    store = Store(settings.store, [notice] if notice else [])
+    return Study(
+        Trained(model), _lexicon(settings), text, BUDGETS[settings.budget], settings.seed, store, progress
+    )
+
+
+@lru_cache(maxsize=8)
+def _lexicon(settings: RunSettings) -> Lexicon:
+    if settings.lexicons:
+        return lexicons.merge([lexicons.load(path) for path in settings.lexicons])
+    language = "grammar" if speaks_grammar(settings.models) else "english"
+    return lexicons.load(fixture(f"lexicon/{language}.toml"))
+
+
+@lru_cache(maxsize=8)
+def _corpus(settings: RunSettings) -> tuple[Corpus, str | None]:
+    if settings.corpus:
+        found, notice = corpora.load(settings.corpus), None
+    else:
+        real = [name for name in settings.models if not speaks_grammar((name,))]
+        found, notice = corpora.default_corpus((real or settings.models)[0])
+    if not found.text.strip():
+        raise SemphaseError(f"the corpus {found.name} is empty; give a longer text with --corpus.")
+    return found, notice

@@ -1,0 +1,29 @@
+"""What the user asked of a run; made from the command line, read by the study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Budget = Literal["quick", "standard", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The options of one run.
+
+    `lexicons` is empty for the packaged lexicon, `corpus` None for the model's default, `memory` is in bytes
+    and None without a limit.
+    """
+
+    models: tuple[str, ...]
+    device: str
+    corpus: str | None
+    lexicons: tuple[Path, ...]
+    budget: Budget
+    out: Path
+    store: Path
+    seed: int
+    dtype: str
+    memory: int | None

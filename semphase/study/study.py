@@ -1,0 +1,312 @@
+"""A study: one model with its data, and every measurement of it as an attribute, made once and on demand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from semphase.analyse.conditions import Conditions
+from semphase.analyse.draws import Bootstrapped, PerWord
+from semphase.analyse.order import (
+    Overlaps,
+    draw_counts,
+    draw_directions,
+    draw_within,
+    order_parameter,
+    overlaps,
+)
+from semphase.analyse.response import Response, respond, strength_from_final_sigma
+from semphase.corpus import Corpus
+from semphase.errors import SemphaseError
+from semphase.lexicon import CONDITIONS, Lexicon
+from semphase.measure import (
+    Prompt,
+    Target,
+    capture_streams,
+    locate_all,
+    logit_lens_top1,
+    rotation_angles,
+    rounded_products,
+)
+from semphase.models import Model
+from semphase.store import Store
+from semphase.study import tables
+from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
+from semphase.study.provenance import provenance
+from semphase.study.prompts import lexicon_prompts, prefixed_prompts, shortened_prompts, suffixed_prompts
+from semphase.study.subject import Subject, Trained, Untrained
+
+Advance = Callable[[int], None]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+MEASUREMENT_VERSION = 1
+
+
+def _silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
+    return nullcontext(lambda _: None)
+
+
+@dataclass(eq=False)
+class Study:
+    """One model, lexicon, corpus, budget, seed and store; arrays come from the store when they are there.
+
+    Words stand in the lexicon's order on every array's word axis.
+    """
+
+    subject: Subject
+    lexicon: Lexicon
+    corpus: Corpus
+    budget: Budget
+    seed: int
+    store: Store
+    progress: Progress = field(default=_silent, repr=False)
+
+    @property
+    def model(self) -> Model:
+        """The model under study."""
+        return self.subject.model
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The model, as the models of a joint study."""
+        return (self.model,)
+
+    @property
+    def label(self) -> str:
+        """The model's name in the report."""
+        return self.model.name
+
+    def provenance(self) -> dict[str, Any]:
+        """What the report says about where the numbers come from."""
+        return provenance([self])
+
+    @property
+    def each(self) -> tuple[Study, ...]:
+        """The studies of the single models: this one."""
+        return (self,)
+
+    @cached_property
+    def reinitialised(self) -> tuple[Study, ...]:
+        """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
+        return tuple(self.untrained(seed) for seed in range(COPIES))
+
+    def untrained(self, seed: int) -> Study:
+        """The same study of a copy with fresh weights, with the draws of a control."""
+        assert isinstance(self.subject, Trained)
+        budget = replace(self.budget, draws=self.budget.control_draws)
+        return replace(self, subject=Untrained(self.subject, seed), budget=budget)
+
+    # Measurements
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Every prompt of the lexicon as the model sees it."""
+        return locate_all(self._tokenizing_model, lexicon_prompts(self.lexicon))
+
+    @property
+    def split_words(self) -> tuple[str, ...]:
+        """Words that the tokenizer splits; they are read at their last piece."""
+        return tuple(sorted({target.prompt.word for target in self.targets if target.pieces > 1}))
+
+    @cached_property
+    def streams(self) -> xr.Dataset:
+        """Residual streams and attention writes at the word, for every prompt of the lexicon."""
+        return self._captured("streams", self.targets)
+
+    @cached_property
+    def shortened(self) -> xr.Dataset:
+        """Streams for strong prompts with 0, 1, … words of context (`index`)."""
+        return self._captured("context plane", self._locate(shortened_prompts(self.lexicon)))
+
+    @cached_property
+    def suffixed(self) -> xr.Dataset:
+        """Streams at the word with text after it (`index` 0: none)."""
+        return self._captured("suffixes", self._locate(suffixed_prompts(self.lexicon)))
+
+    @cached_property
+    def prefixed(self) -> xr.Dataset:
+        """Streams at the word with the same texts before the prompt."""
+        return self._captured("prefixes", self._locate(prefixed_prompts(self.lexicon)))
+
+    @cached_property
+    def top1(self) -> Int[np.ndarray, "word condition layer"]:
+        """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
+        streams, key = self.streams, self._key("logit lens", self.targets)
+        chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
+
+        def measure() -> xr.Dataset:
+            with self.progress(f"logit lens of {self.model.name}", len(chosen)) as advance:
+                found = logit_lens_top1(self.model, streams["stream"].values[chosen])
+                advance(len(chosen))
+            return found
+
+        top1 = self.store.get(key, measure)["top1"].values
+        return top1.reshape(len(self.lexicon.words), len(CONDITIONS), -1)
+
+    @cached_property
+    def rotation(self) -> Float[np.ndarray, "position block"]:
+        """θ(l) in radians at the first 500 positions of the corpus, as one context."""
+        model = self._tokenizing_model
+        tokens = self._corpus_tokens(min(ROTATION_POSITIONS, model.context))
+        key = self._key("rotation", ()) | {"tokens": _hash(tokens)}
+
+        def measure() -> xr.Dataset:
+            with self.progress(f"rotation angles of {self.model.name}", 1) as advance:
+                found = rotation_angles(self.model, tokens)
+                advance(1)
+            return found
+
+        return self.store.get(key, measure)["angle"].values
+
+    def rounded(self, mantissa_bits: int) -> xr.Dataset:
+        """Streams of the condition and direction prompts with every matrix product's factors rounded."""
+        chosen = [t for t in self.targets if not t.prompt.role.startswith("gradient")]
+
+        def measure() -> xr.Dataset:
+            label = f"{self.model.name} with {mantissa_bits}-bit matrix products"
+            with self.progress(label, len(chosen)) as advance, rounded_products(self.model, mantissa_bits):
+                return capture_streams(self.model, chosen, advance)
+
+        return self.store.get(self._key(f"rounded to {mantissa_bits} bits", chosen), measure)
+
+    # What the analysis reads
+
+    @cached_property
+    def directions(self) -> tuple[Float[np.ndarray, "word sentence d"], Int[np.ndarray, "word sentence"]]:
+        """Final streams of the direction sentences and their senses."""
+        return tables.direction_finals(self.streams, self.lexicon)
+
+    @cached_property
+    def gradients(self) -> Overlaps:
+        """The gradient prompts against the direction sentences."""
+        return overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
+
+    @cached_property
+    def response(self) -> Bootstrapped[Response]:
+        """f(l) with h from σ(L)."""
+        point, draws = self.along_directions(self.gradients)
+        return self.bootstrapped(
+            respond(point, strength_from_final_sigma(point)), respond(draws, strength_from_final_sigma(draws))
+        )
+
+    @cached_property
+    def response_by_step(self) -> Bootstrapped[Response]:
+        """f(l) with h from the prompt's step, ±step/10."""
+        point, draws = self.along_directions(self.gradients)
+        steps = np.broadcast_to(tables.STEP, point.shape[:2])
+        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._gradient_draws[1]]))
+
+    @cached_property
+    def conditions(self) -> Bootstrapped[Conditions]:
+        """σ(l) under the five conditions."""
+        return self.conditions_of(self.streams, self.directions)
+
+    def conditions_of(
+        self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]
+    ) -> Bootstrapped[Conditions]:
+        """σ(l) under the five conditions for other streams (rounded products), along given directions."""
+        data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
+        rng = self.rng("conditions")
+        weights = draw_directions(data.sense, self.budget.draws, rng)
+        member = np.stack([(condition == c).astype(float) for c in range(len(CONDITIONS))])
+        counts = np.stack([draw_counts(rows, self.budget.draws, rng) for rows in member])
+        point = order_parameter(data, data.weights)
+        draws = order_parameter(data, weights)
+        return self.bootstrapped(
+            Conditions(_depth(point), _condition_means(point, member)),
+            Conditions(_depth(point), _condition_means(draws, counts)),
+        )
+
+    @property
+    def n_prompts(self) -> int:
+        """The number of prompts in the lexicon."""
+        return len(self.targets)
+
+    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
+        weights, index = self._gradient_draws
+        drawn = order_parameter(data, weights)
+        return order_parameter(data, data.weights), np.take_along_axis(drawn, index[..., None], axis=2)
+
+    @cached_property
+    def _gradient_draws(self) -> tuple[np.ndarray, np.ndarray]:
+        rng, draws = self.rng("gradients"), self.budget.draws
+        weights = draw_directions(self.directions[1], draws, rng)
+        strata = (tables.STEP < 0).astype(int)
+        return weights, draw_within(strata, (draws, len(self.lexicon.words)), rng)
+
+    def bootstrapped(self, point: Any, draws: Any) -> Bootstrapped[Any]:
+        """A point with its draws of prompts, and the draws of words that belong to them."""
+        words = len(self.lexicon.words)
+        index = self.rng("words").integers(0, words, size=(self.budget.draws, words))
+        return Bootstrapped(point, draws, index, self.n_prompts)
+
+    def of_words(self, values: np.ndarray) -> Bootstrapped[PerWord]:
+        """One number for each word, words resampled only."""
+        repeated = np.broadcast_to(values, (self.budget.draws, *values.shape))
+        return self.bootstrapped(PerWord(values), PerWord(repeated))
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator of the study's seed for one purpose."""
+        return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
+
+    @property
+    def _tokenizing_model(self) -> Model:
+        # A copy tokenises as its parent does; its weights need not be built for that.
+        return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
+
+    def _locate(self, prompts: Sequence[Prompt]) -> tuple[Target, ...]:
+        return locate_all(self._tokenizing_model, prompts)
+
+    def _captured(self, measurement: str, targets: Sequence[Target]) -> xr.Dataset:
+        def measure() -> xr.Dataset:
+            with self.progress(f"{measurement} of {self.model.name}", len(targets)) as advance:
+                return capture_streams(self.model, targets, advance)
+
+        return self.store.get(self._key(measurement, targets), measure)
+
+    def _key(self, measurement: str, targets: Sequence[Target]) -> dict[str, Any]:
+        prompts = [(t.tokens, t.position, t.prompt.word, t.prompt.role, t.prompt.index) for t in targets]
+        return self.subject.identity | {
+            "measurement": measurement,
+            "version": MEASUREMENT_VERSION,
+            "prompts": _hash(prompts),
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+        }
+
+    def _corpus_tokens(self, count: int) -> tuple[int, ...]:
+        model = self._tokenizing_model
+        # Twelve characters hold at least one token of any natural text; the whole text is the second try.
+        for text in (self.corpus.text[: 12 * count], self.corpus.text):
+            tokens = model.encode(text)
+            if len(tokens) >= count:
+                return tuple(tokens[:count])
+        raise SemphaseError(
+            f"the corpus {self.corpus.name} has {len(tokens)} tokens and {count} are needed; "
+            "give a longer text with --corpus."
+        )
+
+
+def _condition_means(
+    sigma: Float[np.ndarray, "*draw word prompt layer"], counts: Float[np.ndarray, "condition *draw word prompt"]
+) -> Float[np.ndarray, "*draw word condition layer"]:
+    shares = counts / counts.sum(axis=-1, keepdims=True)
+    means = [np.einsum("...wp,...wpl->...wl", share, sigma, optimize=True) for share in shares]
+    return np.stack(means, axis=-2)
+
+
+def _depth(sigma: np.ndarray) -> Float[np.ndarray, " layer"]:
+    return np.linspace(0, 1, sigma.shape[-1])
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()

@@ -1,0 +1,99 @@
+"""A claim: a published sentence with the rule by which a program judges it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import pytest
+
+from semphase.verdict.criterion import Criterion
+
+Cost = Literal["seconds", "minutes", "hours"]
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a source reported for one model."""
+
+    verdict: Literal["supported", "refuted", "partly"]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The least that a study must offer before the claim makes sense."""
+
+    models: int = 1
+    words: int = 1
+    layers: int = 1
+    model: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One row of the ledger.
+
+    `criterion` is the rule in words, `parts` the same rule for the program: all of them must hold, or
+    any one where `combine` is "any". `control` names the negative control, or is "none: REASON".
+    """
+
+    id: str
+    statement: str
+    criterion: str
+    parts: tuple[Criterion, ...]
+    estimator: str
+    source: str
+    control: str
+    unit: str = ""
+    combine: Literal["all", "any"] = "all"
+    cost: Cost = "seconds"
+    needs: Needs = Needs()
+    published: Mapping[str, Published] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The part of the id before the dot."""
+        return self.id.split(".", 1)[0]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that registration freezes: statement, criterion, thresholds, estimator, unit."""
+        frozen = {
+            "statement": self.statement,
+            "criterion": self.criterion,
+            "parts": [str(part) for part in self.parts],
+            "combine": self.combine,
+            "estimator": self.estimator,
+            "unit": self.unit,
+        }
+        return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
+
+
+def claim(
+    id: str,
+    *,
+    statement: str,
+    criterion: str,
+    parts: Criterion | tuple[Criterion, ...],
+    estimator: str,
+    source: str,
+    control: str,
+    **rest: Any,
+) -> Callable[[Test], Test]:
+    """Declare the claim that the decorated test judges; keywords are the fields of `Claim`."""
+    declared = Claim(
+        id=id,
+        statement=statement,
+        criterion=criterion,
+        parts=(parts,) if isinstance(parts, Criterion) else tuple(parts),
+        estimator=estimator,
+        source=source,
+        control=control,
+        **rest,
+    )
+    return pytest.mark.claim(declared)

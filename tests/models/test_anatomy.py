@@ -1,0 +1,108 @@
+"""Every family: the parts are found, what they write adds up to the stream, and TransformerLens agrees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from random_models import CONFIGS, FAMILIES
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from semphase.errors import SemphaseError
+from semphase.models import Model, check_anatomy, reference, write_of
+from semphase.models.anatomy import anatomy
+
+TEXT = "anna saw the boat and the bank near the bridge ,"
+# Eager and fused attention round differently; activations here are below 10, so this is a hundred roundings.
+CLOSE = 1e-4
+
+
+def outputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[Any]:
+    seen: dict[nn.Module, Any] = {}
+    handles = [part.register_forward_hook(lambda part, _, out: seen.update({part: out})) for part in parts]
+    with torch.no_grad():
+        model.module(tokens)
+    for handle in handles:
+        handle.remove()
+    return [seen[part] for part in parts]
+
+
+def inputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[Tensor]:
+    seen: dict[nn.Module, Tensor] = {}
+    handles = [part.register_forward_pre_hook(lambda part, args: seen.update({part: args[0]})) for part in parts]
+    with torch.no_grad():
+        model.module(tokens)
+    for handle in handles:
+        handle.remove()
+    return [seen[part] for part in parts]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_writes_carry_the_stream_from_the_first_block_to_the_final_norm(loaded, family):
+    model = loaded(family)
+    tokens = torch.tensor([model.encode(TEXT), model.encode(TEXT)[::-1]])
+    (total,) = inputs(model, model.anatomy.blocks[:1], tokens)
+    for part in (*model.anatomy.attention, *model.anatomy.mlp):
+        total = total + write_of(outputs(model, (part,), tokens)[0], total)
+    (last,) = inputs(model, (model.anatomy.final_norm,), tokens)
+    torch.testing.assert_close(total, last, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_stream_and_the_writes_are_those_of_transformer_lens(loaded, family):
+    model = loaded(family)
+    tokens = torch.tensor([model.encode(TEXT)])
+    with torch.no_grad():
+        logits, cache = reference.bridge(model).run_with_cache(tokens)
+    before = inputs(model, model.anatomy.blocks, tokens)
+    after = [write_of(out, before[0]) for out in outputs(model, model.anatomy.blocks, tokens)]
+    attention = [write_of(out, before[0]) for out in outputs(model, model.anatomy.attention, tokens)]
+    mlp = [write_of(out, before[0]) for out in outputs(model, model.anatomy.mlp, tokens)]
+    for k in range(model.layers):
+        ours = {"resid_pre": before[k], "resid_post": after[k], "attn_out": attention[k], "mlp_out": mlp[k]}
+        for hook, value in ours.items():
+            theirs = cache[f"blocks.{k}.hook_{hook}"].reshape(value.shape)
+            torch.testing.assert_close(value, theirs, atol=CLOSE, rtol=CLOSE, msg=lambda text, hook=hook: f"{hook} {text}")
+    torch.testing.assert_close(model.module(tokens).logits, logits, atol=CLOSE, rtol=CLOSE)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "gemma3_text", "phi"])
+def test_a_wrong_part_is_noticed(loaded, family):
+    model = loaded(family)
+    wrong = [replace(model.anatomy, mlp=model.anatomy.attention)]
+    if family == "gemma3_text":  # the attention itself, without the norm behind it
+        wrong.append(replace(model.anatomy, attention=tuple(block.self_attn for block in model.anatomy.blocks)))
+    for parts in wrong:
+        with pytest.raises(SemphaseError, match=f"the family '{family}' cannot be measured"):
+            check_anatomy(model.module, parts)
+
+
+def small(family: str, **changes: Any) -> Any:
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **changes)).eval()
+
+
+def test_a_family_that_scales_its_writes_is_refused():
+    module = small("granite", **CONFIGS["llama"], vocab_size=50, residual_multiplier=0.5)
+    with pytest.raises(SemphaseError, match="granite.*does not add exactly"):
+        check_anatomy(module, anatomy(module))
+
+
+def test_a_family_without_attention_is_refused():
+    module = small("mamba", vocab_size=50, hidden_size=16, num_hidden_layers=1)
+    with pytest.raises(SemphaseError, match="no decoder of attention and MLP blocks"):
+        anatomy(module)
+
+
+def test_a_family_that_transformer_lens_does_not_know_is_refused():
+    module = small("xlm", vocab_size=50, emb_dim=16, n_layers=1, n_heads=2)
+    with pytest.raises(SemphaseError, match="TransformerLens has no adapter"):
+        anatomy(module)
+
+
+def test_the_check_leaves_no_hooks_behind(loaded):
+    model = loaded("llama")
+    check_anatomy(model.module, model.anatomy)
+    assert not any(part._forward_hooks for part in model.module.modules())

@@ -1,0 +1,107 @@
+"""The conftest of the plugin's test projects: a study and models that cost nothing."""
+
+import sys
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import semphase
+from semphase.errors import NotApplicable, SemphaseError
+
+SIZES = {"tiny": "tiny", "tiny-deep": "tiny", "gpt2": "small", "gpt2-medium": "medium"}
+LAYERS = {"tiny": 6, "tiny-deep": 12, "gpt2": 12, "gpt2-medium": 24}
+REPORTED = ("name", "family", "layers", "heads", "d_model", "parameters", "sha256")
+
+
+@dataclass
+class Model:
+    name: str
+    family: str = "gpt2"
+    heads: int = 4
+    d_model: int = 64
+    parameters: int = 1000
+    sha256: str = "00"
+
+    @property
+    def layers(self):
+        return LAYERS[self.name]
+
+
+def lexicon():
+    return types.SimpleNamespace(words=("bank", "spring"), sha256="ab12")
+
+
+def corpus():
+    return types.SimpleNamespace(name="grammar", sha256="cd34")
+
+
+@dataclass
+class Study:
+    names: tuple
+    settings: object
+    lexicon: object = field(default_factory=lexicon)
+    corpus: object = field(default_factory=corpus)
+
+    @property
+    def models(self):
+        return tuple(Model(name) for name in self.names)
+
+    @property
+    def label(self):
+        return "+".join(self.names)
+
+    def provenance(self):
+        return {
+            "models": [{key: getattr(model, key) for key in REPORTED} for model in self.models],
+            "corpus": {"name": "grammar", "sha256": "cd34", "tokens": 1000},
+            "lexicon": {"sha256": "ab12", "words": 2},
+            "device": "cpu",
+            "precision": {"dtype": "float32", "matmul_mantissa_bits": 23},
+            "notices": ["the corpus is generated"],
+        }
+
+
+def open_study(settings, names):
+    with Path("opened.txt").open("a") as log:
+        log.write("+".join(names) + "\n")
+    if "broken" in names:
+        raise SemphaseError("the weights of broken are cut short: fetch them again")
+    if "unfit" in names:
+        raise NotApplicable("unfit cannot be studied here")
+    return Study(names, settings)
+
+
+def check_settings(settings):
+    for name in settings.models:
+        if name not in (*SIZES, "broken", "unfit"):
+            raise SemphaseError(f"there is no model {name!r}: tiny is one")
+    if Path("refuse.txt").exists():
+        raise SemphaseError("the packaged lexicon is damaged: install semphase again")
+
+
+def line(study):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().plot([0, 1], [0, 1])
+    return figure
+
+
+def broken_figure(study):
+    raise SemphaseError("nothing to draw")
+
+
+def _module(name, **content):
+    module = types.ModuleType(name)
+    module.__dict__.update(content)
+    sys.modules[name] = module
+    return module
+
+
+study = _module("semphase.study", open_study=open_study, check_settings=check_settings, Study=Study)
+study.__path__ = [str(Path(semphase.__path__[0]) / "study")]
+models = _module("semphase.models", size_class=SIZES.get, CATALOGUE=SIZES)
+models.__path__ = []
+_module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))
+_module("semphase.report.figures", MAKERS={"line": line, "broken": broken_figure})
+semphase.study, semphase.models = study, models

@@ -1,0 +1,140 @@
+"""Every verdict and every way to break, as pytest and the report tell them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Make, Ran
+
+OUTCOMES = {
+    "high": ("PASSED", "passed", "supported"),
+    "low": ("FAILED", "failed", "refuted"),
+    "near": ("INCONCLUSIVE", "inconclusive", "inconclusive"),
+    "no_news": ("PASSED", "passed", "supported"),
+    "high_as_published": ("PASSED", "passed", "supported"),
+    "low_against_published": ("FAILED", "failed", "refuted"),
+    "low_as_published": ("XFAIL", "xfailed", "refuted"),
+    "high_against_published": ("FAILED", "failed", "supported"),
+    "near_published": ("INCONCLUSIVE", "inconclusive", "inconclusive"),
+    "two_models": ("SKIPPED", "skipped", "not-applicable"),
+    "words": ("SKIPPED", "skipped", "not-applicable"),
+    "layers": ("SKIPPED", "skipped", "not-applicable"),
+    "cuda": ("SKIPPED", "skipped", "not-applicable"),
+    "silent": ("FAILED", "error", None),
+    "twice": ("FAILED", "error", None),
+    "measurement": ("FAILED", "error", None),
+    "code": ("FAILED", "error", None),
+    "after": ("FAILED", "error", None),
+    "figure": ("FAILED", "error", "supported"),
+    "unknown_figure": ("FAILED", "error", "supported"),
+}
+IDS = {
+    "high": "order.high", "low": "order.low", "near": "order.near", "no_news": "order.no-news",
+    "high_as_published": "pi.high-as-published", "low_against_published": "pi.low-against-published",
+    "low_as_published": "pi.low-as-published", "high_against_published": "pi.high-against-published",
+    "near_published": "pi.near-published", "two_models": "needs.two-models", "words": "needs.words",
+    "layers": "needs.layers", "cuda": "needs.cuda", "silent": "broken.silent", "twice": "broken.twice",
+    "measurement": "broken.measurement", "code": "broken.code", "after": "broken.after",
+    "figure": "broken.figure", "unknown_figure": "broken.unknown-figure",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(make: Make) -> Ran:
+    return make().run("--model", "gpt2", "--tb=short")
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_each_claim_has_its_outcome(ran: Ran, name: str) -> None:
+    word, outcome, verdict = OUTCOMES[name]
+    entry = ran.entries[IDS[name]]
+    assert (entry["outcome"], entry["verdict"], entry["model"]) == (outcome, verdict, "gpt2")
+    assert ran.word(f"test_{name}[gpt2]") == word
+
+
+def test_a_failed_claim_makes_exit_code_1_with_a_whole_report(ran: Ran) -> None:
+    assert ran.code == 1
+    assert len(ran.entries) == 22
+    assert ran.document is not None
+    assert ran.document["summary"] == {
+        "supported": 8, "refuted": 3, "inconclusive": 2, "not_applicable": 4, "failed": 10,
+    }  # fmt: skip
+
+
+def test_inconclusive_counts_as_neither_passed_nor_failed(ran: Ran) -> None:
+    counts = ran.out.strip().splitlines()[-1]
+    assert "10 failed, 7 passed, 5 skipped, 1 xfailed, 2 inconclusive" in counts
+
+
+def test_a_changed_verdict_is_told_with_estimate_and_criterion(ran: Ran) -> None:
+    assert "verdict changed: expected supported, found refuted: -1 [-1.1, -0.9] against estimate > 0" in ran.out
+    assert "verdict changed: expected refuted, found supported: 1 [0.9, 1.1] against estimate > 0" in ran.out
+
+
+def test_errors_of_semphase_show_one_sentence_and_other_errors_a_traceback(ran: Ran) -> None:
+    failures = ran.out.partition("= FAILURES =")[2].partition("= verdicts =")[0]
+    blocks = failures.split("_ test_")
+    told = {block.partition("[")[0]: block.partition("\n")[2].strip().rstrip("_ \n") for block in blocks[1:]}
+    assert told["measurement"] == (
+        "broken.measurement: zeroing heads moved no loss: this model cannot be ablated"
+    )
+    assert told["silent"].endswith("ended without a verdict: it must call judge once")
+    assert "ZeroDivisionError" in told["code"]
+    assert "stubs.py:" in told["code"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("needs.two-models", "needs 2 models, the study has 1"),
+        ("needs.words", "needs 3 words, the study has 2"),
+        ("needs.layers", "needs 13 layers, the study has 12"),
+        ("needs.cuda", "needs CUDA"),
+        ("broken.twice", "the test of broken.twice called judge twice; one claim has one verdict"),
+        ("broken.measurement", "zeroing heads moved no loss: this model cannot be ablated"),
+        ("broken.after", "ValueError: too late (stubs.py:"),
+        ("broken.figure", "nothing to draw"),
+        ("audit.table", "no control: arithmetic"),
+        ("order.high", ""),
+    ],
+)
+def test_the_report_gives_the_reason(ran: Ran, name: str, reason: str) -> None:
+    found = ran.entries[name]["reason"]
+    assert found.startswith(reason) if reason else found == ""
+
+
+def test_claims_without_a_model_have_model_null(ran: Ran) -> None:
+    assert ran.entries["audit.table"]["model"] is None
+    assert ran.entries["audit.study"]["model"] is None
+
+
+def test_a_skip_by_hand_is_no_verdict(ran: Ran) -> None:
+    assert "skipped.by-hand" not in ran.entries
+
+
+def test_the_table_says_what_does_not_discriminate(ran: Ran) -> None:
+    table = ran.out.partition("= verdicts =")[2]
+    row = table.partition("order.no-news [gpt2]")[2].splitlines()
+    assert "supported" in row[0]
+    assert "not discriminating" in row[1]
+    assert ran.entries["order.no-news"]["control"]["discriminating"] is False
+    assert len(ran.entries["order.no-news"]["detail"]["control_copies"]) == 3
+
+
+def test_fail_inconclusive_fails_what_is_inconclusive(make: Make) -> None:
+    project = make()
+    assert project.run("-k", "test_near", "--model", "gpt2").code == 0
+    ran = project.run("-k", "test_near", "--model", "gpt2", "--fail-inconclusive")
+    assert ran.code == 1
+    assert {entry["outcome"] for entry in ran.entries.values()} == {"failed"}
+    assert {entry["verdict"] for entry in ran.entries.values()} == {"inconclusive"}
+
+
+def test_judge_without_a_claim_is_refused(make: Make) -> None:
+    ran = make("def test_x(judge):\n    judge(1)\n").run()
+    assert ran.code == 1
+    assert "test_x uses judge but declares no claim" in ran.out
+    assert ran.document is None

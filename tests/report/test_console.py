@@ -1,0 +1,43 @@
+"""The table on the terminal."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from semphase.report.console import render
+from semphase.report.schema import Document
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+@pytest.mark.parametrize("width", [60, 80, 120, 160])
+def test_the_table_fits_and_says_everything(document: Document, width: int, coloured: bool) -> None:
+    text = render(document, width, coloured)
+    assert ("\x1b[" in text) == coloured
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert all(cell_len(line.rstrip()) <= width for line in bare.splitlines())
+    for entry in document["claims"]:
+        assert entry["id"] in bare
+        assert (entry["verdict"] or "ERROR") in bare
+    assert "not discriminating" in bare
+    if width >= 80:
+        assert "0.9712 [0.9633, 0.9801] r" in bare
+        assert "3 failed or broke" in " ".join(bare.split())
+
+
+def test_columns_of_the_wide_table(document: Document) -> None:
+    head, *rows = render(document, 160, False).splitlines()
+    assert head.split() == ["claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"]
+    row = next(row for row in rows if "permeation.word-correlation" in row and "gpt2" in row)
+    assert re.split(r"\s{2,}", row.strip()) == [
+        "permeation.word-correlation", "gpt2", "0.9712 [0.9633, 0.9801] r", "> 0.96", "supported", "supported",
+        "yes",
+    ]  # fmt: skip
+
+
+def test_verdicts_have_their_colours(document: Document) -> None:
+    text = render(document, 160, True)
+    for word, colour in (("supported", 32), ("refuted", 31), ("inconclusive", 33)):
+        assert f"\x1b[{colour}m{word}" in text

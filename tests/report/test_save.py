@@ -1,0 +1,74 @@
+"""Reports on disk: whole or not at all, and nobody else's files touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from semphase.errors import SemphaseError
+from semphase.report.save import check_place, save, staging_folder, write_atomically
+
+
+def test_a_report_appears_as_a_whole(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "report"
+    staging = staging_folder(out, "run")
+    save(out, staging, {"verdicts.json": "{}", "verdicts.md": "# é"})
+    assert (out / "verdicts.md").read_text(encoding="utf-8") == "# é"
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_report_replaces_the_old_one_but_no_foreign_file(tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    staging = staging_folder(out, "one")
+    write_atomically(staging / "figures/a/old.png", b"old")
+    save(out, staging, {"verdicts.json": "1"})
+    (out / "mine").mkdir()
+    (out / "mine/notes.txt").write_text("keep")
+    staging = staging_folder(out, "two")
+    write_atomically(staging / "figures/a/new.png", b"new")
+    save(out, staging, {"verdicts.json": "2"})
+    assert sorted(path.name for path in (out / "figures/a").iterdir()) == ["new.png"]
+    assert (out / "verdicts.json").read_text() == "2"
+    assert (out / "mine/notes.txt").read_text() == "keep"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_failed_save_says_where_the_report_lies(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    out = tmp_path / "reports" / "latest"
+    staging = staging_folder(out, "run")
+    save(out, staging, {"verdicts.json": "old"})
+    (staging / "verdicts.json").mkdir(parents=True)
+    with pytest.raises(SemphaseError, match=r"cannot be written to .*latest .*\.latest\.run\.partial"):
+        save(out, staging, {"verdicts.json": "new"})
+    assert (out / "verdicts.json").read_text() == "old"
+
+
+def test_a_broken_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+
+
+def test_places_that_a_report_must_not_take(tmp_path: Path) -> None:
+    here = tmp_path / "project" / "inner"
+    here.mkdir(parents=True)
+    (here / "file").write_text("")
+    check_place(here / "reports" / "latest", here)
+    for out, reason in (
+        (here, "holds the current folder"),
+        (tmp_path, "holds the current folder"),
+        (here / "file", "is a file"),
+        (here / "file" / "report", "cannot be made"),
+    ):
+        with pytest.raises(SemphaseError, match=reason):
+            check_place(out, here)

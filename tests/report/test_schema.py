@@ -1,0 +1,85 @@
+"""Entries, counts and the correction over the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from conftest import ALMOST, claim, entries
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semphase.report.schema import Document, Run, document_of, published_for, summary_of
+from semphase.verdict import Published
+
+
+def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
+    places = [(entry["model"] or "", entry["group"], entry["id"]) for entry in document["claims"]]
+    assert places == sorted(places)
+    assert document["schema"] == 1
+
+
+def test_verdicts_and_failures_are_counted(document: Document) -> None:
+    assert document["summary"] == {
+        "supported": 2, "refuted": 2, "inconclusive": 1, "not_applicable": 1, "failed": 3,
+    }  # fmt: skip
+
+
+def test_holm_runs_over_the_entries_with_a_p_value(document: Document) -> None:
+    found = {entry["p_value"]: entry["p_adjusted"] for entry in document["claims"]}
+    # Holm by hand: 3·0.01, then max(0.03, 2·0.04), then max(0.08, 0.5).
+    assert found == {None: None, 0.01: pytest.approx(0.03), 0.04: pytest.approx(0.08), 0.5: pytest.approx(0.5)}
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_correction_is_holms_step_down(p_values: list[float]) -> None:
+    listed = [{**entries()[0], "id": f"a.{place:02}", "p_value": p} for place, p in enumerate(p_values)]
+    found = [entry["p_adjusted"] for entry in document_of({}, listed)["claims"]]  # type: ignore[typeddict-item, arg-type]
+    ordered, reached = sorted(p_values), 0.0
+    expected = {}
+    for place, p in enumerate(ordered):
+        reached = max(reached, min(1.0, (len(ordered) - place) * p))
+        expected.setdefault(p, reached)
+    for p, adjusted in zip(p_values, found, strict=True):
+        assert adjusted is not None
+        # Ties share the smallest of their steps or a later, larger one; both bound Holm's value.
+        assert p <= adjusted <= 1.0
+        if Counter(p_values)[p] == 1:
+            assert adjusted == pytest.approx(expected[p], abs=1e-12)
+
+
+def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Document) -> None:
+    found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
+    assert found["permeation.word-correlation"]["estimate"] == {
+        "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "method": ALMOST.method, "n": 120,
+        "unit": "r",
+    }  # fmt: skip
+    assert found["permeation.word-correlation"]["control"] is not None
+    assert found["permeation.word-correlation"]["control"]["discriminating"] is True
+    assert found["pi.sigma"]["threshold"] == [0.5, 0.6]
+    assert found["pi.sigma"]["estimate"] is not None
+    assert found["pi.sigma"]["estimate"]["high"] is None
+    assert found["order.broken"]["verdict"] is found["order.broken"]["estimate"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt2", {"verdict": "supported", "value": "0.98"}),
+        ("gpt2-medium", {"verdict": "refuted", "value": ""}),
+        ("tiny", {"verdict": "supported", "value": "gpt2: 0.98"}),
+        (None, {"verdict": "supported", "value": "gpt2: 0.98"}),
+    ],
+)
+def test_the_published_verdict_names_its_model(model: str | None, expected: dict[str, str]) -> None:
+    told = {"gpt2": Published("supported", "0.98"), "gpt2-medium": Published("refuted")}
+    assert published_for(claim("a.b", published=told), model) == expected
+
+
+def test_a_claim_of_ours_has_no_published_verdict() -> None:
+    assert published_for(claim("a.b", published={}), "gpt2") is None
+
+
+def test_an_empty_run_counts_nothing(run: Run) -> None:
+    assert set(summary_of([]).values()) == {0}
+    assert document_of(run, [])["claims"] == []

@@ -1,0 +1,127 @@
+"""The three written reports: JSON, Markdown, HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semphase.report.html import to_html
+from semphase.report.json_report import dumps, to_json
+from semphase.report.markdown import to_markdown
+from semphase.report.schema import Document
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+VOID = {"meta", "input", "img", "line", "circle"}
+PIXEL = b"\x89PNG"
+
+
+@given(JSON)
+def test_the_layout_of_json_changes_no_value(value: Any) -> None:
+    assert json.loads(dumps(value)) == value
+
+
+def test_rows_of_numbers_stay_on_one_line() -> None:
+    told = dumps({"row": list(range(100)), "text": ["a" * 80, "b" * 80]})
+    assert len(told.splitlines()) == 7
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"x": [float("nan")]}])
+def test_json_refuses_what_the_standard_lacks(value: Any) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dumps(value)
+
+
+def test_json_holds_the_document(document: Document) -> None:
+    assert json.loads(to_json(document)) == document
+
+
+def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
+    text = to_markdown(document)
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(document["claims"])
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 9 for row in rows)
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## Without a model", "## gpt2", "## tiny", "## Origin"]
+    assert "**supported (not discriminating) (unexpected)**" in text
+    assert "0.9712 [0.9633, 0.9801] r | > 0.96 | **supported** | supported" in text
+    assert "- note: the corpus is generated" in text
+
+
+class _Reader(HTMLParser):
+    """Checks that tags nest, and collects attributes and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(document: Document, tmp_path: Path) -> str:
+    document["claims"][1]["figures"] = ["figures/gpt2/line.png"]
+    document["claims"][2]["figures"] = ["figures/gpt2/line.png"]
+    (tmp_path / "figures/gpt2").mkdir(parents=True)
+    (tmp_path / "figures/gpt2/line.png").write_bytes(PIXEL)
+    return to_html(document, tmp_path)
+
+
+def test_html_is_well_formed(page: str) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    assert not reader.open
+
+
+def test_html_reaches_for_nothing_outside(page: str) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    for _, attributes in reader.seen:
+        for name in ("src", "href", "action", "xlink:href"):
+            target = attributes.get(name) or ""
+            assert not target or target.startswith(("#", "data:"))
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_html_tells_every_claim_with_its_evidence(page: str, document: Document) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    assert sum(tag == "details" for tag, _ in reader.seen) == len(document["claims"])
+    for entry in document["claims"]:
+        assert f"<code>{entry['id']}</code>" in page
+    for expected in ("BCa bootstrap over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "not discriminating",
+                     "the smallest pairwise Pearson r", "re-initialised weights", "001 exp3", "prefers-color-scheme",
+                     "needs 2 models, the study has 1", "the corpus is generated", "[1, ∞]"):  # fmt: skip
+        assert expected in page
+
+
+def test_html_escapes_what_users_wrote(page: str) -> None:
+    assert "<b>bold</b>" not in page
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "ValueError: &lt;no&gt;" in page
+
+
+def test_html_embeds_each_figure_once(page: str) -> None:
+    assert page.count("data:image/png;base64,iVBORw==") == 1
+    assert page.count('href="#figures/gpt2/line.png"') == 2
+    assert page.count('id="figures/gpt2/line.png"') == 1
