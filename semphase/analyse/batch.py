@@ -98,8 +98,8 @@ def minimise(
         if not active.size or not _shapes(family):
             break
         active = active[~_iterate(family, x, y, descent, active)]
-    points = _to_bounded(family.parameters, descent.free)
-    return _with_amplitudes(family, x, y, points), descent.rss
+    points = _with_amplitudes(family, x, y, _to_bounded(family.parameters, descent.free))
+    return points, _squares(y - curves_of(family, x, points))
 
 
 @dataclass(slots=True)
@@ -144,9 +144,7 @@ def _residual(family: Family, x: Depths, y: Curves, free: Points) -> Curves:
     return residual
 
 
-def _jacobian(
-    family: Family, x: Depths, y: Curves, free: Points
-) -> Float[np.ndarray, "curve layer shape"]:
+def _jacobian(family: Family, x: Depths, y: Curves, free: Points) -> Float[np.ndarray, "curve layer shape"]:
     columns = []
     for index in _shapes(family):
         shift = np.zeros(family.k)
@@ -185,7 +183,7 @@ def _orthonormal(family: Family, x: Depths, points: Points) -> list[Curves]:
 def _with_amplitudes(family: Family, x: Depths, y: Curves, points: Points) -> Points:
     if amplitudes := _amplitudes(family):
         basis = np.stack(_basis(family, x, points), axis=-1)
-        solved = np.linalg.pinv(basis, rcond=_DEPENDENT) @ y[..., None]
+        solved = np.linalg.pinv(basis, rcond=1e-2 * _DEPENDENT) @ y[..., None]
         points[:, amplitudes] = solved[..., 0]
     return points
 

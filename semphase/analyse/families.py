@@ -22,7 +22,7 @@ _POSITIVE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A free parameter between `low` and `high`; one with an empty `grid` is an amplitude, entering linearly."""
+    """A free parameter between `low` and `high`; without a `grid` it is an amplitude (linear)."""
 
     name: str
     low: float = -math.inf
@@ -46,7 +46,7 @@ class Family:
 
 
 def erf(x: Any, sigma: Any) -> Any:
-    """Diffusion profile erf(x / (σ√2))."""
+    """Profile of diffusion: erf of x / (σ√2)."""
     return special.erf(x / (sigma * math.sqrt(2)))
 
 
@@ -140,9 +140,7 @@ def _named(*families: Family) -> Mapping[str, Family]:
 
 _A, _B = Parameter("a"), Parameter("b")
 _ALPHA = _positive("alpha", 0.05, 20, 40)
-_TAU_FROM_MINUS_ONE = Parameter(
-    "tau", low=-1 + 1e-12, grid=tuple((np.geomspace(1e-6, 1e6, 60) - 1).tolist())
-)
+_TAU_FROM_MINUS_ONE = Parameter("tau", low=-1 + 1e-12, grid=tuple((np.geomspace(1e-6, 1e6, 60) - 1).tolist()))
 
 SHAPES: Mapping[str, Family] = _named(
     Family("erf", erf, (_positive("sigma", 0.03, 5, 40),)),

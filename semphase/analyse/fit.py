@@ -90,7 +90,8 @@ def refit(
 ) -> Refit:
     """Fit many curves at once by the descents of `batch`; `start`, the point fit, joins the grid.
 
-    The minima are those of `fit`. A curve takes some 20 µs, for `two_stage` with its many valleys 50 ms.
+    The minima are those of `fit`. A curve takes some 20 µs; for their many starts
+    `critical` takes 2 ms and `two_stage` 50 ms.
     """
     x, y = _checked(family, x, np.asarray(curves, dtype=float))
     known = None if start is None else np.array([[start.params[p.name] for p in family.parameters]])

@@ -1,5 +1,5 @@
 """Texts to read, among them the generated language of the tiny models."""
 
-from semphase.corpus.sources import Corpus, default_corpus, load
+from semphase.corpus.sources import Corpus, default_corpus, load, require_tokens
 
-__all__ = ["Corpus", "default_corpus", "load"]
+__all__ = ["Corpus", "default_corpus", "load", "require_tokens"]

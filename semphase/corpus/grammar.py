@@ -94,11 +94,6 @@ def log_odds(sentence: str, word: str) -> float:
     return total
 
 
-def next_verbs(word: str, topic: str) -> tuple[float, ...]:
-    """List the probabilities of the topic's verbs, in their order, as the verb of `word` in that sense."""
-    return tuple(_TOPICAL * share for share in _preference(word, topic))
-
-
 class _Dice:
     """Seeded choices that keep the surprise (nats) of visible and of hidden ones apart.
 

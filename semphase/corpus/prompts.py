@@ -1,7 +1,7 @@
 """The prompts of the generated language: a fixed rule writes them, the exact log-odds order them.
 
-A prompt has six context nouns, then the ambiguous word. Some nouns are cues of one sense, the rest neutral, so
-that strength changes neither the length nor the place of the word.
+A prompt has six context nouns, then the ambiguous word. Some nouns are cues of one sense, the rest neutral,
+so that strength changes neither the length nor the place of the word.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def label_of(item: pytest.Item) -> str:
 
 def short_name(name: str) -> str:
     """A model's name in ids: a Hugging Face id as it is, a path without its folders and suffix."""
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.suffix == ".gguf":
         return path.stem
     return path.resolve().name if path.is_dir() and name not in _catalogue() else name

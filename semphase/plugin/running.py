@@ -109,25 +109,31 @@ def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
 def _attach(
     item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision
 ) -> None:
-    claim, study, label = _claim(item), _study(item), _label(item)
-    known = study is not None and study.models
+    claim, label, origin = _claim(item), _label(item), _origin(item)
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     entry["figures"] = item.stash.get(FIGURES, [])
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
-        "provenance": plain(study.provenance()) if known else None,
-        "hardware": provenance.hardware() if known else None,
+        "provenance": origin,
+        "hardware": provenance.hardware() if origin else None,
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 
 
 def _run_key(item: pytest.Item) -> RunKey:
-    study, settings = _study(item), session_of(item.config).settings
-    if study is None or not study.models:
+    origin, settings = _origin(item), session_of(item.config).settings
+    if origin is None:
         return RunKey("", "", settings.budget, settings.seed)
-    return RunKey(study.corpus.name, study.lexicon.sha256, settings.budget, settings.seed)
+    return RunKey(origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed)
+
+
+def _origin(item: pytest.Item) -> dict[str, Any] | None:
+    """What the study says of itself; None without a study of a model."""
+    study = _study(item)
+    found: dict[str, Any] | None = plain(study.provenance()) if study is not None and study.models else None
+    return found
 
 
 def _sentence(error: BaseException) -> str:

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from semphase.report.schema import Document, Entry, EstimateForm
-from semphase.report.wording import discriminates, interval, not_discriminating, published, rule, summary_line
+from semphase.report.wording import NOTHING, discriminates, interval, not_discriminating, published, rule, summary_line
 
-WIDE = 118
+WIDE = 140
 _COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
@@ -41,30 +41,40 @@ def render(document: Document, width: int, coloured: bool) -> str:
 
 
 def _wide(entries: list[Entry]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for head in ("claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"):
-        table.add_column(head, overflow="fold")
+    table = _table(entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates")
     for entry in entries:
-        cells = (entry["id"], entry["model"] or "–", _estimate(entry["estimate"]), rule(entry))
+        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
         table.add_row(*map(Text, cells), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
     return table
 
 
 def _narrow(entries: list[Entry]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for head in ("claim", "verdict", "published", "discr."):
-        table.add_column(head, overflow="fold")
+    """Two lines for each claim, a heading for each model."""
+    table = _table(entries, "claim", "verdict", "published", "discr.")
+    heading = None
     for entry in entries:
-        model = f" [{entry['model']}]" if entry["model"] else ""
-        claim = Text(f"{entry['id']}{model}")
+        model = entry["model"] or "without a model"
+        if model != heading:
+            table.add_row(Text(model, style="bold underline"))
+        heading = model
+        claim = Text(entry["id"])
         if entry["estimate"] is not None:
-            claim.append(f"\n  {_estimate(entry['estimate'])} against {rule(entry)}", style="dim")
+            against = f"against {rule(entry)}".replace(" ", "\N{NO-BREAK SPACE}")
+            claim.append(f"\n  {_estimate(entry['estimate'])} {against}", style="dim")
         table.add_row(claim, _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
     return table
 
 
+def _table(entries: list[Entry], *heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    longest = max(len(entry["id"]) for entry in entries)
+    for head in heads:
+        table.add_column(head, overflow="fold", min_width=longest if head == "claim" else len(head))
+    return table
+
+
 def _estimate(estimate: EstimateForm | None) -> str:
-    return interval(estimate) if estimate is not None else "–"
+    return interval(estimate) if estimate is not None else NOTHING
 
 
 def _verdict(entry: Entry) -> Text:

@@ -39,9 +39,8 @@ def sigma_fans(study: Study) -> Figure:
         axis.set_axis_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(CONDITIONS), fontsize=8, frameon=False)
-    figure.supxlabel(DEPTH, fontsize=9)
     figure.supylabel("σ = cos(φ(l), e_diff)", fontsize=9)
-    figure.suptitle(f"Order parameter by context, {study.label}", fontsize=11)
+    figure.suptitle(f"Order parameter by context over the depth x = l/L, {study.label}", fontsize=11)
     return figure
 
 

@@ -38,9 +38,9 @@ def plain(value: Any) -> Any:
 
 
 def _labelled(value: Any) -> Any:
-    """An xarray object without its encoding and provenance."""
+    """A labelled array without its attributes; an xarray dataset is a mapping of such."""
     described = plain(value.to_dict())
-    return {key: described[key] for key in ("dims", "coords", "data", "data_vars") if key in described}
+    return {key: described[key] for key in ("dims", "coords", "data")}
 
 
 def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from semphase.analyse.order import (
     overlaps,
 )
 from semphase.analyse.response import Response, respond, strength_from_final_sigma
-from semphase.corpus import Corpus
-from semphase.errors import SemphaseError
+from semphase.corpus import Corpus, require_tokens
 from semphase.lexicon import CONDITIONS, Lexicon
 from semphase.measure import (
     Prompt,
@@ -154,8 +153,7 @@ class Study:
     @cached_property
     def rotation(self) -> Float[np.ndarray, "position block"]:
         """θ(l) in radians at the first 500 positions of the corpus, as one context."""
-        model = self._tokenizing_model
-        tokens = self._corpus_tokens(min(ROTATION_POSITIONS, model.context))
+        tokens = self.rotation_tokens
         key = self._key("rotation", ()) | {"tokens": _hash(tokens)}
 
         def measure() -> xr.Dataset:
@@ -283,17 +281,18 @@ class Study:
             "transformers": version("transformers"),
         }
 
-    def _corpus_tokens(self, count: int) -> tuple[int, ...]:
+    @cached_property
+    def rotation_tokens(self) -> tuple[int, ...]:
+        """The first 500 tokens of the corpus, fewer where the model reads fewer."""
         model = self._tokenizing_model
+        count = min(ROTATION_POSITIONS, model.context)
         # Twelve characters hold at least one token of any natural text; the whole text is the second try.
         for text in (self.corpus.text[: 12 * count], self.corpus.text):
             tokens = model.encode(text)
             if len(tokens) >= count:
                 return tuple(tokens[:count])
-        raise SemphaseError(
-            f"the corpus {self.corpus.name} has {len(tokens)} tokens and {count} are needed; "
-            "give a longer text with --corpus."
-        )
+        require_tokens(self.corpus, len(tokens), count)
+        return tuple(tokens)
 
 
 def _condition_means(

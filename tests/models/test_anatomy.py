@@ -32,7 +32,9 @@ def outputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[
 
 def inputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[Tensor]:
     seen: dict[nn.Module, Tensor] = {}
-    handles = [part.register_forward_pre_hook(lambda part, args: seen.update({part: args[0]})) for part in parts]
+    handles = [
+        part.register_forward_pre_hook(lambda part, args: seen.update({part: args[0]})) for part in parts
+    ]
     with torch.no_grad():
         model.module(tokens)
     for handle in handles:
@@ -65,7 +67,9 @@ def test_the_stream_and_the_writes_are_those_of_transformer_lens(loaded, family)
         ours = {"resid_pre": before[k], "resid_post": after[k], "attn_out": attention[k], "mlp_out": mlp[k]}
         for hook, value in ours.items():
             theirs = cache[f"blocks.{k}.hook_{hook}"].reshape(value.shape)
-            torch.testing.assert_close(value, theirs, atol=CLOSE, rtol=CLOSE, msg=lambda text, hook=hook: f"{hook} {text}")
+            torch.testing.assert_close(
+                value, theirs, atol=CLOSE, rtol=CLOSE, msg=lambda text, hook=hook: f"{hook} {text}"
+            )
     torch.testing.assert_close(model.module(tokens).logits, logits, atol=CLOSE, rtol=CLOSE)
 
 
@@ -74,7 +78,9 @@ def test_a_wrong_part_is_noticed(loaded, family):
     model = loaded(family)
     wrong = [replace(model.anatomy, mlp=model.anatomy.attention)]
     if family == "gemma3_text":  # the attention itself, without the norm behind it
-        wrong.append(replace(model.anatomy, attention=tuple(block.self_attn for block in model.anatomy.blocks)))
+        wrong.append(
+            replace(model.anatomy, attention=tuple(block.self_attn for block in model.anatomy.blocks))
+        )
     for parts in wrong:
         with pytest.raises(SemphaseError, match=f"the family '{family}' cannot be measured"):
             check_anatomy(model.module, parts)
@@ -86,7 +92,7 @@ def small(family: str, **changes: Any) -> Any:
 
 def test_a_family_that_scales_its_writes_is_refused():
     module = small("granite", **CONFIGS["llama"], vocab_size=50, residual_multiplier=0.5)
-    with pytest.raises(SemphaseError, match="granite.*does not add exactly"):
+    with pytest.raises(SemphaseError, match=r"granite.*does not add exactly"):
         check_anatomy(module, anatomy(module))
 
 

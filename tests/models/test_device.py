@@ -7,7 +7,7 @@ from semphase.errors import SemphaseError
 from semphase.models import device
 
 
-@pytest.fixture()
+@pytest.fixture
 def machine(monkeypatch):
     """`machine(cuda=…, mps=…)` pretends to be a machine with so many CUDA devices and with or without MPS."""
 

@@ -44,13 +44,18 @@ def test_rounding_of_one_side_is_found_out(side):
     assert mantissa_bits(CPU, torch.float32, multiply) == 10
 
 
-def test_a_sum_of_two_bfloat16_parts_is_not_float32():
-    def multiply(left: Tensor, right: Tensor) -> Tensor:
-        high = left.bfloat16().float()
-        low = (left - high).bfloat16().float()
-        return high @ right.bfloat16().float() + low @ right.bfloat16().float()
+def test_three_products_of_bfloat16_halves_are_not_float32():
+    def halves(values: Tensor) -> tuple[Tensor, Tensor]:
+        high = values.bfloat16().float()
+        return high, (values - high).bfloat16().float()
 
-    assert 8 <= mantissa_bits(CPU, torch.float32, multiply) < 23
+    def multiply(left: Tensor, right: Tensor) -> Tensor:
+        (high, low), (above, below) = halves(left), halves(right)
+        return high @ above + high @ below + low @ above
+
+    assert (
+        14 <= mantissa_bits(CPU, torch.float32, multiply) <= 17
+    )  # two mantissas of 7 bits, each with a leading one
 
 
 def test_short_products_stop_a_float32_run_only(monkeypatch):
@@ -68,5 +73,7 @@ def test_full_precision_is_switched_on():
 
 
 def test_unknown_dtype():
-    with pytest.raises(SemphaseError, match="no dtype 'fp8': choose one of float32, bfloat16, float16, float64"):
+    with pytest.raises(
+        SemphaseError, match="no dtype 'fp8': choose one of float32, bfloat16, float16, float64"
+    ):
         precision.dtype_of("fp8")

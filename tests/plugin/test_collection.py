@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Make, Project, Ran
+    from tests.plugin.conftest import Make, Project, Ran
 
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Make, Ran
+    from tests.plugin.conftest import Make, Ran
 
 OUTCOMES = {
     "high": ("PASSED", "passed", "supported"),

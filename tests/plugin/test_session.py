@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Make
+    from tests.plugin.conftest import Make
 
 KEYS = {
     "": {"schema", "run", "claims", "summary"},

@@ -61,6 +61,11 @@ def entries() -> list[Entry]:
     ]
 
 
+@pytest.fixture(name="entries", scope="session")
+def _entries() -> list[Entry]:
+    return entries()
+
+
 @pytest.fixture
 def run() -> Run:
     return {

@@ -20,9 +20,9 @@ def test_the_table_fits_and_says_everything(document: Document, width: int, colo
     assert all(cell_len(line.rstrip()) <= width for line in bare.splitlines())
     for entry in document["claims"]:
         assert entry["id"] in bare
-        assert (entry["verdict"] or "ERROR") in bare
-    assert "not discriminating" in bare
     if width >= 80:
+        assert all((entry["verdict"] or "ERROR") in bare for entry in document["claims"])
+        assert "not discriminating" in bare
         assert "0.9712 [0.9633, 0.9801] r" in bare
         assert "3 failed or broke" in " ".join(bare.split())
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from conftest import ALMOST, claim, entries
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.report.schema import Document, Run, document_of, published_for, summary_of
-from semphase.verdict import Published
+from semphase.report.schema import Document, Entry, Run, document_of, published_for, summary_of
+from semphase.verdict import Claim, Published, above
+
+
+def claim(published: dict[str, Published]) -> Claim:
+    return Claim("a.b", "s", "x > 0", (above(0),), "mean", "001", "random", published=published)
 
 
 def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
@@ -31,9 +34,9 @@ def test_holm_runs_over_the_entries_with_a_p_value(document: Document) -> None:
     assert found == {None: None, 0.01: pytest.approx(0.03), 0.04: pytest.approx(0.08), 0.5: pytest.approx(0.5)}
 
 
-@given(st.lists(st.floats(0, 1), max_size=12))
-def test_correction_is_holms_step_down(p_values: list[float]) -> None:
-    listed = [{**entries()[0], "id": f"a.{place:02}", "p_value": p} for place, p in enumerate(p_values)]
+@given(p_values=st.lists(st.floats(0, 1), max_size=12))
+def test_correction_is_holms_step_down(entries: list[Entry], p_values: list[float]) -> None:
+    listed = [{**entries[0], "id": f"a.{place:02}", "p_value": p} for place, p in enumerate(p_values)]
     found = [entry["p_adjusted"] for entry in document_of({}, listed)["claims"]]  # type: ignore[typeddict-item, arg-type]
     ordered, reached = sorted(p_values), 0.0
     expected = {}
@@ -51,7 +54,7 @@ def test_correction_is_holms_step_down(p_values: list[float]) -> None:
 def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Document) -> None:
     found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
     assert found["permeation.word-correlation"]["estimate"] == {
-        "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "method": ALMOST.method, "n": 120,
+        "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "method": "BCa bootstrap over prompts", "n": 120,
         "unit": "r",
     }  # fmt: skip
     assert found["permeation.word-correlation"]["control"] is not None
@@ -73,11 +76,11 @@ def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Doc
 )
 def test_the_published_verdict_names_its_model(model: str | None, expected: dict[str, str]) -> None:
     told = {"gpt2": Published("supported", "0.98"), "gpt2-medium": Published("refuted")}
-    assert published_for(claim("a.b", published=told), model) == expected
+    assert published_for(claim(told), model) == expected
 
 
 def test_a_claim_of_ours_has_no_published_verdict() -> None:
-    assert published_for(claim("a.b", published={}), "gpt2") is None
+    assert published_for(claim({}), "gpt2") is None
 
 
 def test_an_empty_run_counts_nothing(run: Run) -> None:

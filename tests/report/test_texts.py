@@ -22,7 +22,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=30,
 )
-VOID = {"meta", "input", "img", "line", "circle"}
+VOID = {"meta", "input", "img"}
 PIXEL = b"\x89PNG"
 
 
@@ -70,6 +70,9 @@ class _Reader(HTMLParser):
         self.seen.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag

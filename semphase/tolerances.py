@@ -1,0 +1,23 @@
+"""How far two computations of one number may differ, by dtype; every figure with its reason."""
+
+from __future__ import annotations
+
+import math
+
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+GROWTH = 32
+"""Rounding errors of a deep sum add up like a random walk; the norms between the blocks amplify them."""
+
+
+def stream_tolerance(dtype: str, layers: int, d_model: int) -> float:
+    """Largest difference of two residual streams relative to their norm, between devices or batch shapes.
+
+    Each block adds sums of about 4·d_model products: an error of eps·√(4·d_model) for each of `layers` blocks,
+    adding in quadrature, times `GROWTH`.
+    """
+    return GROWTH * EPSILON[dtype] * math.sqrt(4 * d_model * layers)
+
+
+def angle_tolerance(dtype: str, layers: int, d_model: int) -> float:
+    """The same for the angle between two streams, in radians: each direction moves by the relative error."""
+    return 2 * stream_tolerance(dtype, layers, d_model)

@@ -1,0 +1,148 @@
+"""What holds for every claim of this repository: later groups are tested by being there."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semphase import Claim, NotApplicable
+from semphase.corpus import Corpus
+from semphase.corpus import load as load_corpus
+from semphase.lexicon import Lexicon
+from semphase.lexicon import load as load_lexicon
+from semphase.models import fixture, load
+from semphase.plugin.judging import Judge
+from semphase.plugin.running import lacks
+from semphase.report.figures import MAKERS
+from semphase.store import Store
+from semphase.study import JointStudy, Study
+from semphase.study.budget import Budget
+from semphase.study.subject import Trained
+from semphase.verdict.registration import check_registration, claims_in
+
+CLAIMS = Path(__file__).parents[2] / "claims"
+WORDS = 6
+"""The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
+BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50)
+
+
+def declared() -> list[tuple[Claim, Callable[..., Any]]]:
+    tests = []
+    for path in sorted(CLAIMS.glob("test_*.py")):
+        spec = importlib.util.spec_from_file_location(f"contract_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for value in vars(module).values():
+            marks = [mark for mark in getattr(value, "pytestmark", ()) if mark.name == "claim"]
+            tests += [(mark.args[0], value) for mark in marks]
+    return tests
+
+
+DECLARED = declared()
+every_claim = pytest.mark.parametrize(
+    ("claim", "test"), DECLARED, ids=[claim.id for claim, _ in DECLARED]
+)
+
+
+@cache
+def small_study(model: str, folder: Path) -> Study:
+    lexicon = load_lexicon(fixture("lexicon/grammar.toml"))
+    return Study(
+        Trained(load(model, device="cpu")),
+        Lexicon(lexicon.words[:WORDS]),
+        small_corpus(),
+        BUDGET,
+        seed=0,
+        store=Store(folder),
+    )
+
+
+@cache
+def small_corpus() -> Corpus:
+    return load_corpus("grammar")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+def study_for(claim: Claim, store: Path) -> Study | JointStudy:
+    if not claim.needs.model:
+        return JointStudy(())
+    if claim.needs.models == 1:
+        return small_study("tiny", store)
+    tiny, deep = small_study("tiny", store), small_study("tiny-deep", store)
+    return JointStudy((tiny, deep, deep)[: claim.needs.models])
+
+
+def test_every_claim_is_registered_as_it_stands() -> None:
+    assert check_registration(claims_in(CLAIMS), CLAIMS / "registered.toml") == []
+
+
+@every_claim
+def test_says_all_that_a_referee_asks(claim: Claim, test: Callable[..., Any]) -> None:
+    group, _, name = claim.id.partition(".")
+    assert group.isidentifier()
+    assert name
+    for text in (claim.statement, claim.criterion, claim.estimator, claim.source, claim.control):
+        assert text.strip()
+    assert claim.parts
+    assert len({part.part for part in claim.parts}) == len(claim.parts)
+    assert claim.cost in ("seconds", "minutes", "hours")
+    assert claim.source == "ours" or claim.source[:3].isdecimal()
+    assert set(claim.figures) <= set(MAKERS)
+    assert not claim.control.startswith("none") or len(claim.control) > len("none: ")
+
+
+@every_claim
+def test_an_edited_threshold_shows(claim: Claim, test: Callable[..., Any]) -> None:
+    """Every number in a criterion is part of the fingerprint."""
+    for i, part in enumerate(claim.parts):
+        threshold = part.threshold
+        moved = (threshold[0], threshold[1] + 0.01) if isinstance(threshold, tuple) else threshold + 0.01
+        parts = (*claim.parts[:i], replace(part, threshold=moved), *claim.parts[i + 1 :])
+        edited = replace(claim, parts=parts)
+        if part.comparison == "p<":
+            edited = replace(claim, parts=(*claim.parts[:i], replace(part, alpha=0.04), *claim.parts[i + 1 :]))
+        assert edited.fingerprint() != claim.fingerprint()
+
+
+@every_claim
+def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Path) -> None:
+    judge = Judge(claim)
+    try:
+        test(study_for(claim, store), judge)
+    except NotApplicable as reason:
+        assert str(reason)
+        return
+    verdict = judge.verdict
+    assert verdict is not None
+    assert verdict.verdict in ("supported", "refuted", "inconclusive")
+    assert verdict.estimate is not None
+    assert verdict.estimate.method
+    assert verdict.estimate.n > 0
+    assert (verdict.control is None) == bool(verdict.reason) or verdict.control is not None
+
+
+@every_claim
+def test_refuses_a_study_that_lacks_what_it_needs(
+    claim: Claim, test: Callable[..., Any], store: Path
+) -> None:
+    if not claim.needs.model:
+        pytest.skip("an audit claim needs no model, so no study lacks anything")
+    own = small_study("tiny", store)
+    poor: Study | JointStudy = own
+    if claim.needs.models > 1:
+        poor = JointStudy((own,) * (claim.needs.models - 1))
+    else:
+        poor = replace(own, lexicon=Lexicon(own.lexicon.words[: claim.needs.words - 1]))
+    assert lacks(claim, poor)

