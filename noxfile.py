@@ -35,7 +35,7 @@ def _environment(session: nox.Session) -> str:
     stamp.unlink(missing_ok=True)
     session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
     session.run(python, "-m", "pip", "install", "-q", "-r", str(LOCK), external=True)
-    session.run(python, "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT), external=True)
+    session.run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT), external=True)
     stamp.write_text(_recipe())
     return python
 
@@ -95,7 +95,7 @@ def lock(session: nox.Session) -> None:
     fresh = ROOT / ".nox" / "lock"
     python = str(_python(fresh))
     session.run(sys.executable, "-m", "venv", "--clear", str(fresh), external=True)
-    wanted = ["torch==2.13.0", f"{ROOT}[test,lint]"]
+    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint]"]
     session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
     frozen = subprocess.check_output([python, "-m", "pip", "freeze", "--exclude", "semphase"], text=True)  # noqa: S603
     pins = "".join(line.split("+cpu")[0] + "\n" for line in frozen.splitlines())

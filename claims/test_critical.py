@@ -5,7 +5,7 @@ from __future__ import annotations
 from semphase import above, at_least, below, claim
 from semphase.analyse import critical
 from semphase.plugin.judging import Judge
-from semphase.study import Study, by_step, on_measurement
+from semphase.study import Study, on_measurement, on_responses
 from semphase.study.derived import context_plane
 
 
@@ -22,8 +22,7 @@ from semphase.study.derived import context_plane
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     statistics = {"depth of the maximum": critical.peak_depth, "excess": critical.peak_excess}
-    detail = {"h from the prompt's step": by_step([study], statistics, "words")}
-    judge(**on_measurement(study, lambda own: own.response, statistics, population="words"), detail=detail)
+    judge(**on_responses(study, statistics, population="words", mean_χ=critical.susceptibility))
 
 
 @claim(
@@ -39,5 +38,4 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
 )
 def test_no_phase_boundary(study: Study, judge: Judge) -> None:
     widths = {"context axis": critical.context_width, "layer axis": critical.layer_width}
-    detail = {"mean |σ| (context, layer)": context_plane(study).point.mean}
-    judge(**on_measurement(study, context_plane, widths, population="words"), detail=detail)
+    judge(**on_measurement(study, context_plane, widths, population="words", plane=lambda found: found.mean))

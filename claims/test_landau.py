@@ -51,7 +51,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
         return estimates([beta], over, "words")
 
     point = study.conditions.point
-    detail = {"words": study.lexicon.names} | {
+    detail = study.reading | {
         f"β of {family}": exponent(family)(point) for family in ("power_law", "two_stage", "critical")
     }
     judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
@@ -83,7 +83,7 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
         return estimates([own.of_words(winners(own))], lead, "words")
 
     best = [PUBLISHED_FAMILIES[i] for i in winners(study)]
-    detail = {"words": study.lexicon.names, "best BIC": best}
+    detail = study.reading | {"best BIC": best}
     judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
 
 
@@ -106,7 +106,7 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
 
     at_jump, elsewhere = changes_at_jump(first_prompt_sigma(study), study.top1)
     by_word = [rates.reshape(len(study.lexicon.words), -1).mean(axis=1) for rates in (elsewhere, at_jump)]
-    detail = {
+    detail = study.reading | {
         "changes at the jump": at_jump.mean(),
         "rate elsewhere": elsewhere.mean(),
         "p over words, conditions averaged": paired_increase(*by_word, seed=study.seed)[1],
@@ -131,7 +131,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
         return proportion(int((variances < 0.005).sum()), len(variances))
 
     variances = conditions.collapse_variance(study.conditions.point)
-    detail = {"words": study.lexicon.names, "collapse variance": variances}
+    detail = study.reading | {"collapse variance": variances}
     judge(share(study), control=[share(copy) for copy in study.reinitialised], detail=detail)
 
 

@@ -26,15 +26,15 @@ BOTH_MODELS = {"gpt2": Published("supported", "nine of nine words"), "gpt2-mediu
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
     worst = {"widening": conditions.worst_widening, "Spearman": conditions.worst_monotony}
-    point = study.conditions.point
-    width = conditions.fan(point)
-    detail = {
-        "words": study.lexicon.names,
-        "widening": width[:, -1] - width[:, 0],
-        "Spearman": conditions.depth_correlation(width),
-        "split words": study.split_words,
-    }
-    judge(**on_measurement(study, lambda own: own.conditions, worst), detail=detail)
+    judge(
+        **on_measurement(
+            study,
+            lambda own: own.conditions,
+            worst,
+            widening_by_word=conditions.widening,
+            Spearman_by_word=lambda data: conditions.depth_correlation(conditions.fan(data)),
+        )
+    )
 
 
 @claim(
@@ -54,7 +54,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
         return proportion(int((depths >= 0.9).sum()), len(depths))
 
     depths = conditions.jump_depth(study.conditions.point)
-    detail = {"words": study.lexicon.names, "jump at x": depths}
+    detail = study.reading | {"jump at x": depths}
     judge(late(study), control=[late(copy) for copy in study.reinitialised], detail=detail)
 
 
@@ -72,4 +72,4 @@ def test_causal_mask(study: Study, judge: Judge) -> None:
     def largest(shifts: object) -> object:
         return interval(lambda index: shifts[index].max(), [len(shifts)], resamples=study.budget.draws, seed=study.seed)
 
-    judge(largest(shifts_by_suffix(study)), control=largest(shifts_by_prefix(study)))
+    judge(largest(shifts_by_suffix(study)), control=largest(shifts_by_prefix(study)), detail=study.reading)

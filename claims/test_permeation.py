@@ -25,7 +25,7 @@ from semphase.analyse.families import SHAPES
 from semphase.analyse.paired import paired_increase
 from semphase.plugin.judging import Judge
 from semphase.study import JointStudy, Study, by_step, estimates, on_all_responses, on_measurement, on_responses
-from semphase.study.derived import attention_and_mlp
+from semphase.study.derived import attention_and_mlp, attention_and_mlp_by_step
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
@@ -279,7 +279,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
         evidence(study),
         control=controls or None,
         reason="" if controls else "no control: f falls in too few words of the untrained copies",
-        detail={"gain before": before, "gain after": after},
+        detail=study.reading | {"gain before": before, "gain after": after},
     )
 
 
@@ -303,7 +303,8 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     judge(
         evidence(response.increment_correlation),
         control=evidence(response.permuted_increment_correlation(study.rng("permuted increments"))),
-        detail={
+        detail=study.reading
+        | {
             "largest mean r of a copy": best,
             "h from the prompt's step": by_step([study], response.increment_correlation, "words"),
         },
@@ -326,4 +327,6 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
 )
 def test_attention_origin(study: Study, judge: Judge) -> None:
     statistics = {"attention's share": origin.attention_share, "lead in correlation": origin.correlation_lead}
-    judge(**on_measurement(study, attention_and_mlp, statistics, population="words"))
+    made = on_measurement(study, attention_and_mlp, statistics, population="words")
+    made["detail"]["h from the prompt's step"] = estimates([attention_and_mlp_by_step(study)], statistics, "words")
+    judge(**made)

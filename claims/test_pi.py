@@ -46,7 +46,7 @@ def evidence_of(test: WidthTest) -> Evidence:
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     test = width_test_of(study, study.response)
     over_prompts = estimate(shapes.erf_width, study.response, population="words")
-    detail = {
+    detail = study.reading | {
         "meaning": widths.meaning(test),
         "test": test,
         "σ_free over words and prompts": over_prompts,
@@ -71,7 +71,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     copies = [copy.response for copy in study.reinitialised]
     rejecting = estimate(widths.rejections, *copies, population="words")
     own, sixth = (width_test_of(study, made.response) for made in (study, study.untrained(5)))
-    detail = {
+    detail = study.reading | {
         "meaning": widths.meaning(own),
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
         "copies that reject, h from the prompt's step": by_step(study.reinitialised, widths.rejections, "words"),

@@ -32,4 +32,4 @@ def test_tf32_collapse(study: Study, judge: Judge) -> None:
     def kept(bits: int) -> Any:
         return estimate(ratio, rounded_conditions(study, bits), study.conditions, population="words")
 
-    judge(kept(TF32), control=kept(FLOAT32))
+    judge(kept(TF32), control=kept(FLOAT32), detail=study.reading)

@@ -1,4 +1,4 @@
-"""The five conditions of a word (strong B, weak B, neutral, weak A, strong A) and the response fitted to them (001 exp1, exp2)."""
+"""The five conditions of a word, strong B to strong A, and the response fitted to them (001 exp1, exp2)."""
 
 from __future__ import annotations
 
@@ -50,10 +50,15 @@ def fan(conditions: Conditions) -> Float[np.ndarray, "*draw word layer"]:
     return conditions.sigma[..., STRONG_A, :] - conditions.sigma[..., STRONG_B, :]
 
 
-def worst_widening(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The smallest over words of the fan's width at l = L minus its width at l = 0."""
+def widening(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
+    """The fan's width at l = L minus its width at l = 0."""
     width = fan(conditions)
-    return (width[..., -1] - width[..., 0]).min(axis=-1)
+    return width[..., -1] - width[..., 0]
+
+
+def worst_widening(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
+    """The smallest widening over words."""
+    return widening(conditions).min(axis=-1)
 
 
 def worst_monotony(conditions: Conditions) -> Float[np.ndarray, "*draw"]:

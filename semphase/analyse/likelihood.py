@@ -29,6 +29,7 @@ _ALPHA, _POWER = 0.05, 0.8
 _WIDEST = 1e6
 _NARROWEST = 1e-5
 _STRONGEST_CORRELATION = 0.95
+_TIE = 1e-9  # rounding must not break a tie against the null
 
 Depths = Float[np.ndarray, " layer"]
 Profile = Float[np.ndarray, " layer"]
@@ -75,21 +76,16 @@ def width_test(
     """Test whether the profile g(x) is erf(x / (σ√2)) with σ = `fixed`.
 
     The plain χ² is liberal on short profiles: at 0.05 it rejects 6.5 % of true nulls of 13 points and 5.7 %
-    of 25; `p_bootstrap` keeps the level. With noise correlated along the depth both are liberal, which is
-    what `p_autocorrelated` is for.
+    of 25; `p_bootstrap` keeps the level. Under AR(1) noise of correlation 0.6 both reject 35 %, and
+    `p_autocorrelated` 14 to 19 %, since short residuals underestimate their correlation.
     """
     x, g = np.asarray(x, dtype=float), np.asarray(g, dtype=float)
     free = fit(SHAPES["erf"], x, g)
     width = free.params["sigma"]
     chi2 = likelihood_ratio(x, g, fixed, free.rss)
-    rho = lag_one(g - free.curve) if free.rss > floored_rss(0.0, g) else 0.0
-    rss_fixed = float(rss_at(x, g, fixed))
-    deviation = math.sqrt(rss_fixed / g.size)
+    own = lag_one(g - free.curve) if free.rss > floored_rss(0.0, g) else 0.0
     rng = np.random.default_rng(seed)
-    p_bootstrap, p_autocorrelated = (
-        _bootstrap_p(x, fixed, noise(rng, (draws, x.size), deviation, correlation), chi2)
-        for correlation in (0.0, rho)
-    )
+    p_bootstrap, p_autocorrelated = (bootstrap_p(x, g, fixed, rho, draws, rng) for rho in (0.0, own))
     low, high = profile_interval(x, g, width, 1 - _ALPHA)
     p_equivalence = _equivalence(x, g, width, free.rss, fixed)
     return WidthTest(
@@ -99,13 +95,13 @@ def width_test(
         fixed=fixed,
         n=g.size,
         rss_free=free.rss,
-        rss_fixed=rss_fixed,
+        rss_fixed=float(rss_at(x, g, fixed)),
         chi2=chi2,
         p=float(stats.chi2.sf(chi2, 1)),
         p_bootstrap=p_bootstrap,
         p_autocorrelated=p_autocorrelated,
         draws=draws,
-        autocorrelation=rho,
+        autocorrelation=own,
         equivalent=p_equivalence < _ALPHA,
         p_equivalence=p_equivalence,
         smallest_detectable=smallest_detectable(x, free.rss / (g.size - 1), fixed),
@@ -164,6 +160,20 @@ def ratios(x: Depths, g: Float[np.ndarray, "draw layer"], fixed: float) -> Float
     return np.maximum(0.0, x.size * np.log(rss_at(x, g, fixed) / floored_rss(free, g)))
 
 
+def bootstrap_p(
+    x: Depths, g: Profile, fixed: float, correlation: float, draws: int, rng: np.random.Generator
+) -> float:
+    """How often profiles simulated from the fixed curve have at least the likelihood ratio of g(x).
+
+    Gaussian noise of the fixed curve's residual variance; (1 + hits) / (1 + draws), never 0.
+    """
+    deviation = math.sqrt(float(rss_at(x, g, fixed)) / g.size)
+    simulated = erf(x, fixed) + noise(rng, (draws, x.size), deviation, correlation)
+    chi2 = ratios(x, g[None], fixed)[0]
+    hits = np.count_nonzero(ratios(x, simulated, fixed) >= chi2 - _TIE * chi2)
+    return float((1 + hits) / (1 + draws))
+
+
 def smallest_detectable(x: Depths, variance: float, fixed: float = INVERSE_ROOT_PI) -> float:
     """The relative deviation of the width that the χ² test at 0.05 finds with power 0.8.
 
@@ -195,11 +205,6 @@ def _equivalence(x: Depths, g: Profile, width: float, rss_free: float, fixed: fl
         for edge in (fixed * (1 - BAND), fixed * (1 + BAND))
     )
     return float(max(stats.norm.sf(below), stats.norm.cdf(above)))
-
-
-def _bootstrap_p(x: Depths, fixed: float, errors: Float[np.ndarray, "draw layer"], chi2: float) -> float:
-    simulated = ratios(x, erf(x, fixed) + errors, fixed)
-    return float((1 + np.count_nonzero(simulated >= chi2)) / (1 + len(errors)))
 
 
 def _crossing(excess: Callable[[float], float], start: float, end: float) -> float | None:

@@ -2,6 +2,8 @@
 
 A statistic is a function of index arrays, one for each stratum; strata are resampled independently. So a
 statistic may look up anything (words, prompts, layers) by index, and nothing is copied into SciPy.
+The percentile interval is narrow for few units: for a normal mean its 95 % cover 80 % at 4 units, 90 % at 9,
+93 % at 20.
 """
 
 from __future__ import annotations
@@ -128,10 +130,15 @@ def proportion(successes: int, n: int, *, level: float = 0.95, unit: str = "") -
 def _replicates(
     statistic: Callable[..., Float[np.ndarray, " draw"]], strata: Sequence[int], resamples: int, seed: int
 ) -> Float[np.ndarray, " draw"]:
-    def indexed(*samples: Any, **_axis: int) -> Float[np.ndarray, " draw"]:
-        return np.asarray(statistic(*(np.asarray(sample).astype(np.intp) for sample in samples)), dtype=float)
+    found = []
 
-    result = stats.bootstrap(
+    def indexed(*samples: Any, **_axis: int) -> Float[np.ndarray, " draw"]:
+        indices = (np.asarray(sample).astype(np.intp) for sample in samples)
+        found.append(np.asarray(statistic(*indices), dtype=float))
+        # SciPy's own summary of the replicates goes unused and would warn of numbers that are not finite.
+        return np.nan_to_num(found[-1], nan=0.0, posinf=0.0, neginf=0.0)
+
+    stats.bootstrap(
         tuple(np.arange(size) for size in strata),
         indexed,
         n_resamples=resamples,
@@ -140,7 +147,7 @@ def _replicates(
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    return np.asarray(result.bootstrap_distribution)
+    return np.concatenate(found)
 
 
 def _finite(replicates: Float[np.ndarray, " draw"], name: str) -> tuple[Float[np.ndarray, " kept"], str]:

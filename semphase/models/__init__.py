@@ -9,6 +9,7 @@ from semphase.models.load import load
 from semphase.models.model import Anatomy, Model
 from semphase.models.precision import mantissa_bits, require_precision, use_full_precision
 from semphase.models.reinit import reinitialised
+from semphase.models.size import size_class
 
 __all__ = [
     "CATALOGUE",
@@ -20,6 +21,7 @@ __all__ = [
     "mantissa_bits",
     "reinitialised",
     "require_precision",
+    "size_class",
     "use_full_precision",
     "write_of",
 ]

@@ -10,16 +10,14 @@ from typing import Any
 
 import torch
 from filelock import FileLock
-from gguf import GGUFReader
 from platformdirs import user_cache_path
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from semphase.errors import SemphaseError
 from semphase.models import integrity
 from semphase.models.catalogue import SMOLLM2_FILE
+from semphase.models.gguf_header import read_header
 from semphase.models.quiet import quiet
-
-_MAGIC = b"GGUF"
 
 
 def converted(path: Path, sha256: str) -> Path:
@@ -33,26 +31,12 @@ def converted(path: Path, sha256: str) -> Path:
     with FileLock(home / f"{sha256}.lock"):
         if not integrity.is_whole(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            check(path)
+            read_header(path)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
                 made = Path(scratch) / sha256
                 _convert(path, made)
                 made.replace(folder)
     return folder
-
-
-def check(path: Path) -> None:
-    """SemphaseError unless the file is a GGUF file that holds all the tensors that it lists."""
-    with path.open("rb") as handle:
-        magic = handle.read(4)
-    if magic != _MAGIC:
-        raise SemphaseError(f"{path} is no GGUF file: it does not start with {_MAGIC.decode()}")
-    try:
-        tensors = GGUFReader(path).tensors
-    except (ValueError, IndexError, KeyError, OverflowError, OSError):
-        raise SemphaseError(f"the GGUF file {path} is damaged or cut short; fetch it again") from None
-    if not tensors:
-        raise SemphaseError(f"the GGUF file {path} holds no weights")
 
 
 def smollm2_file() -> Path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +42,13 @@ def is_whole(folder: Path) -> bool:
 
 
 def sha256(files: Sequence[Path]) -> str:
-    """SHA-256 of the bytes of the files, one after the other."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as handle:
-            while chunk := handle.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
+    """SHA-256 of the bytes of the files, one after the other; remembered while size and time stay the same."""
+    return _sha256(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+def parameters(path: Path) -> int:
+    """The number of weights in a safetensors file."""
+    return sum(math.prod(entry["shape"]) for entry in _check_safetensors(path).values())
 
 
 def require_pin(what: str, found: str, pinned: str | None) -> None:
@@ -77,21 +79,30 @@ def _shards(index: Path) -> list[str]:
     return [str(name) for name in places.values()]
 
 
-def _check_safetensors(path: Path) -> None:
-    """An 8-byte length, a JSON header of that length, and exactly the bytes that the header promises."""
+@lru_cache(maxsize=64)
+def _sha256(versions: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for path, _, _ in versions:
+        with path.open("rb") as handle:
+            while chunk := handle.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_safetensors(path: Path) -> dict[str, dict[str, Any]]:
+    """The tensors by name: an 8-byte length, a JSON header of that length, then exactly the promised bytes."""
     try:
         size = path.stat().st_size
         with path.open("rb") as handle:
             length = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(length)) if length <= size - 8 else None
+            header = json.loads(handle.read(length)) if length <= size - 8 else {}
+        header.pop("__metadata__", None)
+        promised = max((entry["data_offsets"][1] for entry in header.values()), default=-1)
     except FileNotFoundError:
         raise SemphaseError(f"the weights {path} are missing; fetch them again") from None
-    except ValueError:
-        header = None
-    try:
-        ends = [entry["data_offsets"][1] for name, entry in (header or {}).items() if name != "__metadata__"]
-        whole = header is not None and size == 8 + length + max(ends, default=0)
-    except (AttributeError, KeyError, IndexError, TypeError):
-        whole = False
-    if not whole:
+    except (ValueError, AttributeError, KeyError, IndexError, TypeError):
+        promised = -1
+    if promised < 0 or size != 8 + length + promised:
         raise SemphaseError(f"the weights {path} are damaged or cut short; fetch them again")
+    tensors: dict[str, dict[str, Any]] = header
+    return tensors

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_SIZE_BOUNDS = {"tiny": 50e6, "small": 250e6, "medium": 500e6, "large": 1.2e9}
+from semphase.models.size import class_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Model:
     @property
     def size_class(self) -> str:
         """tiny, small, medium, large or xl: below 50M, 250M, 500M, 1.2B parameters, and above."""
-        return next((name for name, bound in _SIZE_BOUNDS.items() if self.parameters < bound), "xl")
+        return class_of(self.parameters)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text under the model's BOS rule.

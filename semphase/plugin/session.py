@@ -50,6 +50,7 @@ class Session:
         self.problems: list[str] = []
         self.refusals: list[str] = []
         self.document: Document | None = None
+        self.written = False
         self.terminal: TextIO | None = None
         self.checked = options.given(config)
         if self.checked and self.worker is None:
@@ -129,7 +130,7 @@ class Session:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.worker is not None or not self.told or self.refusals:
             return
-        from semphase.plugin.writing import accept, write
+        from semphase.plugin.writing import accept, gather, write
 
         cut = bool(session.shouldstop or session.shouldfail) and len(self.told) != self.collected
         if cut or exitstatus == pytest.ExitCode.INTERRUPTED:
@@ -137,7 +138,9 @@ class Session:
         try:
             if self.config.getoption("accept"):
                 accept(self)
-            self.document = write(self)
+            self.document = gather(self)
+            write(self.document, self)
+            self.written = True
         except SemphaseError as problem:
             self.problems.append(str(problem))
         if self.problems and session.exitstatus == pytest.ExitCode.OK:
@@ -148,7 +151,9 @@ class Session:
         if self.document is not None:
             from semphase.report.console import show
 
-            show(self.document, terminalreporter, self.settings.out)
+            show(self.document, terminalreporter)
+        if self.written:
+            terminalreporter.write_line(f"report: {self.settings.out}/report.html")
         for problem in self.refusals + self.problems:
             terminalreporter.write_line(f"ERROR: {problem}", red=True)
 

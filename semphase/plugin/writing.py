@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from semphase.plugin.session import Session
 
 
-def write(session: Session) -> Document:
-    """Write the report of all that was told; raises SemphaseError where the disk refuses."""
-    document = document_of(_run(session), [told["entry"] for told in session.told.values()])
+def gather(session: Session) -> Document:
+    """The report of all that was told."""
+    return document_of(_run(session), [told["entry"] for told in session.told.values()])
+
+
+def write(document: Document, session: Session) -> None:
+    """Write the report's files; raises SemphaseError where the disk refuses."""
     files = {
         "verdicts.json": to_json(document),
         "verdicts.md": to_markdown(document),
         "report.html": to_html(document, session.staging),
     }
     save(session.settings.out, session.staging, files)
-    return document
 
 
 def accept(session: Session) -> None:

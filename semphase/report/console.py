@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from semphase.report.schema import Document, Entry, EstimateForm
-from semphase.report.wording import NOTHING, discriminates, interval, not_discriminating, published, rule, summary_line
+from semphase.report.wording import (
+    NOTHING,
+    discriminates,
+    interval,
+    not_discriminating,
+    published,
+    rule,
+    summary_line,
+)
 
 WIDE = 140
 _COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
-def show(document: Document, reporter: pytest.TerminalReporter, out: Path) -> None:
-    """Print the table, the notices and the place of the report."""
+def show(document: Document, reporter: pytest.TerminalReporter) -> None:
+    """Print the table and the notices."""
     writer = reporter._tw
     reporter.write_sep("=", "verdicts")
     for line in render(document, writer.fullwidth, writer.hasmarkup).splitlines():
         reporter.write_line(line)
     for notice in document["run"].get("notices", []):
         reporter.write_line(f"note: {notice}")
-    reporter.write_line(f"report: {out}/report.html")
 
 
 def render(document: Document, width: int, coloured: bool) -> str:
@@ -41,7 +48,9 @@ def render(document: Document, width: int, coloured: bool) -> str:
 
 
 def _wide(entries: list[Entry]) -> Table:
-    table = _table(entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates")
+    table = _table(
+        entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"
+    )
     for entry in entries:
         cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
         table.add_row(*map(Text, cells), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
@@ -57,11 +66,11 @@ def _narrow(entries: list[Entry]) -> Table:
         if model != heading:
             table.add_row(Text(model, style="bold underline"))
         heading = model
-        claim = Text(entry["id"])
+        claim: list[RenderableType] = [Text(entry["id"])]
         if entry["estimate"] is not None:
-            against = f"against {rule(entry)}".replace(" ", "\N{NO-BREAK SPACE}")
-            claim.append(f"\n  {_estimate(entry['estimate'])} {against}", style="dim")
-        table.add_row(claim, _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+            told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
+            claim.append(Padding(told, (0, 0, 0, 2)))
+        table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
     return table
 
 

@@ -46,8 +46,9 @@ def to_html(document: Document, folder: Path) -> str:
 
 
 def _figures(document: Document, folder: Path) -> dict[str, str]:
-    """Relative path to data URI, each figure once."""
-    paths = dict.fromkeys(path for entry in document["claims"] for path in entry["figures"])
+    """Relative path to data URI, each figure once, of those that were drawn."""
+    named = dict.fromkeys(path for entry in document["claims"] for path in entry["figures"])
+    paths = [path for path in named if (folder / path).is_file()]
     encoded = {path: base64.b64encode((folder / path).read_bytes()).decode() for path in paths}
     return {path: f"data:image/png;base64,{content}" for path, content in encoded.items()}
 

@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
     and dates. Raises SemphaseError for anything else.
     """
     if value is None or isinstance(value, str | bool):
-        return str(value) if isinstance(value, str) else value
+        return _encodable(value) if isinstance(value, str) else value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -37,6 +37,11 @@ def plain(value: Any) -> Any:
     )
 
 
+def _encodable(text: str) -> str:
+    """The text with "?" for lone surrogates, which no file can hold."""
+    return text.encode(errors="replace").decode()
+
+
 def _labelled(value: Any) -> Any:
     """A labelled array without its attributes; an xarray dataset is a mapping of such."""
     described = plain(value.to_dict())
@@ -44,7 +49,7 @@ def _labelled(value: Any) -> Any:
 
 
 def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): plain(item) for key, item in value.items()}
+    return {_encodable(str(key)): plain(item) for key, item in value.items()}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -63,12 +63,14 @@ def _nowhere(steps: int) -> None:
 
 @contextmanager
 def _bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+    from rich.markup import escape
+
     if _Place.bar is None:
         with _shared_bar(stream), _bar(label, total, stream) as advance:
             yield advance
         return
     bar = _Place.bar
-    task = bar.add_task(label, total=total)
+    task = bar.add_task(escape(label), total=total)
     try:
         yield lambda steps: bar.advance(task, steps)
     finally:

@@ -25,7 +25,7 @@ def save(out: Path, staging: Path, files: Mapping[str, str]) -> None:
     try:
         staging.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            write_atomically(staging / name, text.encode())
+            write_atomically(staging / name, text.encode(errors="replace"))
         _swap(out, staging)
     except OSError as problem:
         raise SemphaseError(
@@ -69,7 +69,11 @@ def _swap(out: Path, staging: Path) -> None:
         return
     old = staging.with_suffix(".old")
     out.rename(old)
-    staging.rename(out)
+    try:
+        staging.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
     for foreign in old.iterdir():
         if foreign.name not in OURS:
             foreign.rename(out / foreign.name)

@@ -11,7 +11,7 @@ from semphase.analyse.critical import Plane
 from semphase.analyse.draws import Bootstrapped
 from semphase.analyse.order import draw_directions, order_parameter, projections
 from semphase.analyse.origin import Writes, write_slopes
-from semphase.analyse.response import strength_from_final_sigma
+from semphase.analyse.response import Response
 from semphase.lexicon import CONDITIONS
 from semphase.study import tables
 from semphase.study.prompts import TEXTS
@@ -28,14 +28,19 @@ def context_plane(study: Study) -> Bootstrapped[Plane]:
 
 def attention_and_mlp(study: Study) -> Bootstrapped[Writes]:
     """Slopes on h of what attention and MLP write along e_diff for the gradient prompts; h from σ(L)."""
-    streams = tables.gradient_arrays(study.streams, study.lexicon)
-    attention = tables.gradient_arrays(study.streams, study.lexicon, "attention")
-    along = [study.along_directions(projections(part, *study.directions)) for part in (streams, attention)]
-    sigma = study.along_directions(study.gradients)
-    made = [
-        write_slopes(stream, write, strength_from_final_sigma(own))
-        for stream, write, own in zip(*along, sigma, strict=True)
-    ]
+    return _writes(study, study.response)
+
+
+def attention_and_mlp_by_step(study: Study) -> Bootstrapped[Writes]:
+    """The same with h from the prompt's step."""
+    return _writes(study, study.response_by_step)
+
+
+def _writes(study: Study, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
+    arrays = [tables.gradient_arrays(study.streams, study.lexicon, part) for part in ("stream", "attention")]
+    along = [study.along_directions(projections(array, *study.directions)) for array in arrays]
+    strengths = (response.point.h, response.draws.h)
+    made = [write_slopes(*parts, h) for *parts, h in zip(*along, strengths, strict=True)]
     return study.bootstrapped(*made)
 
 

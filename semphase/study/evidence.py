@@ -26,10 +26,9 @@ def on_responses(
 
     `details` are functions of the point response whose values go into the report under their names.
     """
-    told = {name.replace("_", " "): of(study.response.point) for name, of in details.items()}
-    detail = {"words": study.lexicon.names, "split words": study.split_words, **told}
-    detail["h from the prompt's step"] = by_step([study], statistics, population)
-    return on_measurement(study, lambda own: own.response, statistics, population=population) | {"detail": detail}
+    made = on_measurement(study, lambda own: own.response, statistics, population=population, **details)
+    made["detail"]["h from the prompt's step"] = by_step([study], statistics, population)
+    return made
 
 
 def on_all_responses(
@@ -40,6 +39,7 @@ def on_all_responses(
     def made(joint: JointStudy) -> Any:
         return estimates([own.response for own in joint.each], statistics, population)
 
+    detail["reading"] = {own.model.name: own.reading for own in study.each}
     detail["h from the prompt's step"] = by_step(study.each, statistics, population)
     return {"evidence": made(study), "control": [made(copy) for copy in study.reinitialised], "detail": detail}
 
@@ -50,13 +50,20 @@ def on_measurement(
     statistics: Statistic | Mapping[str, Statistic],
     *,
     population: Population = "prompts",
+    **details: Callable[[Any], Any],
 ) -> dict[str, Any]:
-    """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control."""
+    """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control.
+
+    `details` are functions of the measurement's point; their values go into the report under their names.
+    """
 
     def made(own: Study) -> Any:
         return estimates([measurement(own)], statistics, population)
 
-    return {"evidence": made(study), "control": [made(copy) for copy in study.reinitialised]}
+    point = measurement(study).point
+    told = {name.replace("_", " "): of(point) for name, of in details.items()}
+    controls = [made(copy) for copy in study.reinitialised]
+    return {"evidence": made(study), "control": controls, "detail": study.reading | told}
 
 
 def estimates(

@@ -29,7 +29,8 @@ class JointStudy:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return provenance(self.each)
+        notices = [notice for study in self.each for notice in study.store.notices]
+        return provenance(self.models, self.each[0].corpus, self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from semphase.corpus import Corpus
+from semphase.lexicon import Lexicon
 from semphase.models import Model, mantissa_bits
 
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
-
-def provenance(studies: Sequence[Study]) -> dict[str, Any]:
-    """Models, corpus, lexicon, device, precision and notices, in the report's form; nulls without a study."""
-    if not studies:
-        return dict.fromkeys(("corpus", "lexicon", "device", "precision")) | {"models": [], "notices": []}
-    first = studies[0]
+def provenance(
+    models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]
+) -> dict[str, Any]:
+    """Models, corpus, lexicon, device, precision and notices, in the report's form."""
+    first = models[0]
     return {
-        "models": [described(study.model) for study in studies],
-        "corpus": {
-            "name": first.corpus.name,
-            "sha256": first.corpus.sha256,
-            "tokens": _tokens(first.model, first.corpus.text),
-        },
-        "lexicon": {"sha256": first.lexicon.sha256, "words": len(first.lexicon.words)},
-        "device": str(first.model.device),
+        "models": [described(model) for model in models],
+        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "tokens": _tokens(first, corpus.text)},
+        "lexicon": {"sha256": lexicon.sha256, "words": len(lexicon.words)},
+        "device": str(first.device),
         "precision": {
-            "dtype": str(first.model.dtype).removeprefix("torch."),
-            "matmul_mantissa_bits": _mantissa_bits(first.model),
+            "dtype": str(first.dtype).removeprefix("torch."),
+            "matmul_mantissa_bits": _mantissa_bits(first),
         },
-        "notices": [notice for study in studies for notice in study.store.notices],
+        "notices": list(notices),
     }
 
 

@@ -16,15 +16,9 @@ from jaxtyping import Float, Int
 
 from semphase.analyse.conditions import Conditions
 from semphase.analyse.draws import Bootstrapped, PerWord
-from semphase.analyse.order import (
-    Overlaps,
-    draw_counts,
-    draw_directions,
-    draw_within,
-    order_parameter,
-    overlaps,
-)
+from semphase.analyse.order import Overlaps, overlaps
 from semphase.analyse.response import Response, respond, strength_from_final_sigma
+from semphase.analyse.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
 from semphase.corpus import Corpus, require_tokens
 from semphase.lexicon import CONDITIONS, Lexicon
 from semphase.measure import (
@@ -85,7 +79,7 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return provenance([self])
+        return provenance(self.models, self.corpus, self.lexicon, self.store.notices)
 
     @property
     def each(self) -> tuple[Study, ...]:
@@ -111,9 +105,10 @@ class Study:
         return locate_all(self._tokenizing_model, lexicon_prompts(self.lexicon))
 
     @property
-    def split_words(self) -> tuple[str, ...]:
-        """Words that the tokenizer splits; they are read at their last piece."""
-        return tuple(sorted({target.prompt.word for target in self.targets if target.pieces > 1}))
+    def reading(self) -> dict[str, Any]:
+        """For a report's detail: the words, and those that the tokenizer splits, read at their last piece."""
+        split = sorted({target.prompt.word for target in self.targets if target.pieces > 1})
+        return {"words": self.lexicon.names, "split words": split}
 
     @cached_property
     def streams(self) -> xr.Dataset:
@@ -191,16 +186,15 @@ class Study:
     def response(self) -> Bootstrapped[Response]:
         """f(l) with h from σ(L)."""
         point, draws = self.along_directions(self.gradients)
-        return self.bootstrapped(
-            respond(point, strength_from_final_sigma(point)), respond(draws, strength_from_final_sigma(draws))
-        )
+        made = [respond(sigma, strength_from_final_sigma(sigma)) for sigma in (point, draws)]
+        return self.bootstrapped(*made)
 
     @cached_property
     def response_by_step(self) -> Bootstrapped[Response]:
         """f(l) with h from the prompt's step, ±step/10."""
         point, draws = self.along_directions(self.gradients)
         steps = np.broadcast_to(tables.STEP, point.shape[:2])
-        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._gradient_draws[1]]))
+        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._drawn.index]))
 
     @cached_property
     def conditions(self) -> Bootstrapped[Conditions]:
@@ -212,34 +206,21 @@ class Study:
     ) -> Bootstrapped[Conditions]:
         """σ(l) under the five conditions for other streams (rounded products), along given directions."""
         data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
-        rng = self.rng("conditions")
-        weights = draw_directions(data.sense, self.budget.draws, rng)
-        member = np.stack([(condition == c).astype(float) for c in range(len(CONDITIONS))])
-        counts = np.stack([draw_counts(rows, self.budget.draws, rng) for rows in member])
-        point = order_parameter(data, data.weights)
-        draws = order_parameter(data, weights)
-        return self.bootstrapped(
-            Conditions(_depth(point), _condition_means(point, member)),
-            Conditions(_depth(point), _condition_means(draws, counts)),
-        )
+        return self.bootstrapped(*sample_conditions(data, condition, self.budget.draws, self.rng("conditions")))
+
+    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
+        return along_directions(data, self._drawn)
+
+    @cached_property
+    def _drawn(self) -> GradientDraws:
+        strata = (tables.STEP < 0).astype(int)
+        return draw_gradients(self.directions[1], strata, self.budget.draws, self.rng("gradients"))
 
     @property
     def n_prompts(self) -> int:
         """The number of prompts in the lexicon."""
         return len(self.targets)
-
-    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
-        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
-        weights, index = self._gradient_draws
-        drawn = order_parameter(data, weights)
-        return order_parameter(data, data.weights), np.take_along_axis(drawn, index[..., None], axis=2)
-
-    @cached_property
-    def _gradient_draws(self) -> tuple[np.ndarray, np.ndarray]:
-        rng, draws = self.rng("gradients"), self.budget.draws
-        weights = draw_directions(self.directions[1], draws, rng)
-        strata = (tables.STEP < 0).astype(int)
-        return weights, draw_within(strata, (draws, len(self.lexicon.words)), rng)
 
     def bootstrapped(self, point: Any, draws: Any) -> Bootstrapped[Any]:
         """A point with its draws of prompts, and the draws of words that belong to them."""
@@ -293,18 +274,6 @@ class Study:
                 return tuple(tokens[:count])
         require_tokens(self.corpus, len(tokens), count)
         return tuple(tokens)
-
-
-def _condition_means(
-    sigma: Float[np.ndarray, "*draw word prompt layer"], counts: Float[np.ndarray, "condition *draw word prompt"]
-) -> Float[np.ndarray, "*draw word condition layer"]:
-    shares = counts / counts.sum(axis=-1, keepdims=True)
-    means = [np.einsum("...wp,...wpl->...wl", share, sigma, optimize=True) for share in shares]
-    return np.stack(means, axis=-2)
-
-
-def _depth(sigma: np.ndarray) -> Float[np.ndarray, " layer"]:
-    return np.linspace(0, 1, sigma.shape[-1])
 
 
 def _hash(value: Any) -> str:

@@ -41,7 +41,7 @@ def test_a_flat_curve_correlates_with_nothing():
 
 
 def test_a_third_of_random_curves_pass_the_published_level():
-    """001 calls f universal at r > 0.96; four random rising curves over 24 layers pass a third of the time."""
+    """001 calls f universal at r > 0.96; of random fours over 24 layers a third pass."""
     found = share_above(0.96, words=4, layers=24, draws=4000)
     assert found.low < 0.36 < found.high
     assert share_above(0.9, words=4, layers=24, draws=500).value > 0.9

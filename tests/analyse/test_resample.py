@@ -69,7 +69,7 @@ def test_strata_are_resampled_independently_and_within_their_sizes():
     for indices in seen:
         assert [index.size for index in indices] == [5, 5, 3]
         assert all(np.issubdtype(index.dtype, np.integer) for index in indices)
-        assert all(0 <= index.min() and index.max() < index.size for index in indices)
+        assert all(index.min() >= 0 and index.max() < index.size for index in indices)
     assert any((first != second).any() for first, second, _ in seen[1:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from gguf import GGUFReader
 from gguf_files import write_gguf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.models import gguf, integrity, load
+from semphase.models.gguf_header import read_header
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +128,24 @@ def test_a_file_cut_short(original, tmp_path, share):
     begin = time.monotonic()
     assert "cut.gguf is damaged or cut short" in refused(tmp_path / "cut.gguf")
     assert time.monotonic() - begin < 10
+
+
+@settings(max_examples=200, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_header_is_refused_or_harmless(original, tmp_path, data):
+    whole = bytearray(original.read_bytes()[:6000])
+    place = data.draw(st.integers(4, 5999))
+    whole[place] = data.draw(st.integers(0, 255))
+    (tmp_path / "hurt.gguf").write_bytes(whole + original.read_bytes()[6000:])
+    with contextlib.suppress(SemphaseError):
+        assert read_header(tmp_path / "hurt.gguf").parameters > 0
+
+
+def test_the_header_counts_as_the_gguf_package_does(original):
+    tensors = GGUFReader(original).tensors
+    header = read_header(original)
+    assert header.parameters == sum(int(tensor.n_elements) for tensor in tensors)
+    assert header.length == max(int(tensor.data_offset + tensor.n_bytes) for tensor in tensors)
 
 
 def test_a_family_that_transformers_cannot_read(loaded, tmp_path):

@@ -58,7 +58,13 @@ class Project:
             "COLUMNS": str(width),
         }
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         written = self.report / "verdicts.json"
         document = json.loads(written.read_text(), parse_constant=pytest.fail) if written.exists() else None

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
 
 
-
 @pytest.fixture(scope="module")
 def project(make: Make) -> Project:
     return make()

@@ -50,9 +50,7 @@ def test_a_record_is_kept_sorted_and_updated_in_place(tmp_path: Path) -> None:
     corpus=st.text(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_id_and_corpus_survive_the_file(
-    verdicts: dict[str, str], corpus: str, seed: int
-) -> None:
+def test_any_id_and_corpus_survive_the_file(verdicts: dict[str, str], corpus: str, seed: int) -> None:
     key = RunKey(corpus, "ab", "quick", seed)
     with tempfile.TemporaryDirectory() as folder:
         record("org/model", key, verdicts, Path(folder))

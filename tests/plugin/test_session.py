@@ -18,8 +18,9 @@ KEYS = {
         "budget", "corpus", "lexicon", "models",
     },
     "claim": {
-        "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome", "estimate",
-        "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds", "detail", "figures",
+        "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome",
+        "estimate", "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds",
+        "detail", "figures",
     },
     "estimate": {"value", "low", "high", "level", "method", "n", "unit"},
     "model": {"name", "family", "layers", "heads", "d_model", "parameters", "sha256"},
@@ -206,6 +207,8 @@ def test_a_report_that_cannot_be_written_fails_the_run(make: Make) -> None:
     ran = project.run("--claims=z.block")
     assert ran.code == 1
     assert "ERROR: the report cannot be written to" in ran.out
+    assert "z.block" in ran.out.partition("= verdicts =")[2]
+    assert "report: " not in ran.out
     assert ran.document is None
 
 

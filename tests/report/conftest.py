@@ -69,7 +69,8 @@ def _entries() -> list[Entry]:
 @pytest.fixture
 def run() -> Run:
     return {
-        "id": "0123", "started": "2026-01-31T10:00:00+00:00", "seconds": 12.5, "command": "pytest --model gpt2",
+        "id": "0123", "started": "2026-01-31T10:00:00+00:00", "seconds": 12.5,
+        "command": "pytest --model gpt2",
         "git": {"revision": "f" * 40, "dirty": True}, "versions": {"python": "3.11", "torch": "2.13"},
         "device": "cpu", "hardware": {"cpu": "test", "cores": 2, "memory": 1, "gpu": None, "system": "Linux"},
         "precision": {"dtype": "float32", "matmul_mantissa_bits": 23}, "seed": 0, "budget": "quick",

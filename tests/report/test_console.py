@@ -29,11 +29,19 @@ def test_the_table_fits_and_says_everything(document: Document, width: int, colo
 
 def test_columns_of_the_wide_table(document: Document) -> None:
     head, *rows = render(document, 160, False).splitlines()
-    assert head.split() == ["claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"]
+    assert head.split() == [
+        "claim",
+        "model",
+        "estimate",
+        "criterion",
+        "verdict",
+        "published",
+        "discriminates",
+    ]
     row = next(row for row in rows if "permeation.word-correlation" in row and "gpt2" in row)
     assert re.split(r"\s{2,}", row.strip()) == [
-        "permeation.word-correlation", "gpt2", "0.9712 [0.9633, 0.9801] r", "> 0.96", "supported", "supported",
-        "yes",
+        "permeation.word-correlation", "gpt2", "0.9712 [0.9633, 0.9801] r", "> 0.96", "supported",
+        "supported", "yes",
     ]  # fmt: skip
 
 

@@ -22,7 +22,10 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | s
 VALUES = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.frozensets(LEAVES)
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.frozensets(LEAVES)
     ),
     max_leaves=12,
 )
@@ -59,6 +62,7 @@ def test_what_is_no_number_becomes_null(value: float) -> None:
         (np.int64(3), 3),
         (np.bool_(True), True),
         (np.str_("a"), "a"),
+        ("half \ud83d pair", "half ? pair"),
         (np.array(2.0), 2.0),
         ({1: {"b", "a"}}, {"1": ["a", "b"]}),
         (date(2026, 1, 31), "2026-01-31"),
@@ -74,7 +78,9 @@ def test_known_values(value: Any, expected: Any) -> None:
 def test_estimates_are_told_in_the_reports_form() -> None:
     estimate = Estimate(1.0, 0.5, float("inf"), "t", 3, "nats")
     assert plain({"fit": [estimate]}) == {
-        "fit": [{"value": 1.0, "low": 0.5, "high": None, "method": "t", "n": 3, "unit": "nats", "level": 0.95}]
+        "fit": [
+            {"value": 1.0, "low": 0.5, "high": None, "method": "t", "n": 3, "unit": "nats", "level": 0.95}
+        ]
     }
 
 

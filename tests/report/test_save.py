@@ -46,6 +46,25 @@ def test_a_failed_save_says_where_the_report_lies(tmp_path: Path) -> None:
     assert (out / "verdicts.json").read_text() == "old"
 
 
+def test_the_old_report_comes_back_if_the_new_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "report"
+    save(out, staging_folder(out, "one"), {"verdicts.json": "old"})
+    staging, rename = staging_folder(out, "two"), Path.rename
+
+    def refusing(path: Path, target: Path) -> Path:
+        if path == staging:
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(SemphaseError, match="Permission denied"):
+        save(out, staging, {"verdicts.json": "new"})
+    assert (out / "verdicts.json").read_text() == "old"
+    assert (staging / "verdicts.json").read_text() == "new"
+
+
 def test_a_broken_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"old")

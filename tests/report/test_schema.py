@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semphase.report.schema import Document, Entry, Run, document_of, published_for, summary_of
@@ -31,9 +31,15 @@ def test_verdicts_and_failures_are_counted(document: Document) -> None:
 def test_holm_runs_over_the_entries_with_a_p_value(document: Document) -> None:
     found = {entry["p_value"]: entry["p_adjusted"] for entry in document["claims"]}
     # Holm by hand: 3·0.01, then max(0.03, 2·0.04), then max(0.08, 0.5).
-    assert found == {None: None, 0.01: pytest.approx(0.03), 0.04: pytest.approx(0.08), 0.5: pytest.approx(0.5)}
+    assert found == {
+        None: None,
+        0.01: pytest.approx(0.03),
+        0.04: pytest.approx(0.08),
+        0.5: pytest.approx(0.5),
+    }
 
 
+@settings(max_examples=20, deadline=None)
 @given(p_values=st.lists(st.floats(0, 1), max_size=12))
 def test_correction_is_holms_step_down(entries: list[Entry], p_values: list[float]) -> None:
     listed = [{**entries[0], "id": f"a.{place:02}", "p_value": p} for place, p in enumerate(p_values)]
@@ -54,8 +60,8 @@ def test_correction_is_holms_step_down(entries: list[Entry], p_values: list[floa
 def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Document) -> None:
     found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
     assert found["permeation.word-correlation"]["estimate"] == {
-        "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "method": "BCa bootstrap over prompts", "n": 120,
-        "unit": "r",
+        "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "unit": "r", "n": 120,
+        "method": "BCa bootstrap over prompts",
     }  # fmt: skip
     assert found["permeation.word-correlation"]["control"] is not None
     assert found["permeation.word-correlation"]["control"]["discriminating"] is True

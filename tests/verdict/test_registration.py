@@ -59,7 +59,10 @@ def test_an_amendment_with_date_and_reason_allows_the_edit(path: Path) -> None:
     ("amendment", "problem"),
     [
         ('{{ reason = "typo", hash = "{0}" }}', "an amendment of a.one has no date like 2026-01-31"),
-        ('{{ date = "soon", reason = "typo", hash = "{0}" }}', "an amendment of a.one has no date like 2026-01-31"),
+        (
+            '{{ date = "soon", reason = "typo", hash = "{0}" }}',
+            "an amendment of a.one has no date like 2026-01-31",
+        ),
         ('{{ date = 2026-01-31, reason = " ", hash = "{0}" }}', "an amendment of a.one gives no reason"),
         ('{{ date = 2026-01-31, hash = "{0}" }}', "an amendment of a.one gives no reason"),
     ],

@@ -35,7 +35,9 @@ def test_all_parts_must_hold(calls: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("calls", [*itertools.product(CALLS, repeat=3)])
 def test_any_part_may_hold(calls: tuple[str, ...]) -> None:
-    expected = "supported" if "supported" in calls else "inconclusive" if "inconclusive" in calls else "refuted"
+    expected = (
+        "supported" if "supported" in calls else "inconclusive" if "inconclusive" in calls else "refuted"
+    )
     call, _, deciding, _ = weigh(claim(3, "any"), evidence(*calls))
     assert call == deciding.call == expected
 
@@ -48,7 +50,9 @@ def test_a_decided_verdict_agrees_with_the_point(calls: list[str], combine: str)
 
 @given(st.permutations(["supported", "refuted", "inconclusive"]), st.sampled_from(["all", "any"]))
 def test_the_order_of_parts_changes_no_verdict(calls: list[str], combine: str) -> None:
-    assert weigh(claim(3, combine), evidence(*calls))[0] == weigh(claim(3, combine), evidence(*sorted(calls)))[0]
+    assert (
+        weigh(claim(3, combine), evidence(*calls))[0] == weigh(claim(3, combine), evidence(*sorted(calls)))[0]
+    )
 
 
 @pytest.mark.parametrize("given_parts", [{}, {"p0": "x", "p1": "x"}, {"q": "x"}])
