@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Evidence, Published, above, at_least, below, between, claim, significant
+from semphase import Evidence, Needs, Published, above, at_least, below, between, claim, significant
 from semphase.analyse import conditions
 from semphase.analyse.conditions import Conditions
 from semphase.analyse.draws import PerWord, per_word
@@ -16,7 +16,7 @@ from semphase.analyse.jumps import changes_at_jump
 from semphase.analyse.paired import paired_increase
 from semphase.analyse.resample import proportion
 from semphase.plugin.judging import Judge
-from semphase.study import Study, estimates, on_measurement
+from semphase.study import Study, estimates, on_copies, on_measurement
 from semphase.study.derived import first_prompt_sigma
 
 PUBLISHED_FAMILIES = ("two_stage", "power_law", "tanh", "sigmoid")
@@ -41,6 +41,7 @@ def exponent(family: str) -> Any:
     estimator="least squares on each word's f(l) without the last layer; words and prompts resampled",
     source="001 exp2",
     control="re-initialised weights",
+    needs=Needs(words=2, layers=6),
     published={"gpt2": Published("refuted", "β = 0.01 … 2.35"), "gpt2-medium": Published("refuted", "β = 0.01 … 2.35")},
     figures=("f-overlay",),
 )
@@ -54,7 +55,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     detail = study.reading | {
         f"β of {family}": exponent(family)(point) for family in ("power_law", "two_stage", "critical")
     }
-    judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
+    judge(evidence(study), **on_copies(study, evidence), detail=detail)
 
 
 @claim(
@@ -65,6 +66,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     estimator="words won by two_stage minus words won by the best rival, as a share; words resampled",
     source="001 exp2",
     control="re-initialised weights",
+    needs=Needs(words=2, layers=6),
     published={"gpt2": Published("supported", "best"), "gpt2-medium": Published("supported", "best")},
     figures=("f-overlay",),
 )
@@ -84,7 +86,7 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
 
     best = [PUBLISHED_FAMILIES[i] for i in winners(study)]
     detail = study.reading | {"best BIC": best}
-    judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
+    judge(evidence(study), **on_copies(study, evidence), detail=detail)
 
 
 @claim(
@@ -111,7 +113,7 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
         "rate elsewhere": elsewhere.mean(),
         "p over words, conditions averaged": paired_increase(*by_word, seed=study.seed)[1],
     }
-    judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
+    judge(evidence(study), **on_copies(study, evidence), detail=detail)
 
 
 @claim(
@@ -132,7 +134,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
 
     variances = conditions.collapse_variance(study.conditions.point)
     detail = study.reading | {"collapse variance": variances}
-    judge(share(study), control=[share(copy) for copy in study.reinitialised], detail=detail)
+    judge(share(study), **on_copies(study, share), detail=detail)
 
 
 @claim(

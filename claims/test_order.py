@@ -6,7 +6,7 @@ from semphase import Published, above, below, claim
 from semphase.analyse import conditions
 from semphase.analyse.resample import interval, proportion
 from semphase.plugin.judging import Judge
-from semphase.study import Study, on_measurement
+from semphase.study import Study, on_copies, on_measurement
 from semphase.study.derived import shifts_by_prefix, shifts_by_suffix
 
 BOTH_MODELS = {"gpt2": Published("supported", "nine of nine words"), "gpt2-medium": Published("supported", "nine of nine words")}
@@ -55,7 +55,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
 
     depths = conditions.jump_depth(study.conditions.point)
     detail = study.reading | {"jump at x": depths}
-    judge(late(study), control=[late(copy) for copy in study.reinitialised], detail=detail)
+    judge(late(study), **on_copies(study, late), detail=detail)
 
 
 @claim(

@@ -12,7 +12,7 @@ from semphase.analyse.draws import percentile_estimate
 from semphase.analyse.families import G
 from semphase.analyse.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
 from semphase.plugin.judging import Judge
-from semphase.study import JointStudy, Study, by_step, on_all_responses, on_responses
+from semphase.study import JointStudy, Study, by_step, on_all_responses, on_copies, on_responses
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")
@@ -52,8 +52,8 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
         "σ_free over words and prompts": over_prompts,
         "h from the prompt's step": width_test_of(study, study.response_by_step),
     }
-    control = [evidence_of(width_test_of(copy, copy.response)) for copy in study.reinitialised]
-    judge(evidence_of(test), control=control, detail=detail)
+    control = on_copies(study, lambda copy: evidence_of(width_test_of(copy, copy.response)))
+    judge(evidence_of(test), **control, detail=detail)
 
 
 @claim(
@@ -144,7 +144,7 @@ def test_rotation(study: Study, judge: Judge) -> None:
         "mean angle of each block (rad)": study.rotation.mean(axis=0),
         "h from the prompt's step": "not used: the angle needs no h",
     }
-    judge(share(study), control=[share(copy) for copy in study.reinitialised], detail=detail)
+    judge(share(study), **on_copies(study, share), detail=detail)
 
 
 @claim(
@@ -172,7 +172,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     tests = {own.model.name: width_test_of(own, own.response) for own in study.by_size}
     by_step = {own.model.name: width_test_of(own, own.response_by_step).width for own in study.by_size}
     detail = {"tests": tests, "σ_free with h from the prompt's step": by_step}
-    judge(evidence(study), control=[evidence(copy) for copy in study.reinitialised], detail=detail)
+    judge(evidence(study), **on_copies(study, evidence), detail=detail)
 
 
 @claim(
@@ -199,7 +199,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
 
     means = {own.model.name: rotation.turns(own.rotation).mean() for own in study.by_size}
     detail = {"mean Θ/π": means, "h from the prompt's step": "not used: the angle needs no h"}
-    judge(growth(study), control=[growth(copy) for copy in study.reinitialised], detail=detail)
+    judge(growth(study), **on_copies(study, growth), detail=detail)
 
 
 @claim(

@@ -9,3 +9,7 @@ class SemphaseError(Exception):
 
 class NotApplicable(Exception):
     """The study lacks what a claim needs (a second model, CUDA); the message says what."""
+
+
+class Undefined(SemphaseError):
+    """A statistic has no value on these data; fatal for a claim, but not for one copy of its control."""

@@ -84,11 +84,11 @@ def same_shape(g: Float[np.ndarray, " layer"], words: int = 8) -> Profiles:
 
 
 def random_walks(words: int, layers: int, seed: int) -> Profiles:
-    """A random walk for each word, none like another, scaled to 0.6."""
-    walks = np.random.default_rng([7, seed]).normal(size=(words, layers)).cumsum(axis=1)
-    walks *= 0.6 / np.abs(walks).max(axis=1, keepdims=True)
+    """A random walk for each word, none like another, between 0 and 0.6."""
+    walks = np.abs(np.random.default_rng([7, seed]).normal(size=(words, layers)).cumsum(axis=1))
+    walks *= 0.6 / walks.max(axis=1, keepdims=True)
     # A final σ of about zero would leave e_diff to the noise.
-    walks[:, -1] = np.where(np.abs(walks[:, -1]) < 0.2, 0.2, walks[:, -1])
+    walks[:, -1] = np.maximum(walks[:, -1], 0.1)
     return np.concatenate([np.zeros((words, 1)), walks], axis=1)
 
 

@@ -61,7 +61,7 @@ def search(
     """
     candidates = grid(family) if known is None else np.concatenate([grid(family), known])
     size = max(1, _DESCENTS // family.starts)
-    blocks = [_search(family, x, y[i : i + size], candidates) for i in range(0, len(y), size)]
+    blocks = [_search(family, x, y[i : i + size], candidates) for i in range(0, max(len(y), 1), size)]
     return np.concatenate([points for points, _ in blocks]), np.concatenate([rss for _, rss in blocks])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from semphase.analyse.estimate import Estimate
-from semphase.errors import SemphaseError
+from semphase.errors import Undefined
 
 Population = Literal["prompts", "words"]
 MOST_UNDEFINED = 0.05
@@ -81,7 +81,7 @@ def percentile_estimate(value: float, draws: np.ndarray, *, n: int, what: str, u
     """An estimate with the 95 % percentile interval of `draws`; says in its method what was done to them."""
     finite = draws[np.isfinite(draws)]
     if not np.isfinite(value) or len(finite) < (1 - MOST_UNDEFINED) * len(draws):
-        raise SemphaseError(
+        raise Undefined(
             f"no interval could be made by {what}: the value is {value:.4g} and {len(draws) - len(finite)} of "
             f"{len(draws)} draws are undefined; give more prompts or words."
         )

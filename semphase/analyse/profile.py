@@ -1,4 +1,4 @@
-"""Sharpness of a profile along one axis: the width of its logistic step, the height of its interior peak."""
+"""Sharpness of a profile along one axis: the width of its logistic step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ WIDEST = 1.0
 """The width reported for a profile that is flat or whose step is wider than the axis."""
 
 _RISE = 2 * math.log(9)  # a logistic rises from 10 to 90 % over 2 ln 9 scales
-_REACH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +25,6 @@ class TransitionWidth:
     width: float
     centre: float
     r2: float
-
-
-@dataclass(frozen=True, slots=True)
-class PeakExcess:
-    """Where a profile is largest (`layer`, `x` = layer/L) and by which share that exceeds its neighbours."""
-
-    layer: int
-    x: float
-    excess: float
 
 
 def transition_width(x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> TransitionWidth:
@@ -57,23 +47,6 @@ def transition_widths(
     curves = np.asarray(curves, dtype=float)
     widths = np.minimum(_RISE * refit(STEP, _axis(x), curves).params["s"], WIDEST)
     return np.where(_flat(curves), WIDEST, widths)
-
-
-def interior_peak(chi: Float[np.ndarray, " layer"]) -> PeakExcess:
-    """Compare the largest value of χ(l), l = 0…L, with the mean of the values two layers either side.
-
-    At the ends of the network the one neighbour that exists is used. The excess is relative to the
-    neighbours' absolute mean, infinite where that is 0.
-    """
-    chi = np.asarray(chi, dtype=float)
-    if chi.ndim != 1 or chi.size <= _REACH or not np.isfinite(chi).all():
-        raise SemphaseError(f"a peak needs finite values at more than {_REACH} layers, got shape {chi.shape}")
-    layer = int(np.argmax(chi))
-    sides = [index for index in (layer - _REACH, layer + _REACH) if 0 <= index < chi.size]
-    around = float(np.mean(chi[sides])) if sides else float(np.min(chi))
-    height = float(chi[layer]) - around
-    excess = height / abs(around) if around != 0 else math.copysign(math.inf, height) if height else 0.0
-    return PeakExcess(layer, layer / (chi.size - 1), excess)
 
 
 def _axis(x: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from semphase.models import precision
 from semphase.models.anatomy import anatomy, check_anatomy, dimensions
 from semphase.models.folding import fold
-from semphase.models.model import Model
+from semphase.models.model import Model, bos_token
 
 
 def assemble(
@@ -55,5 +55,6 @@ def assemble(
 
 def _starts_with_bos(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
     if module.config.model_type == "gpt2":
+        bos_token(module, tokenizer)  # complains here rather than at the first text
         return True
     return tokenizer.bos_token_id is not None and tokenizer.encode("a")[:1] == [tokenizer.bos_token_id]

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from filelock import FileLock
 from platformdirs import user_cache_path
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from semphase.errors import SemphaseError
 from semphase.models import integrity
 from semphase.models.catalogue import SMOLLM2_FILE
 from semphase.models.gguf_header import read_header
 from semphase.models.quiet import quiet
+from semphase.models.read import read_module, read_tokenizer
 
 
 def converted(path: Path, sha256: str) -> Path:
@@ -30,8 +30,8 @@ def converted(path: Path, sha256: str) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / f"{sha256}.lock"):
         if not integrity.is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
             read_header(path)
+            shutil.rmtree(folder, ignore_errors=True)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
                 made = Path(scratch) / sha256
                 _convert(path, made)
@@ -52,17 +52,8 @@ def smollm2_file() -> Path:
 
 
 def _convert(path: Path, folder: Path) -> None:
-    try:
-        with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                path.parent, gguf_file=path.name, dtype=torch.float32
-            )
-            tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SemphaseError(
-            f"the GGUF file {path} is of a kind that transformers cannot read: {reason}"
-        ) from None
+    model: Any = read_module(path.parent, torch.float32, gguf_file=path.name)
+    tokenizer = read_tokenizer(path.parent, gguf_file=path.name)
     # The weights are plain float32 by now, but transformers still takes them for quantised ones.
     model.hf_quantizer = None
     del model.config.quantization_config

@@ -1,7 +1,7 @@
 """The front of a GGUF file: which tensors it lists and how many bytes they need, without reading them.
 
-Format: magic, version, counts of tensors and of metadata entries, the metadata, then name, shape, type and offset
-of every tensor (the GGUF specification of ggml, versions 2 and 3, little endian).
+Format: magic, version, counts of tensors and of metadata entries, the metadata, then name, shape, type and
+offset of every tensor (the GGUF specification of ggml, versions 2 and 3, little endian).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def sha256(files: Sequence[Path]) -> str:
-    """SHA-256 of the bytes of the files, one after the other; remembered while size and time stay the same."""
+    """SHA-256 of the bytes of the files in turn; remembered while their sizes and times stay the same."""
     return _sha256(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
@@ -90,7 +90,7 @@ def _sha256(versions: tuple[tuple[Path, int, int], ...]) -> str:
 
 
 def _check_safetensors(path: Path) -> dict[str, dict[str, Any]]:
-    """The tensors by name: an 8-byte length, a JSON header of that length, then exactly the promised bytes."""
+    """The tensors by name: an 8-byte length, a JSON header so long, then exactly the promised bytes."""
     try:
         size = path.stat().st_size
         with path.open("rb") as handle:

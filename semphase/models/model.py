@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from semphase.errors import SemphaseError
 from semphase.models.size import class_of
 
 
@@ -63,15 +64,23 @@ class Model:
         The gpt2 family gets its BOS token in front, although its tokenizer adds none; the others get what
         their tokenizer adds by default, without an EOS at the end.
         """
-        bare: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         if self.family == "gpt2":
-            return [bos_token(self.module, self.tokenizer), *bare]
+            return [bos_token(self.module, self.tokenizer), *self._bare(text)]
         full: list[int] = self.tokenizer.encode(text)
-        ends = full[-1:] == [self.tokenizer.eos_token_id] and bare[-1:] != full[-1:]
+        ends = full[-1:] == [self.tokenizer.eos_token_id] and self._bare(text)[-1:] != full[-1:]
         return full[:-1] if ends else full
+
+    def _bare(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
 
 def bos_token(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of the beginning-of-text token: the configuration's, else the tokenizer's, else 0."""
-    known = (module.config.bos_token_id, tokenizer.bos_token_id)
-    return next((token for token in known if token is not None), 0)
+    """The id of the beginning-of-text token, the configuration's or else the tokenizer's.
+
+    SemphaseError if neither names one that the model has an embedding for.
+    """
+    for token in (module.config.bos_token_id, tokenizer.bos_token_id):
+        if token is not None and token < module.config.vocab_size:
+            return token
+    raise SemphaseError("this gpt2 model has no BOS token; set bos_token_id in its config.json")

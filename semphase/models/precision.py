@@ -46,9 +46,9 @@ def mantissa_bits(
     known = _known_matrix()
     order = torch.randperm(_SIZE, generator=torch.Generator().manual_seed(1))
     shuffle = torch.eye(_SIZE, dtype=torch.float64)[order]
-    given, permutation = known.to(device, dtype), shuffle.to(device, dtype)
-    right = multiply(given, permutation).double().cpu() == known @ shuffle
-    left = multiply(permutation, given.mT).double().cpu() == shuffle @ known.mT
+    given, permutation = (matrix.to(dtype).to(device) for matrix in (known, shuffle))
+    right = multiply(given, permutation).cpu().double() == known @ shuffle
+    left = multiply(permutation, given.mT).cpu().double() == shuffle @ known.mT
     kept = (right.all(dim=1) & left.all(dim=0)).tolist()
     lost = [row % _LEVELS for row, whole in enumerate(kept) if not whole]
     return min(lost, default=_LEVELS) - 1

@@ -20,8 +20,8 @@ def reinitialised(model: Model, seed: int) -> Model:
     is left as it was.
     """
     config = copy.deepcopy(model.module.config)
-    with quiet(), torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with quiet(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         module = AutoModelForCausalLM.from_config(
             config, dtype=torch.float32, attn_implementation=config._attn_implementation
         )

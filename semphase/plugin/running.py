@@ -39,16 +39,23 @@ def skipping(item: pytest.Item) -> Iterator[None]:
 
 def require(item: pytest.Item) -> None:
     """Raise NotApplicable when the item's study offers less than its claim needs."""
-    claim, study = _claim(item), _study(item)
-    if study is None:
-        return
-    layers = min((model.layers for model in study.models), default=0)
-    offers = [("models", len(study.models), claim.needs.models if claim.needs.model else 0)]
-    if claim.needs.model:
-        offers += [("layers", layers, claim.needs.layers), ("words", _words(study), claim.needs.words)]
-    for what, there, needed in offers:
-        if there < needed:
-            raise NotApplicable(f"needs {needed} {what}, the study has {there}")
+    study = _study(item)
+    lack = lacks(_claim(item), study) if study is not None else ""
+    if lack:
+        raise NotApplicable(lack)
+
+
+def lacks(claim: Claim, study: Any) -> str:
+    """What the study lacks of the claim's needs (models, layers of the shallowest, words); empty if nothing."""
+    if not claim.needs.model:
+        return ""
+    offers = (
+        ("models", len(study.models), claim.needs.models),
+        ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
+        ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
+    )
+    short = ((what, there, needed) for what, there, needed in offers if there < needed)
+    return next((f"needs {needed} {what}, the study has {there}" for what, there, needed in short), "")
 
 
 def finish(item: pytest.Item) -> None:
@@ -158,7 +165,3 @@ def _study(item: pytest.Item) -> Any:
 def _label(item: pytest.Item) -> str:
     study = _study(item)
     return study.label if study is not None and study.models else label_of(item)
-
-
-def _words(study: Any) -> int:
-    return len(study.lexicon.words)

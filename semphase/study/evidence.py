@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from semphase.analyse.draws import Population, estimate
 from semphase.analyse.estimate import Estimate
 from semphase.analyse.response import Response
-from semphase.errors import SemphaseError
+from semphase.errors import Undefined
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 
@@ -41,7 +42,7 @@ def on_all_responses(
 
     detail["reading"] = {own.model.name: own.reading for own in study.each}
     detail["h from the prompt's step"] = by_step(study.each, statistics, population)
-    return {"evidence": made(study), "control": [made(copy) for copy in study.reinitialised], "detail": detail}
+    return {"evidence": made(study), "detail": detail, **on_copies(study, made)}
 
 
 def on_measurement(
@@ -62,8 +63,18 @@ def on_measurement(
 
     point = measurement(study).point
     told = {name.replace("_", " "): of(point) for name, of in details.items()}
-    controls = [made(copy) for copy in study.reinitialised]
-    return {"evidence": made(study), "control": controls, "detail": study.reading | told}
+    return {"evidence": made(study), "detail": study.reading | told, **on_copies(study, made)}
+
+
+def on_copies(study: Study | JointStudy, made: Callable[[Any], Any]) -> dict[str, Any]:
+    """The control of `judge`: the same evidence for each untrained copy where it is defined, else the reason."""
+    controls = []
+    for copy in study.reinitialised:
+        with suppress(Undefined):
+            controls.append(made(copy))
+    if controls:
+        return {"control": controls}
+    return {"reason": "no control: the estimate is not defined for any untrained copy"}
 
 
 def estimates(
@@ -81,5 +92,5 @@ def by_step(
     """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
     try:
         return estimates([study.response_by_step for study in studies], statistics, population)
-    except SemphaseError as problem:
+    except Undefined as problem:
         return f"not defined: {problem}"

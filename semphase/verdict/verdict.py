@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -89,15 +89,16 @@ def _combine(calls: list[Call], combine: Literal["all", "any"]) -> Call:
     return decisive[1] if all(call == decisive[1] for call in calls) else "inconclusive"
 
 
-def control_from_copies(claim: Claim, name: str, copies: list[Mapping[str, Evidence]]) -> Control:
-    """The control over several copies: the claim counts as supported there if most copies support it.
+def control_from_copies(claim: Claim, name: str, copies: Sequence[Mapping[str, Evidence]]) -> Control:
+    """The control over several copies: supported if most of them support the claim, refuted if most refute it.
 
-    The estimate shown is that of the median copy in the deciding part.
+    The estimate shown is the median copy's among those that agree with the control's call and decide by the same
+    part as the first of them; where none agrees, the first copy's.
     """
     judged = [weigh(claim, evidence) for evidence in copies]
-    supported = sum(call == "supported" for call, *_ in judged)
-    call: Call = "supported" if 2 * supported > len(judged) else "refuted"
-    ordered = sorted(judged, key=lambda item: item[2].evidence.estimate.value)
-    if 2 * supported <= len(judged) and all(c != "refuted" for c, *_ in judged):
-        call = "inconclusive"
-    return Control(name, ordered[len(ordered) // 2][2].evidence.estimate, call)
+    calls = [call for call, *_ in judged]
+    common = max(set(calls), key=calls.count)
+    call: Call = common if 2 * calls.count(common) > len(calls) else "inconclusive"
+    deciding = [part for own, _, part, _ in judged if own == call] or [judged[0][2]]
+    same = [part.evidence.estimate for part in deciding if part.criterion == deciding[0].criterion]
+    return Control(name, sorted(same, key=lambda estimate: estimate.value)[len(same) // 2], call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,8 +175,6 @@ def test_batch_agrees_with_lmfit_on_families_with_an_amplitude(family):
 
 def test_one_start_is_enough_where_one_is_used():
     """The lowest of a hundred descents is no lower, on the curves that the project meets."""
-    from dataclasses import replace
-
     curves = np.concatenate([noisy_erf(1, 20), random_rising_curves(20, 24, 1, seed=1)[0] / 24])
     for family in [*G.values(), *LANDAU.values()]:
         if family.starts == 1 and family.k:
@@ -207,6 +206,13 @@ def test_a_constant_curve_gives_finite_numbers():
             assert found.r2 == 0.0
             assert math.isfinite(found.aic)
             assert math.isfinite(found.bic)
+
+
+def test_no_curves_give_no_fits():
+    for family in (G["erf"], G["sin_pi"], LANDAU["two_stage"]):
+        empty = refit(family, X, np.zeros((0, 25)))
+        assert empty.rss.shape == (0,)
+        assert all(values.shape == (0,) for values in empty.params.values())
 
 
 def test_the_global_random_state_is_untouched_and_fits_repeat():

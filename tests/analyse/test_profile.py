@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semphase.analyse.families import logistic_step
-from semphase.analyse.profile import WIDEST, interior_peak, transition_width, transition_widths
+from semphase.analyse.profile import WIDEST, transition_width, transition_widths
 from semphase.errors import SemphaseError
 
 X = np.linspace(0, 1, 25)
@@ -58,28 +58,6 @@ def test_many_profiles_agree_with_one():
     np.testing.assert_allclose(transition_widths(X, curves), single, rtol=2e-3)
 
 
-def test_peak_inside():
-    chi = np.array([0.0, 1.0, 2.0, 6.0, 2.0, 3.0, 2.0])
-    found = interior_peak(chi)
-    assert (found.layer, found.x) == (3, 0.5)
-    assert found.excess == pytest.approx((6 - 2) / 2)
-
-
-@pytest.mark.parametrize(("chi", "layer", "excess"), [([4, 1, 2, 0], 0, 1.0), ([0, 2, 1, 3], 3, 0.5)])
-def test_peak_at_an_end_has_one_neighbour(chi, layer, excess):
-    found = interior_peak(np.array(chi, dtype=float))
-    assert found.layer == layer
-    assert found.excess == pytest.approx(excess)
-
-
-def test_flat_and_zero_profiles_have_no_excess():
-    assert interior_peak(np.ones(7)).excess == 0.0
-    assert interior_peak(np.zeros(7)).excess == 0.0
-    assert interior_peak(np.array([0.0, 0.0, 1.0, 0.0, 0.0])).excess == math.inf
-
-
 def test_bad_profiles_are_refused():
-    with pytest.raises(SemphaseError, match="more than 2 layers"):
-        interior_peak(np.ones(2))
     with pytest.raises(SemphaseError, match="rising list"):
         transition_width(X[::-1], X)

@@ -33,15 +33,26 @@ def original(loaded, tmp_path_factory) -> Path:
     return write_gguf(loaded("llama"), tmp_path_factory.mktemp("gguf") / "small.gguf")
 
 
-def test_a_round_trip_keeps_the_weights(loaded, original):
-    parent, model = loaded("llama"), load(str(original), device="cpu")
-    tokens = torch.tensor([[5, 9, 30, 7]])
-    torch.testing.assert_close(
-        model.module(tokens).logits, parent.module(tokens).logits, atol=1e-6, rtol=1e-6
-    )
-    assert (model.name, model.family, model.processing) == ("small", "llama", "raw")
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gemma3_text"])
+def test_a_round_trip_keeps_the_weights(loaded, tmp_path, family):
+    parent = loaded(family)
+    original = write_gguf(parent, tmp_path / "small.gguf")
+    model = load(str(original), device="cpu")
+    ours, theirs = parent.module.state_dict(), model.module.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, weight in ours.items():  # gemma's norms lose their last bit when one is added and taken away
+        torch.testing.assert_close(theirs[name], weight, atol=2e-7, rtol=0)
+    if family != "gemma3_text":  # whose pattern of sliding windows a GGUF file cannot say
+        tokens = torch.tensor([[5, 9, 30, 7]])
+        torch.testing.assert_close(
+            model.module(tokens).logits, parent.module(tokens).logits, atol=1e-6, rtol=1e-6
+        )
+    assert (model.name, model.family, model.processing) == ("small", family, "raw")
     assert model.sha256 == integrity.sha256([original])
-    assert len(model.encode("the ox")) in {5, 6}  # "th", "e", "Ġ", "o", "x", and perhaps BOS
+
+
+def test_the_tokenizer_comes_along(original):
+    assert load(str(original), device="cpu").encode("the") == [98, 71]  # "th" and "e"
 
 
 def test_the_second_time_nothing_is_converted(original, monkeypatch, capfd):
@@ -151,7 +162,7 @@ def test_the_header_counts_as_the_gguf_package_does(original):
 def test_a_family_that_transformers_cannot_read(loaded, tmp_path):
     path = write_gguf(loaded("llama"), tmp_path / "odd.gguf")
     path.write_bytes(path.read_bytes().replace(b"llama", b"lhama"))
-    assert "is of a kind that transformers cannot read" in refused(path)
+    assert "cannot be read: GGUF model with architecture lhama is not supported yet" in refused(path)
 
 
 def test_smollm2_is_found_without_running_its_package(tmp_path, monkeypatch):

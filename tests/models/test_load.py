@@ -182,14 +182,14 @@ def test_weights_cut_short(folder):
 
 def test_weights_of_another_shape(folder):
     edit(folder / "config.json", intermediate_size=40)
-    assert "cannot be read" in refused(folder) or "do not fit its config.json" in refused(folder)
+    assert "do not fit its configuration: model.layers.0.mlp" in refused(folder)
 
 
 def test_missing_weights_are_not_made_up(folder):
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert "do not fit its config.json: model.layers.1.mlp.up_proj.weight" in refused(folder)
+    assert "do not fit its configuration: model.layers.1.mlp.up_proj.weight" in refused(folder)
 
 
 def test_no_tokenizer(folder):
@@ -201,6 +201,27 @@ def test_no_tokenizer(folder):
 def test_a_damaged_tokenizer(folder):
     (folder / "tokenizer.json").write_text("{}")
     assert "the tokenizer in" in refused(folder)
+
+
+@pytest.mark.parametrize("content", ["{", '{"version": "1.0"}', "not json"])
+def test_more_damaged_tokenizers(folder, content):
+    (folder / "tokenizer.json").write_text(content)
+    assert "the tokenizer in" in refused(folder)
+
+
+def test_a_gpt2_model_without_a_bos_token(home, tmp_path):
+    folder = shutil.copytree(random_folder("gpt2", home), tmp_path / "no-bos")
+    edit(folder / "config.json", bos_token_id=50256)
+    assert (
+        load(str(folder), device="cpu").encode(TEXT)[0] == 0
+    )  # the tokenizer's, since the model has no such token
+    edit(folder / "tokenizer_config.json", bos_token=None)
+    assert "no BOS token" in refused(folder)
+
+
+def test_long_texts_raise_no_warning(loaded, capfd):
+    loaded("llama").encode(TEXT * 500)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_encoder_is_refused(folder):

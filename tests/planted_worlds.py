@@ -1,0 +1,94 @@
+"""The planted worlds: in each, some claims are true and some false by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+from planted import Plan, random_walks, relabelled, same_shape
+from scipy import special
+
+LAYERS, WORDS = 12, 8
+X = np.arange(LAYERS + 1) / LAYERS
+ALL_AT_ONCE = (0.0,) * 7 + (1.0,)
+INVERSE_ROOT_PI = 1 / np.sqrt(np.pi)
+
+
+def drop(x: np.ndarray) -> np.ndarray:
+    """Rises in a straight line to 1 at x = 5/6 and falls to 0.86."""
+    return np.where(x <= 5 / 6 + 1e-9, 1.2 * x, 1 - 0.84 * (x - 5 / 6))
+
+
+def bump(x: np.ndarray) -> np.ndarray:
+    """Peaks at x = 1/2."""
+    return np.where(x > 0, 0.3 + 0.7 * np.exp(-(((x - 0.5) / 0.15) ** 2)), 0.0)
+
+
+def step(x: np.ndarray, at: float) -> np.ndarray:
+    """Rises a little everywhere and by 70 % at one layer."""
+    return 0.3 * x + 0.7 * (x > at)
+
+
+def cosine(x: np.ndarray) -> np.ndarray:
+    """(1 − cos πx) / 2, which is 1 at x = 1."""
+    return (1 - np.cos(np.pi * x)) / 2
+
+
+def erf(x: np.ndarray, sigma: float) -> np.ndarray:
+    """erf(x / (σ√2)) but for the last two points, so that the maximum is 1 as it must be for a normalised curve.
+
+    The last point is lifted to 1 and the one before it lowered in proportion to their derivatives in σ, so that to
+    first order the least-squares width is σ still.
+    """
+    g = special.erf(x / (sigma * np.sqrt(2)))
+    slope = x * np.exp(-(x**2) / (2 * sigma**2))
+    lift = 1 - g[-1]
+    g[-1] += lift
+    g[-2] -= lift * slope[-1] / slope[-2]
+    return g
+
+
+def written_apart(common: float, attention_wobbles: bool) -> Plan:
+    """Attention writes this share of a common profile; a word-specific wobble is written by one of the two parts."""
+    shared = same_shape(drop(X), WORDS)
+    wobble = 0.15 * random_walks(WORDS, LAYERS, 5)
+    return Plan(shared + wobble, written=common * shared + attention_wobbles * wobble, noise=0.002)
+
+
+def _early(x: np.ndarray) -> np.ndarray:
+    return (x > 0) & (x < 0.8)
+
+
+_RISING = same_shape(drop(X), WORDS)
+_DEEP_NOISE = np.where((X > 0.5) & (X < 1), 0.3, 0.005)
+
+WORLDS: dict[str, Plan] = {
+    "linear, then a drop": Plan(_RISING, noise=0.005),
+    "the same, as are its copies": Plan(
+        _RISING, noise=0.005, copies=relabelled(Plan(_RISING, noise=0.005), seed=1)
+    ),
+    "looks ahead": Plan(_RISING, noise=0.005, causal=False),
+    "random walks": Plan(random_walks(WORDS, LAYERS, 98), noise=0.005),
+    "interior peak": Plan(same_shape(bump(X), WORDS), noise=0.005),
+    "late jump": Plan(same_shape(step(X, 0.95), WORDS), noise=0.005),
+    "middle jump": Plan(same_shape(step(X, 0.45), 4), noise=0.005, arrival=ALL_AT_ONCE),
+    "exponent 0.5": Plan(same_shape(X**0.5, WORDS), noise=0.005),
+    "exponent 0.5, no noise": Plan(same_shape(X**0.5, 4)),
+    "exponents 0.1 to 2": Plan(np.array([0.6 * X**beta for beta in np.geomspace(0.1, 2, WORDS)]), noise=0.005),
+    "noise when deep": Plan(_RISING, noise=_DEEP_NOISE),
+    "h² everywhere": Plan(_RISING, bends=0.25 * (X > 0) * (X < 1), noise=0.005),
+    "h² after the peak": Plan(_RISING, bends=0.2 * (X > 0.9), noise=0.005),
+    "h² before the peak": Plan(_RISING, bends=0.2 * _early(X), noise=0.005),
+    "attention writes": written_apart(0.9, attention_wobbles=False),
+    "the MLP writes": written_apart(0.1, attention_wobbles=True),
+    "erf of width 1/√π": Plan(same_shape(erf(X, INVERSE_ROOT_PI), WORDS), noise=0.002),
+    "erf of width 0.8": Plan(same_shape(erf(X, 0.8), WORDS), noise=0.002),
+    "cosine": Plan(same_shape(cosine(X), WORDS), noise=0.002),
+    "cosine, no noise": Plan(same_shape(cosine(X), WORDS)),
+    "turns by π": Plan(_RISING, turning=np.pi * X),
+    "turns by 1.3 π": Plan(_RISING, turning=1.3 * np.pi * X),
+    "angles in the last bits": Plan(_RISING, noise=0.005, hidden=4096.0),
+}
+WORLDS["erf of width 1/√π, as in its copies"] = Plan(
+    same_shape(erf(X, INVERSE_ROOT_PI), WORDS),
+    noise=0.002,
+    copies=relabelled(WORLDS["erf of width 1/√π"]),
+)
