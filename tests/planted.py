@@ -51,8 +51,8 @@ class Plan:
     profiles, bends, written: [word, layer], 0 at layer 0, where no word has seen its context yet. `written` is what
     attention writes along e_w of the profile, half of it by default; the MLP writes the rest. `noise`: standard
     deviation, at all layers or each. `arrival`: the share of the angle that each context token carries. `turning`:
-    angles along which the corpus turns the stream. `hidden`: added to all angles within the weights and taken off
-    again, which leaves the angles no more than float32's last bits. `unmoved`: below this |tan α| the logit lens
+    angles along which the corpus turns the stream. `hidden`: added to the angles that all context tokens but the last
+    carry, and taken off again behind the product, so that only the last mantissa bits hold them. `unmoved`: below this |tan α| the logit lens
     shows one token, above it another for each sign. `copies`: the plan of the untrained copy of a seed.
     """
 
@@ -84,11 +84,11 @@ def same_shape(g: Float[np.ndarray, " layer"], words: int = 8) -> Profiles:
 
 
 def random_walks(words: int, layers: int, seed: int) -> Profiles:
-    """A random walk for each word, none like another, between 0 and 0.6."""
-    walks = np.abs(np.random.default_rng([7, seed]).normal(size=(words, layers)).cumsum(axis=1))
-    walks *= 0.6 / walks.max(axis=1, keepdims=True)
+    """A random walk for each word, none like another, scaled to 0.6."""
+    walks = np.random.default_rng([7, seed]).normal(size=(words, layers)).cumsum(axis=1)
+    walks *= 0.6 / np.abs(walks).max(axis=1, keepdims=True)
     # A final σ of about zero would leave e_diff to the noise.
-    walks[:, -1] = np.maximum(walks[:, -1], 0.1)
+    walks[:, -1] = np.where(np.abs(walks[:, -1]) < 0.1, 0.1, walks[:, -1])
     return np.concatenate([np.zeros((words, 1)), walks], axis=1)
 
 
@@ -115,7 +115,8 @@ def planted_model(plan: Plan, label: str = "planted") -> Model:
     angles, parts = _tables(plan, lexicon)
     module = _Planted(plan, angles, parts)
     weights = module.base_model.embed.weight
-    content = weights.numpy().tobytes() + repr((plan.hidden, plan.causal, plan.unmoved)).encode()
+    # A copy's name in the store comes from its parent's hash, so that must tell the parents of other copies apart.
+    content = weights.numpy().tobytes() + repr((plan.hidden, plan.causal, plan.unmoved, plan.copies and plan.copies(0))).encode()
     return Model(
         name=label,
         family="planted",
@@ -149,7 +150,7 @@ def untrained(model: Model, seed: int) -> Model:
         copy = plan.copies(seed)
     else:
         walks = random_walks(plan.words, plan.layers, seed)
-        copy = Plan(walks, noise=0.01, seed=seed + 1, parameters=plan.parameters)
+        copy = Plan(np.abs(walks), noise=0.01, seed=seed + 1, parameters=plan.parameters)
     return planted_model(copy, f"{model.name}-reinit-{seed}")
 
 
@@ -194,14 +195,14 @@ def _tokenizer(lexicon: Lexicon) -> PreTrainedTokenizerFast:
 
 
 def _embedding(plan: Plan, angles: dict[str, np.ndarray], parts: dict[str, np.ndarray]) -> Float[Tensor, "token d"]:
-    """Rows: u_w and e_w [2 · word], angles [layer], attention's part [layer], and 1 for a token of context."""
+    """Rows: u_w and e_w [2 · word], angles [layer], attention's part [layer], and 1 where they are hidden."""
     vocabulary = _vocabulary(lexicon_of(plan.words))
     rows = np.zeros((len(vocabulary), 2 * plan.words + 2 * plan.layers + 1))
     code = rows[:, 2 * plan.words :]
     for text, angle in angles.items():
-        for piece, share in zip(text.split(), plan.arrival, strict=False):
-            code[vocabulary[piece], :-1] = share * np.concatenate([angle, parts[text]])
-            code[vocabulary[piece], -1] = 1
+        tokens = [vocabulary[piece] for piece in text.split()[:CONTEXT]]
+        code[tokens, :-1] = np.outer(plan.arrival, np.concatenate([angle, parts[text]]))
+        code[tokens[:-1], -1] = 1
     code[vocabulary[TURN], -1] = 1
     if plan.turning is not None:
         code[vocabulary[TURN], : plan.layers] = plan.turning[1:]

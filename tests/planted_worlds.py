@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from planted import Plan, random_walks, relabelled, same_shape
 from scipy import special
@@ -9,6 +11,9 @@ from scipy import special
 LAYERS, WORDS = 12, 8
 X = np.arange(LAYERS + 1) / LAYERS
 ALL_AT_ONCE = (0.0,) * 7 + (1.0,)
+MOSTLY_HIDDEN = (0.97 / 7,) * 7 + (0.03,)
+# Neither a smooth curve nor a step can follow it: on a zigzag further parameters buy nothing.
+ZIGZAG = np.where(X < 1, 1 + 0.02 * (-1) ** np.arange(LAYERS + 1), 1)
 INVERSE_ROOT_PI = 1 / np.sqrt(np.pi)
 
 
@@ -46,6 +51,11 @@ def erf(x: np.ndarray, sigma: float) -> np.ndarray:
     return g
 
 
+def spikes(words: int, layers: int) -> np.ndarray:
+    """Every word answers at one layer, each at another, and a little everywhere."""
+    return np.where(np.arange(layers + 1) == np.arange(2, words + 2)[:, None], 0.6, 0.2 * (np.arange(layers + 1) > 0))
+
+
 def written_apart(common: float, attention_wobbles: bool) -> Plan:
     """Attention writes this share of a common profile; a word-specific wobble is written by one of the two parts."""
     shared = same_shape(drop(X), WORDS)
@@ -60,18 +70,22 @@ def _early(x: np.ndarray) -> np.ndarray:
 _RISING = same_shape(drop(X), WORDS)
 _DEEP_NOISE = np.where((X > 0.5) & (X < 1), 0.3, 0.005)
 
+_OF_PI = same_shape(erf(X, INVERSE_ROOT_PI), WORDS)
+_WIDER = Plan(same_shape(erf(X, 0.8), WORDS), noise=0.002)
+
+_LINEAR = Plan(_RISING, noise=0.005)
+
 WORLDS: dict[str, Plan] = {
-    "linear, then a drop": Plan(_RISING, noise=0.005),
-    "the same, as are its copies": Plan(
-        _RISING, noise=0.005, copies=relabelled(Plan(_RISING, noise=0.005), seed=1)
-    ),
-    "looks ahead": Plan(_RISING, noise=0.005, causal=False),
+    "linear, then a drop": _LINEAR,
+    "the same, as are its copies": replace(_LINEAR, copies=relabelled(_LINEAR)),
+    "looks ahead": replace(_LINEAR, causal=False),
     "random walks": Plan(random_walks(WORDS, LAYERS, 98), noise=0.005),
+    "a layer of its own for each word": Plan(spikes(WORDS, LAYERS), noise=0.005),
     "interior peak": Plan(same_shape(bump(X), WORDS), noise=0.005),
     "late jump": Plan(same_shape(step(X, 0.95), WORDS), noise=0.005),
     "middle jump": Plan(same_shape(step(X, 0.45), 4), noise=0.005, arrival=ALL_AT_ONCE),
     "exponent 0.5": Plan(same_shape(X**0.5, WORDS), noise=0.005),
-    "exponent 0.5, no noise": Plan(same_shape(X**0.5, 4)),
+    "exponent 0.5, zigzag": Plan(same_shape(X**0.5 * ZIGZAG, 4)),
     "exponents 0.1 to 2": Plan(np.array([0.6 * X**beta for beta in np.geomspace(0.1, 2, WORDS)]), noise=0.005),
     "noise when deep": Plan(_RISING, noise=_DEEP_NOISE),
     "h² everywhere": Plan(_RISING, bends=0.25 * (X > 0) * (X < 1), noise=0.005),
@@ -79,16 +93,12 @@ WORLDS: dict[str, Plan] = {
     "h² before the peak": Plan(_RISING, bends=0.2 * _early(X), noise=0.005),
     "attention writes": written_apart(0.9, attention_wobbles=False),
     "the MLP writes": written_apart(0.1, attention_wobbles=True),
-    "erf of width 1/√π": Plan(same_shape(erf(X, INVERSE_ROOT_PI), WORDS), noise=0.002),
-    "erf of width 0.8": Plan(same_shape(erf(X, 0.8), WORDS), noise=0.002),
+    "erf of width 1/√π": Plan(_OF_PI, noise=0.002, copies=relabelled(_WIDER)),
+    "erf of width 1/√π, as in its copies": Plan(_OF_PI, noise=0.002, copies=relabelled(Plan(_OF_PI, noise=0.002))),
+    "erf of width 0.8": _WIDER,
     "cosine": Plan(same_shape(cosine(X), WORDS), noise=0.002),
-    "cosine, no noise": Plan(same_shape(cosine(X), WORDS)),
+    "cosine, zigzag": Plan(same_shape(cosine(X) * ZIGZAG, WORDS)),
     "turns by π": Plan(_RISING, turning=np.pi * X),
     "turns by 1.3 π": Plan(_RISING, turning=1.3 * np.pi * X),
-    "angles in the last bits": Plan(_RISING, noise=0.005, hidden=4096.0),
+    "angles in the last bits": Plan(_RISING, noise=0.005, hidden=512.0, arrival=MOSTLY_HIDDEN),
 }
-WORLDS["erf of width 1/√π, as in its copies"] = Plan(
-    same_shape(erf(X, INVERSE_ROOT_PI), WORDS),
-    noise=0.002,
-    copies=relabelled(WORLDS["erf of width 1/√π"]),
-)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import http.server
+import importlib
 import threading
 from pathlib import Path
+from typing import Any
 
-import httpx2 as httpx
 import pytest
 from huggingface_hub import errors
 
 from semphase import hub
 from semphase.errors import SemphaseError
 
+# The hub's client speaks through httpx or httpx2, by version.
+httpx = importlib.import_module(hub._TransportError.__module__.partition(".")[0])
 HOW = hub.Wanted(
     ["some/model"], ["*.json"], lambda folder: (folder / "config.json").exists(), "something else"
 )
@@ -20,11 +23,13 @@ HOW = hub.Wanted(
 
 @pytest.fixture(autouse=True)
 def answering(tmp_path, monkeypatch):
-    """A server that says 401 to everything, as the hub does about what it does not have, and an empty cache."""
+    """A server that says 401 to everything, as the hub does of what it does not have, and an empty cache."""
 
     class Refusing(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_error(401)
+            self.send_response(401)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -56,7 +61,7 @@ def download(monkeypatch):
     return stage
 
 
-def response(status: int) -> httpx.Response:
+def response(status: int) -> Any:
     return httpx.Response(status, request=httpx.Request("GET", "http://hub"))
 
 
@@ -65,7 +70,7 @@ def response(status: int) -> httpx.Response:
     [
         (errors.RepositoryNotFoundError("no", response=response(404)), "the hub has no model 'some/model'"),
         (errors.GatedRepoError("no", response=response(403)), "some/model wants its terms accepted"),
-        (errors.HfHubHTTPError("no", response=response(500)), "the hub cannot be reached"),
+        (errors.HfHubHTTPError("no", response=response(500)), "the hub refuses some/model with status 500"),
         (errors.LocalEntryNotFoundError("no"), "the hub cannot be reached"),
         (httpx.ReadTimeout("slow"), "the hub cannot be reached"),
         (ConnectionError("cut"), "the hub cannot be reached"),

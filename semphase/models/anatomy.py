@@ -66,12 +66,14 @@ def check_anatomy(module: PreTrainedModel, parts: Anatomy) -> None:
     """Run a few tokens and check that each block adds its attention and MLP writes to the stream only.
 
     The tolerance covers the few roundings of a sum as large as the stream. SemphaseError names the family
-    that does not fit, because an intervention there would silently miss.
+    that does not fit, because an intervention there would silently miss, and a dtype that overflows.
     """
     seen = _record(module, parts)
     for k, block in enumerate(parts.blocks):
         before, after = seen[block]
         total = before + sum(write_of(seen[part[k]][1], before) for part in (parts.attention, parts.mlp))
+        if not bool(after.isfinite().all()):
+            raise SemphaseError(f"block {k} overflows in {after.dtype}; use --dtype float32 or bfloat16")
         slack = 4 * torch.finfo(after.dtype).eps * float(after.abs().max() + before.abs().max())
         if float((total - after).abs().max()) > slack:
             raise _unfit(
@@ -115,7 +117,10 @@ def _bridge_config(module: PreTrainedModel) -> TransformerBridgeConfig:
 
 
 def _component_names(module: PreTrainedModel) -> dict[str, str]:
-    adapter = ArchitectureAdapterFactory.select_architecture_adapter(_bridge_config(module))
+    try:
+        adapter = ArchitectureAdapterFactory.select_architecture_adapter(_bridge_config(module))
+    except (ImportError, ValueError) as error:
+        raise _unfit(module, f"TransformerLens' adapter fails: {error}") from None
     parts = adapter.component_mapping or {}
     inside = parts["blocks"].submodules if "blocks" in parts else {}
     if not {"embed", "unembed"} <= parts.keys() or not {"attn", "mlp"} <= inside.keys():

@@ -21,8 +21,8 @@ _DROPPED_EDIT = r"(?s).*edit is discarded"
 def bridge(model: Model) -> Any:
     """A TransformerBridge over a deep copy of the model's module, in evaluation mode with eager attention.
 
-    The bridge adds no processing to that of the model. Give it token ids: its own tokenizer has TransformerLens'
-    BOS rule, not the model's.
+    The bridge adds no processing to that of the model. Give it token ids: its own tokenizer has
+    TransformerLens' BOS rule, not the model's.
     """
     module = copy.deepcopy(model.module)
     # Gemma 3 text models are saved without it, and the bridge chooses its adapter by it.

@@ -28,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     collect.register_markers(config)
     config.pluginmanager.register(Session(config), "semphase-session")
+    if config.getoption("verify") and not hasattr(config, "workerinput"):
+        from semphase.plugin.verification import Verification
+
+        config.pluginmanager.register(Verification(config), "semphase-verification")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

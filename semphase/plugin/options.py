@@ -36,6 +36,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--fail-inconclusive", action="store_true", help="an inconclusive verdict fails the run")
     add("--strict-expectations", action="store_true", help="any change of a recorded verdict fails the run")
     add("--accept", action="store_true", help=argparse.SUPPRESS)
+    add("--verify", action="store_true", help="probe the precision first, repeat a sample on the CPU after")
 
 
 def given(config: pytest.Config) -> bool:

@@ -46,7 +46,7 @@ def require(item: pytest.Item) -> None:
 
 
 def lacks(claim: Claim, study: Any) -> str:
-    """What the study lacks of the claim's needs (models, layers of the shallowest, words); empty if nothing."""
+    """What the study lacks of the claim's needs, in models, layers or words; empty if nothing."""
     if not claim.needs.model:
         return ""
     offers = (

@@ -58,6 +58,7 @@ class Verification:
         if session.exitstatus == pytest.ExitCode.OK and not all(check.passed for check in self.checks):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
         terminalreporter.section("verification")

@@ -15,8 +15,10 @@ LEGEND = (
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; an unbounded end is ∞."""
-    return "∞" if value is None else f"{value:.4g}"
+    """Four significant digits, large numbers as integers; an unbounded end is ∞."""
+    if value is None:
+        return "∞"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def interval(estimate: EstimateForm) -> str:
@@ -73,9 +75,9 @@ def discriminates(entry: Entry) -> str:
 
 def summary_line(document: Document) -> str:
     """All counts in one sentence."""
-    counts = document["summary"]
+    counts, entries = document["summary"], len(document["claims"])
     return (
-        f"{len(document['claims'])} claims: {counts['supported']} supported, {counts['refuted']} refuted, "
-        f"{counts['inconclusive']} inconclusive, {counts['not_applicable']} not applicable; "
-        f"{counts['failed']} failed or broke"
+        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported, "
+        f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "
+        f"{counts['not_applicable']} not applicable; {counts['failed']} failed or broke"
     )

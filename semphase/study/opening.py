@@ -19,7 +19,7 @@ from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
-from semphase.study.subject import Trained
+from semphase.study.subject import COPIES_MEMORY, Trained
 
 
 def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
@@ -49,9 +49,8 @@ def _study(settings: RunSettings, name: str) -> Study:
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = _corpus(settings)
     store = Store(settings.store, [notice] if notice else [])
-    return Study(
-        Trained(model), _lexicon(settings), text, BUDGETS[settings.budget], settings.seed, store, progress
-    )
+    subject = Trained(model, settings.memory or COPIES_MEMORY)
+    return Study(subject, _lexicon(settings), text, BUDGETS[settings.budget], settings.seed, store, progress)
 
 
 @lru_cache(maxsize=8)

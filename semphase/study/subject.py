@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
+
+
+COPIES_MEMORY = 4 * 2**30
 
 
 class Subject(Protocol):
@@ -26,9 +28,11 @@ class Subject(Protocol):
 
 @dataclass(eq=False)
 class Trained:
-    """A model as it was loaded."""
+    """A model as it was loaded; it keeps as many untrained copies as fit into `memory` bytes, at least one."""
 
     model: Model
+    memory: int = COPIES_MEMORY
+    copies: dict[int, Model] = field(default_factory=dict, repr=False)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -41,25 +45,30 @@ class Trained:
             "device": model.device.type,
         }
 
+    def copy(self, seed: int) -> Model:
+        """The copy with fresh weights of one seed; built, or built again, when it is not there."""
+        if seed not in self.copies:
+            size = self.model.parameters * self.model.dtype.itemsize
+            while self.copies and (len(self.copies) + 1) * size > self.memory:
+                self.copies.pop(next(iter(self.copies)))
+            self.copies[seed] = reinitialised(self.model, seed)
+        return self.copies[seed]
 
-@dataclass(eq=False)
+
+@dataclass(frozen=True)
 class Untrained:
     """The same architecture with weights from the family's own initialisation."""
 
     parent: Trained
     seed: int
 
-    @cached_property
+    @property
     def model(self) -> Model:
-        """Built on first use, and kept."""
-        return reinitialised(self.parent.model, self.seed)
+        """The parent's copy, built on first use."""
+        return self.parent.copy(self.seed)
 
     @property
     def identity(self) -> dict[str, Any]:
         """As the parent's, with the weights named by the parent and the seed."""
         named = hashlib.sha256(f"{self.parent.model.sha256}:reinit:{self.seed}".encode()).hexdigest()
         return self.parent.identity | {"weights": named}
-
-    def release(self) -> None:
-        """Forget the weights; they are built again when they are needed."""
-        self.__dict__.pop("model", None)

@@ -62,8 +62,9 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
     return study
 
 
-@pytest.fixture(autouse=True)
-def _copies_are_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def planted_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Untrained copies of planted models are planted models."""
     monkeypatch.setattr("semphase.study.subject.reinitialised", untrained)
 
 

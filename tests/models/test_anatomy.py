@@ -108,6 +108,16 @@ def test_a_family_that_transformer_lens_does_not_know_is_refused():
         anatomy(module)
 
 
+def test_an_overflow_is_named(loaded):
+    model = loaded("llama", dtype="float16")
+    model.anatomy.embed.weight.fill_(6e4)
+    model.module.model.layers[1].mlp.down_proj.weight.fill_(6e4)
+    with pytest.raises(
+        SemphaseError, match=r"block 1 overflows in torch.float16; use --dtype float32 or bfloat16"
+    ):
+        check_anatomy(model.module, model.anatomy)
+
+
 def test_the_check_leaves_no_hooks_behind(loaded):
     model = loaded("llama")
     check_anatomy(model.module, model.anatomy)

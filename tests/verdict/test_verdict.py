@@ -63,10 +63,21 @@ def test_evidence_must_name_the_parts_of_the_claim(given_parts: dict[str, str]) 
 
 
 @given(st.lists(st.sampled_from(CALLS), min_size=1, max_size=7))
-def test_a_control_counts_as_supported_if_most_copies_are(calls: list[str]) -> None:
+def test_a_control_follows_the_majority_of_its_copies(calls: list[str]) -> None:
     control = control_from_copies(claim(1), "copies", [evidence(call) for call in calls])
-    assert (control.call == "supported") == (2 * calls.count("supported") > len(calls))
-    assert control.estimate.value == sorted(VALUES[call] for call in calls)[len(calls) // 2]
+    majority = [call for call in CALLS if 2 * calls.count(call) > len(calls)]
+    assert control.call == (majority[0] if majority else "inconclusive")
+    agreeing = [call for call in calls if call == control.call] or calls[:1]
+    assert control.estimate.value == VALUES[agreeing[0]]
+
+
+def test_the_controls_estimate_is_the_median_of_the_deciding_part() -> None:
+    copies = [
+        {"p0": Evidence(Estimate(first, first, first, "t", 1)), "p1": Evidence(Estimate(-9, -9, -9, "t", 1))}
+        for first in (-1.0, -3.0, -2.0, 5.0)
+    ]
+    control = control_from_copies(claim(2), "copies", copies)
+    assert (control.call, control.estimate.value) == ("refuted", -2.0)
 
 
 @pytest.mark.parametrize(
