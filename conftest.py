@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,12 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 @pytest.fixture(autouse=True)
 def _global_random_state_is_guarded() -> Iterator[None]:
     """Every random choice takes a seeded generator of its own; whoever touches the global state fails here."""
-    python, legacy = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    python, legacy = random.getstate(), _numpy_state()
     yield
     assert random.getstate() == python, "the test changed Python's global random state"
-    assert np.array_equal(np.random.get_state()[1], legacy), "the test changed NumPy's global random state"  # noqa: NPY002
+    assert _numpy_state() == legacy, "the test changed NumPy's global random state"
+
+
+def _numpy_state() -> bytes:
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return bytes(state[1].tobytes())

@@ -35,7 +35,9 @@ def _environment(session: nox.Session) -> str:
     stamp.unlink(missing_ok=True)
     session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
     session.run(python, "-m", "pip", "install", "-q", "-r", str(LOCK), external=True)
-    session.run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT), external=True)
+    session.run(
+        python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT), external=True
+    )
     stamp.write_text(_recipe())
     return python
 

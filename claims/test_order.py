@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from semphase import Published, above, below, claim
+import numpy as np
+
+from semphase import Estimate, Published, above, below, claim
 from semphase.analyse import conditions
 from semphase.analyse.resample import interval, proportion
 from semphase.plugin.judging import Judge
 from semphase.study import Study, on_copies, on_measurement
 from semphase.study.derived import shifts_by_prefix, shifts_by_suffix
 
-BOTH_MODELS = {"gpt2": Published("supported", "nine of nine words"), "gpt2-medium": Published("supported", "nine of nine words")}
+BOTH_MODELS = {
+    "gpt2": Published("supported", "nine of nine words"),
+    "gpt2-medium": Published("supported", "nine of nine words"),
+}
 
 
 @claim(
@@ -49,7 +54,7 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     figures=("sigma-fans",),
 )
 def test_two_stage_jump(study: Study, judge: Judge) -> None:
-    def late(own: Study) -> object:
+    def late(own: Study) -> Estimate:
         depths = conditions.jump_depth(own.conditions.point)
         return proportion(int((depths >= 0.9).sum()), len(depths))
 
@@ -69,7 +74,13 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     published={"gpt2": Published("supported")},
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:
-    def largest(shifts: object) -> object:
-        return interval(lambda index: shifts[index].max(), [len(shifts)], resamples=study.budget.draws, seed=study.seed)
+    def largest(shifts: np.ndarray) -> Estimate:
+        return interval(
+            lambda index: float(shifts[index].max()),
+            [len(shifts)],
+            resamples=study.budget.draws,
+            seed=study.seed,
+            over="prompts with a text",
+        )
 
     judge(largest(shifts_by_suffix(study)), control=largest(shifts_by_prefix(study)), detail=study.reading)

@@ -31,9 +31,9 @@ REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
 
 
-def both(value_small: str, value_medium: str, verdict: str = "supported") -> dict[str, Published]:
-    """The same published verdict for gpt2 and gpt2-medium."""
-    return {"gpt2": Published(verdict, value_small), "gpt2-medium": Published(verdict, value_medium)}
+def both(value_small: str, value_medium: str) -> dict[str, Published]:
+    """Published as supported for gpt2 and for gpt2-medium."""
+    return {"gpt2": Published("supported", value_small), "gpt2-medium": Published("supported", value_medium)}
 
 
 @claim(
@@ -168,7 +168,10 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
     source="000",
     control=REINITIALISED,
     needs=Needs(layers=5),
-    published={"gpt2": Published("supported", "−66.6"), "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0")},
+    published={
+        "gpt2": Published("supported", "−66.6"),
+        "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0"),
+    },
     figures=("shape-fits",),
 )
 def test_erf_best_full(study: Study, judge: Judge) -> None:
@@ -298,7 +301,9 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     best = max(float(response.increment_correlation(copy.response.point)) for copy in study.reinitialised)
 
     def evidence(increments: Any) -> Any:
-        return estimates([study.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words")
+        return estimates(
+            [study.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words"
+        )
 
     judge(
         evidence(response.increment_correlation),

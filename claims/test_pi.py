@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
+from semphase import Estimate, Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
 from semphase.analyse import between_models, rotation, shapes, widths
 from semphase.analyse.draws import percentile_estimate
 from semphase.analyse.families import G
@@ -76,10 +76,11 @@ def test_learned(study: Study, judge: Judge) -> None:
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
         "copies that reject, h from the prompt's step": by_step(study.reinitialised, widths.rejections, "words"),
     }
-    evidence, control = (
-        {"σ_free": evidence_of(test), "copies that reject": rejecting} for test in (own, sixth)
-    )
-    judge(evidence, control=control, detail=detail)
+
+    def with_copies(test: WidthTest) -> dict[str, Evidence | Estimate]:
+        return {"σ_free": evidence_of(test), "copies that reject": rejecting}
+
+    judge(with_copies(own), control=with_copies(sixth), detail=detail)
 
 
 @claim(

@@ -51,21 +51,15 @@ def fetch(wanted: Wanted) -> Path:
         raise _unreachable(wanted)
     try:
         return Path(
-            huggingface_hub.snapshot_download(
-                name, repo_type=wanted.kind, allow_patterns=list(wanted.patterns)
-            )
+            huggingface_hub.snapshot_download(name, repo_type=wanted.kind, allow_patterns=list(wanted.patterns))
         )
     except GatedRepoError:
         raise SemphaseError(f"{name} wants its terms accepted on the hub and then `hf auth login`") from None
     except RepositoryNotFoundError:
-        raise SemphaseError(
-            f"the hub has no {wanted.kind} {name!r} that you may read; check the name"
-        ) from None
+        raise SemphaseError(f"the hub has no {wanted.kind} {name!r} that you may read; check the name") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
-        raise SemphaseError(
-            f"the hub refuses {name} with status {status}; without it use {wanted.instead}"
-        ) from None
+        raise SemphaseError(f"the hub refuses {name} with status {status}; without it use {wanted.instead}") from None
     except (OSError, _TransportError):
         raise _unreachable(wanted) from None
 

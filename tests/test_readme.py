@@ -26,9 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built and unpacked as `pip install .` would."""
     place = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)], check=True
-    )
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)], check=True)
     (wheel,) = place.glob("semphase-*.whl")
     target = place / "site"
     subprocess.run([*pip, "install", "-q", "--no-deps", "--target", str(target), str(wheel)], check=True)

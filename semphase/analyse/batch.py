@@ -65,9 +65,7 @@ def search(
     return np.concatenate([points for points, _ in blocks]), np.concatenate([rss for _, rss in blocks])
 
 
-def _search(
-    family: Family, x: Depths, y: Curves, candidates: Points
-) -> tuple[Points, Float[np.ndarray, " curve"]]:
+def _search(family: Family, x: Depths, y: Curves, candidates: Points) -> tuple[Points, Float[np.ndarray, " curve"]]:
     rss, starts = grid_rss(family, x, y, candidates), min(family.starts, len(candidates))
     if starts == 1:
         return minimise(family, x, y, candidates[np.argmin(rss, axis=1)])
@@ -188,9 +186,7 @@ def _with_amplitudes(family: Family, x: Depths, y: Curves, points: Points) -> Po
     return points
 
 
-def _solve(
-    normal: Float[np.ndarray, "curve k k"], ridge: Float[np.ndarray, "curve k"], right: Points
-) -> Points:
+def _solve(normal: Float[np.ndarray, "curve k k"], ridge: Float[np.ndarray, "curve k"], right: Points) -> Points:
     damped = normal.copy()
     diagonal = np.arange(normal.shape[1])
     damped[:, diagonal, diagonal] += ridge

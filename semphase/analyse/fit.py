@@ -135,9 +135,7 @@ def margin(
         raise SemphaseError(f"no fit of {', '.join(sorted(missing))}; fitted are {', '.join(sorted(fits))}")
     if not own or not others:
         raise SemphaseError("a margin needs a family and a rival; name at least one of each")
-    best = [
-        np.min([getattr(fits[name], criterion) for name in sorted(side)], axis=0) for side in (others, own)
-    ]
+    best = [np.min([getattr(fits[name], criterion) for name in sorted(side)], axis=0) for side in (others, own)]
     difference = best[0] - best[1]
     return float(difference) if np.ndim(difference) == 0 else difference
 

@@ -70,9 +70,7 @@ class WidthTest:
         return Estimate(self.width, self.low, self.high, method, self.n, "l/L")
 
 
-def width_test(
-    x: Depths, g: Profile, *, fixed: float = INVERSE_ROOT_PI, draws: int = 4999, seed: int = 0
-) -> WidthTest:
+def width_test(x: Depths, g: Profile, *, fixed: float = INVERSE_ROOT_PI, draws: int = 4999, seed: int = 0) -> WidthTest:
     """Test whether the profile g(x) is erf(x / (σ√2)) with σ = `fixed`.
 
     The plain χ² is liberal on short profiles: at 0.05 it rejects 6.5 % of true nulls of 13 points and 5.7 %
@@ -160,9 +158,7 @@ def ratios(x: Depths, g: Float[np.ndarray, "draw layer"], fixed: float) -> Float
     return np.maximum(0.0, x.size * np.log(rss_at(x, g, fixed) / floored_rss(free, g)))
 
 
-def bootstrap_p(
-    x: Depths, g: Profile, fixed: float, correlation: float, draws: int, rng: np.random.Generator
-) -> float:
+def bootstrap_p(x: Depths, g: Profile, fixed: float, correlation: float, draws: int, rng: np.random.Generator) -> float:
     """How often profiles simulated from the fixed curve have at least the likelihood ratio of g(x).
 
     Gaussian noise of the fixed curve's residual variance; (1 + hits) / (1 + draws), never 0.

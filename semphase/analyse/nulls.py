@@ -9,9 +9,7 @@ from semphase.analyse.estimate import Estimate
 from semphase.analyse.resample import proportion
 
 
-def random_rising_curves(
-    words: int, layers: int, draws: int, seed: int = 0
-) -> Float[np.ndarray, "draw word layer"]:
+def random_rising_curves(words: int, layers: int, draws: int, seed: int = 0) -> Float[np.ndarray, "draw word layer"]:
     """Cumulative sums of independent exponential increments, one value for each of l = 0…`layers`.
 
     Exponential increments are the uniform choice: given the end point, the curve is that of ordered uniform

@@ -32,9 +32,7 @@ def paired_increase(
         )
     if not np.isfinite(b - a).all():
         raise SemphaseError("a paired test met a value that is not finite; leave that pair out of both lists")
-    effect = mean_estimate(
-        b - a, resamples=resamples, seed=seed, unit=unit, name="the mean increase", over=over
-    )
+    effect = mean_estimate(b - a, resamples=resamples, seed=seed, unit=unit, name="the mean increase", over=over)
     binary = np.isin(np.concatenate([a, b]), (0.0, 1.0)).all()
     return effect, mcnemar_p(a, b) if binary else sign_flip_p(b - a, resamples=resamples, seed=seed)
 

@@ -161,9 +161,7 @@ def _finite(replicates: Float[np.ndarray, " draw"], name: str) -> tuple[Float[np
     return kept, f", {lost} without a finite value left out" if lost else ""
 
 
-def _ends(
-    replicates: Float[np.ndarray, " draw"], value: float, method: Method, level: float
-) -> tuple[float, float]:
+def _ends(replicates: Float[np.ndarray, " draw"], value: float, method: Method, level: float) -> tuple[float, float]:
     # Rounding must not make a constant statistic look as if it varied.
     steady = np.where(np.isclose(replicates, value, rtol=_SAME, atol=0.0), value, replicates)
     tail = 100 * (1 - level) / 2

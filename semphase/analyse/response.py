@@ -51,9 +51,7 @@ def strength_from_final_sigma(
     return final / np.abs(final).max(axis=-1, keepdims=True)
 
 
-def respond(
-    sigma: Float[np.ndarray, "*draw word prompt layer"], h: Float[np.ndarray, "*draw word prompt"]
-) -> Response:
+def respond(sigma: Float[np.ndarray, "*draw word prompt layer"], h: Float[np.ndarray, "*draw word prompt"]) -> Response:
     """Least squares of σ(l) on h, intercept included, for each word and layer; R² is 0 where σ has no variance."""
     centred_h = h - h.mean(axis=-1, keepdims=True)
     centred = sigma - sigma.mean(axis=-2, keepdims=True)
@@ -80,9 +78,7 @@ def truncated(g: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw l
     return normalised(g[..., :-2])
 
 
-def pearson(
-    a: Float[np.ndarray, "*draw layer"], b: Float[np.ndarray, "*draw layer"]
-) -> Float[np.ndarray, "*draw"]:
+def pearson(a: Float[np.ndarray, "*draw layer"], b: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw"]:
     """Pearson correlation along the last axis; nan where one side is constant."""
     a = a - a.mean(axis=-1, keepdims=True)
     b = b - b.mean(axis=-1, keepdims=True)

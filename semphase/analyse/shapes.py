@@ -83,5 +83,3 @@ def _over_defined(
     if defined.any():
         result[defined] = fitted(curves[defined])
     return result
-
-

@@ -28,7 +28,8 @@ def load(path: Path) -> Lexicon:
     try:
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise SemphaseError(f"lexicon {path} is not valid {path.suffix.lstrip('.') or 'TOML'}: {problem}.") from problem
+        form = path.suffix.lstrip(".") or "TOML"
+        raise SemphaseError(f"lexicon {path} is not valid {form}: {problem}.") from problem
     tables = data.get("word") if isinstance(data, Mapping) else None
     if not isinstance(tables, list) or not tables:
         raise SemphaseError(f"lexicon {path} has no [[word]] tables; give at least one ambiguous word.")
@@ -58,13 +59,16 @@ def _word(table: object, path: Path, number: int) -> Word:
     label = repr(table.get("word", f"number {number}"))
     missing = [key for key in _KEYS if key not in table]
     if missing:
-        raise SemphaseError(f"lexicon {path}: word {label} lacks the key {missing[0]!r}; add it (all keys: {', '.join(_KEYS)}).")
+        keys = ", ".join(_KEYS)
+        raise SemphaseError(f"lexicon {path}: word {label} lacks the key {missing[0]!r}; add it (keys: {keys}).")
     unknown = sorted(set(table) - set(_KEYS))
     if unknown:
         raise SemphaseError(f"lexicon {path}: word {label} has an unknown key {unknown[0]!r}; remove or rename it.")
-    names = {key: _name(table[key], key, label, path) for key in _NAMES}
-    prompts = {key: _prompts(table[key], key, names["word"], path) for key in _KEYS if key not in _NAMES}
-    return Word(**names, **prompts)
+    values: dict[str, Any] = {key: _name(table[key], key, label, path) for key in _NAMES}
+    for key in _KEYS:
+        if key not in _NAMES:
+            values[key] = _prompts(table[key], key, values["word"], path)
+    return Word(**values)
 
 
 def _name(value: object, key: str, label: str, path: Path) -> str:
@@ -74,13 +78,13 @@ def _name(value: object, key: str, label: str, path: Path) -> str:
 
 
 def _prompts(value: Any, key: str, word: str, path: Path) -> tuple[str, ...]:
-    prompts = [value] if isinstance(value, str) else value
+    prompts, where = [value] if isinstance(value, str) else value, f"lexicon {path}: {key!r} of word {word!r}"
     if not isinstance(prompts, list) or not prompts or not all(isinstance(prompt, str) for prompt in prompts):
-        raise SemphaseError(f"lexicon {path}: {key!r} of word {word!r} must be a sentence or a list of sentences.")
+        raise SemphaseError(f"{where} must be a sentence or a list of sentences.")
     if key in GRADIENTS and len(prompts) != STEPS:
-        raise SemphaseError(f"lexicon {path}: {key!r} of word {word!r} needs {STEPS} sentences, weak to strong, and has {len(prompts)}.")
+        raise SemphaseError(f"{where} needs {STEPS} sentences, weak to strong, and has {len(prompts)}.")
     if key in DIRECTIONS and len(prompts) < LEAST_DIRECTIONS:
-        raise SemphaseError(f"lexicon {path}: {key!r} of word {word!r} needs at least {LEAST_DIRECTIONS} sentences and has {len(prompts)}.")
+        raise SemphaseError(f"{where} needs at least {LEAST_DIRECTIONS} sentences and has {len(prompts)}.")
     for prompt in prompts:
         _check_ending(prompt, word, key, path)
     return tuple(prompts)

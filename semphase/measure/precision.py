@@ -54,9 +54,7 @@ class _Rounding(TorchDispatchMode):
         if func in _PRODUCTS:
             self.products += 1
             factors = _PRODUCTS[func]
-            args = tuple(
-                round_mantissa(arg, self.mantissa_bits) if i in factors else arg for i, arg in enumerate(args)
-            )
+            args = tuple(round_mantissa(arg, self.mantissa_bits) if i in factors else arg for i, arg in enumerate(args))
         return func(*args, **(kwargs or {}))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
 from semphase.measure.prompts import Target
-from semphase.models import Model
+from semphase.models import Model, write_of
 
 TOKENS_PER_BATCH = 2048
 Advance = Callable[[int], None]
@@ -81,6 +81,7 @@ def reading(
     """Collect the stream (layers 0 … L) and the attention writes (blocks) at one position of each prompt."""
     streams: list[Tensor] = []
     writes: list[Tensor] = []
+    entering: list[Tensor] = []
     rows = torch.arange(len(position), device=position.device)
 
     def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -90,12 +91,17 @@ def reading(
         streams.append(first_tensor(output)[rows, position])
 
     def write(_module: nn.Module, _args: Any, output: Any) -> None:
-        writes.append(first_tensor(output)[rows, position])
+        # Some families flatten the batch; the block's input has the shape to read by.
+        writes.append(write_of(output, entering[0])[rows, position])
+
+    def remember(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        entering[:] = [first_tensor(args if args else kwargs["hidden_states"])]
 
     with ExitStack() as hooks:
         blocks = model.anatomy.blocks
         hooks.callback(blocks[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
         for block, attention in zip(blocks, model.anatomy.attention, strict=True):
+            hooks.callback(block.register_forward_pre_hook(remember, with_kwargs=True).remove)
             hooks.callback(block.register_forward_hook(leave).remove)
             hooks.callback(attention.register_forward_hook(write).remove)
         yield streams, writes

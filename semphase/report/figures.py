@@ -68,7 +68,10 @@ def g_overlay(study: Study) -> Figure:
 def r2_by_layer(study: Study) -> Figure:
     """R² of σ(l) on h: every word, the median, and the criterion's level."""
     figure, axis = _panel(f"Linearity of σ in h, {study.label}", "R²")
-    for source, colour, name in ((study.response, "#b2182b", "h from σ(L)"), (study.response_by_step, "#2166ac", "h from the step")):
+    for source, colour, name in (
+        (study.response, "#b2182b", "h from σ(L)"),
+        (study.response_by_step, "#2166ac", "h from the step"),
+    ):
         axis.plot(source.point.x, source.point.r2.T, color=colour, lw=0.4, alpha=0.35)
         axis.plot(source.point.x, np.median(source.point.r2, axis=0), color=colour, lw=2.2, label=f"median, {name}")
     axis.axhline(0.95, color="0.4", ls=":", lw=1)

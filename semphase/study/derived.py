@@ -38,9 +38,9 @@ def attention_and_mlp_by_step(study: Study) -> Bootstrapped[Writes]:
 
 def _writes(study: Study, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
     arrays = [tables.gradient_arrays(study.streams, study.lexicon, part) for part in ("stream", "attention")]
-    along = [study.along_directions(projections(array, *study.directions)) for array in arrays]
+    streams, attention = (study.along_directions(projections(array, *study.directions)) for array in arrays)
     strengths = (response.point.h, response.draws.h)
-    made = [write_slopes(*parts, h) for *parts, h in zip(*along, strengths, strict=True)]
+    made = [write_slopes(*parts) for parts in zip(streams, attention, strengths, strict=True)]
     return study.bootstrapped(*made)
 
 

@@ -11,9 +11,7 @@ from semphase.lexicon import Lexicon
 from semphase.models import Model, mantissa_bits
 
 
-def provenance(
-    models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]
-) -> dict[str, Any]:
+def provenance(models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]) -> dict[str, Any]:
     """Models, corpus, lexicon, device, precision and notices, in the report's form."""
     first = models[0]
     return {

@@ -34,8 +34,8 @@ from semphase.models import Model
 from semphase.store import Store
 from semphase.study import tables
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
-from semphase.study.provenance import provenance
 from semphase.study.prompts import lexicon_prompts, prefixed_prompts, shortened_prompts, suffixed_prompts
+from semphase.study.provenance import provenance
 from semphase.study.subject import Subject, Trained, Untrained
 
 Advance = Callable[[int], None]
@@ -201,9 +201,7 @@ class Study:
         """σ(l) under the five conditions."""
         return self.conditions_of(self.streams, self.directions)
 
-    def conditions_of(
-        self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]
-    ) -> Bootstrapped[Conditions]:
+    def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Bootstrapped[Conditions]:
         """σ(l) under the five conditions for other streams (rounded products), along given directions."""
         data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
         return self.bootstrapped(*sample_conditions(data, condition, self.budget.draws, self.rng("conditions")))

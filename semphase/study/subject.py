@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
 
-
 COPIES_MEMORY = 4 * 2**30
 
 

@@ -66,7 +66,7 @@ class Claim:
         frozen = {
             "statement": self.statement,
             "criterion": self.criterion,
-            "parts": [str(part) for part in self.parts],
+            "parts": [repr(part) for part in self.parts],
             "combine": self.combine,
             "estimator": self.estimator,
             "unit": self.unit,

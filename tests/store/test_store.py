@@ -57,10 +57,10 @@ def test_damage_is_measured_again_with_a_notice(tmp_path: Path, damage: str) -> 
 
 def test_a_failed_measurement_leaves_nothing(tmp_path: Path) -> None:
     def broken() -> xr.Dataset:
-        raise SemphaseError("no.")
+        raise SemphaseError("broken")
 
     store = Store(tmp_path)
-    with pytest.raises(SemphaseError, match="no."):
+    with pytest.raises(SemphaseError, match="broken"):
         store.get(KEY, broken)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
