@@ -43,10 +43,7 @@ _TOPICAL = 0.85  # share of verbs, objects and adverbs that obey the topic; the 
 _DENSITIES = ((0.0, 0.2, 0.5, 0.8), (0.10, 0.20, 0.35, 0.35))
 _STRENGTHS = (0.30, 0.30, 0.40)
 _CUE_OF = {
-    cue: (name, strength)
-    for name, topic in TOPICS.items()
-    for strength, cues in topic.cues.items()
-    for cue in cues
+    cue: (name, strength) for name, topic in TOPICS.items() for strength, cues in topic.cues.items() for cue in cues
 }
 _WORDS_OF = {name: tuple(word for word, topics in AMBIGUOUS.items() if name in topics) for name in TOPICS}
 
@@ -217,9 +214,7 @@ def _preference(word: str | None, topic: str) -> list[float]:
 
 def _story(dice: _Dice, cast: Sequence[str], held: dict[str, str]) -> str:
     if not held or dice.chance(0.3):
-        free = [
-            f"{colour} {thing}" for colour in COLOURS for thing in THINGS if f"{colour} {thing}" not in held
-        ]
+        free = [f"{colour} {thing}" for colour in COLOURS for thing in THINGS if f"{colour} {thing}" not in held]
         thing = dice.uniform(free)
         held[thing] = dice.uniform(cast)
         return f"{held[thing]} has the {thing} ."

@@ -54,14 +54,10 @@ def _entry(word: str, rng: random.Random) -> dict[str, str | list[str]]:
     def prompts(recipes: Sequence[str], topic: str) -> list[str]:
         return [_fresh_prompt(rng, word, topic, recipe, used) for recipe in recipes]
 
-    entry |= {
-        f"direction_{side}": prompts([_RECIPES["direction"]] * 8, name) for side, name in senses.items()
-    }
+    entry |= {f"direction_{side}": prompts([_RECIPES["direction"]] * 8, name) for side, name in senses.items()}
     entry["neutral"] = prompts([""] * 3, senses["a"])
     for strength in ("weak", "strong"):
-        entry |= {
-            f"{strength}_{side}": prompts([_RECIPES[strength]] * 3, name) for side, name in senses.items()
-        }
+        entry |= {f"{strength}_{side}": prompts([_RECIPES[strength]] * 3, name) for side, name in senses.items()}
     entry |= {f"gradient_{side}": prompts(_GRADIENT, name) for side, name in senses.items()}
     return entry
 
@@ -82,6 +78,5 @@ def _prompt(rng: random.Random, word: str, topic: str, recipe: str) -> str:
     pattern = " ".join((rng.choice(CLAUSES), rng.choice(CLAUSES), rng.choice(LEADS), word))
     supply = iter(nouns)
     return " ".join(
-        next(supply) if part == "_" else rng.choice(NAMES) if part == "N" else part
-        for part in pattern.split()
+        next(supply) if part == "_" else rng.choice(NAMES) if part == "N" else part for part in pattern.split()
     )

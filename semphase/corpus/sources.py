@@ -62,9 +62,7 @@ def default_corpus(model: str) -> tuple[Corpus, str | None]:
 def require_tokens(corpus: Corpus, have: int, need: int) -> None:
     """SemphaseError if a corpus has fewer tokens than a measurement needs."""
     if have < need:
-        raise SemphaseError(
-            f"the corpus {corpus.name} has {have} tokens but {need} are needed; give a longer --corpus"
-        )
+        raise SemphaseError(f"the corpus {corpus.name} has {have} tokens but {need} are needed; give a longer --corpus")
 
 
 def _corpus(name: str, text: str) -> Corpus:

@@ -98,9 +98,7 @@ AMBIGUOUS = {
     "squash": ("garden", "sport"),
 }
 
-NEUTRAL = _words(
-    "box letter chair lamp book hat door clock shelf bag picture mirror corner street house card"
-)
+NEUTRAL = _words("box letter chair lamp book hat door clock shelf bag picture mirror corner street house card")
 NAMES = _words("anna ben clara david emma frank grace henry iris jack kate leo")
 GENERIC_VERBS = _words("changes holds needs shows reaches leaves")
 GENERIC_ADVERBS = _words("again today often")

@@ -2,11 +2,12 @@
 
 from semphase.measure.lens import logit_lens_top1
 from semphase.measure.precision import rounded_products
-from semphase.measure.prompts import Prompt, Target, locate, locate_all
+from semphase.measure.prompts import Prompt, Target, locate, locate_all, word_pieces
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.streams import capture_streams
 
 __all__ = [
     "Prompt", "Target", "capture_streams", "locate", "locate_all", "logit_lens_top1", "rotation_angles",
     "rounded_products",
+    "word_pieces",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from transformers import PreTrainedTokenizerBase
+
 from semphase.errors import SemphaseError
 from semphase.models import Model
 
@@ -32,24 +34,29 @@ class Target:
 
 def locate(model: Model, prompt: Prompt) -> Target:
     """Tokenise a prompt and find its word; raises `SemphaseError` when the tokenizer loses the word."""
-    start = prompt.start
     tokens = tuple(model.encode(prompt.text))
-    plain = model.tokenizer(prompt.text, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = plain["input_ids"], plain["offset_mapping"]
-    end = start + len(prompt.word)
-    pieces = [i for i, (low, high) in enumerate(offsets) if low < end and high > start]
-    if not pieces or any(ids[i] == model.tokenizer.unk_token_id for i in pieces):
-        raise SemphaseError(
-            f"the word {prompt.word!r} cannot be found by {model.name}'s tokenizer in the prompt {prompt.text!r}; "
-            "choose a lexicon in the model's language with --lexicon."
-        )
-    prefix = _prefix_length(tokens, tuple(ids), prompt, model)
+    plain, pieces = word_pieces(model.tokenizer, prompt, model.name)
+    prefix = _prefix_length(tokens, plain, prompt, model)
     if len(tokens) > model.context:
         raise SemphaseError(
             f"the prompt {prompt.text[:60]!r}… has {len(tokens)} tokens and {model.name} reads {model.context}; "
             "shorten it."
         )
     return Target(prompt, tokens, prefix + pieces[-1], len(pieces))
+
+
+def word_pieces(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, name: str) -> tuple[tuple[int, ...], list[int]]:
+    """The prompt's tokens without special ones, and the indices of its word's pieces among them."""
+    plain = tokenizer(prompt.text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, end = tuple(plain["input_ids"]), prompt.start + len(prompt.word)
+    spans = enumerate(plain["offset_mapping"])
+    pieces = [i for i, (low, high) in spans if low < end and high > prompt.start]
+    if not pieces or any(ids[i] == tokenizer.unk_token_id for i in pieces):
+        raise SemphaseError(
+            f"the word {prompt.word!r} cannot be found by {name}'s tokenizer in the prompt {prompt.text!r}; "
+            "choose a lexicon in the model's language with --lexicon."
+        )
+    return ids, pieces
 
 
 def locate_all(model: Model, prompts: Iterable[Prompt]) -> tuple[Target, ...]:

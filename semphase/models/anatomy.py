@@ -54,9 +54,7 @@ def anatomy(module: PreTrainedModel) -> Anatomy:
     )
 
 
-def write_of(
-    output: Any, stream: Float[Tensor, "prompt position d_model"]
-) -> Float[Tensor, "prompt position d_model"]:
+def write_of(output: Any, stream: Float[Tensor, "prompt position d_model"]) -> Float[Tensor, "prompt position d_model"]:
     """What a module's output adds to the stream: the first part of a tuple, in the stream's shape."""
     write: Tensor = output[0] if isinstance(output, tuple) else output
     return write.reshape(stream.shape)
@@ -76,13 +74,9 @@ def check_anatomy(module: PreTrainedModel, parts: Anatomy) -> None:
             raise SemphaseError(f"block {k} overflows in {after.dtype}; use --dtype float32 or bfloat16")
         slack = 4 * torch.finfo(after.dtype).eps * float(after.abs().max() + before.abs().max())
         if float((total - after).abs().max()) > slack:
-            raise _unfit(
-                module, f"block {k} does not add exactly its attention and MLP outputs to the stream"
-            )
+            raise _unfit(module, f"block {k} does not add exactly its attention and MLP outputs to the stream")
     last, unembedded = seen[parts.blocks[-1]][1], seen[parts.unembed][0]
-    if not torch.equal(seen[parts.final_norm][0], last) or not torch.equal(
-        seen[parts.final_norm][1], unembedded
-    ):
+    if not torch.equal(seen[parts.final_norm][0], last) or not torch.equal(seen[parts.final_norm][1], unembedded):
         raise _unfit(module, "the final norm does not stand between the last block and the unembedding")
 
 
@@ -137,9 +131,7 @@ def _component_names(module: PreTrainedModel) -> dict[str, str]:
 def _norm_beside(module: PreTrainedModel, blocks: str) -> str:
     """The last norm among the neighbours of the list of blocks."""
     home = blocks.rpartition(".")[0]
-    norms = [
-        name for name, child in module.get_submodule(home).named_children() if "Norm" in type(child).__name__
-    ]
+    norms = [name for name, child in module.get_submodule(home).named_children() if "Norm" in type(child).__name__]
     if not norms:
         raise _unfit(module, "it has no final norm")
     return f"{home}.{norms[-1]}" if home else norms[-1]

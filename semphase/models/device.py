@@ -20,9 +20,7 @@ def resolve(name: str) -> torch.device:
     if kind not in DEVICES[1:] or (index and not index.isdigit()):
         raise SemphaseError(f"there is no device {name!r}: choose one of {', '.join(DEVICES)}")
     if not _present(kind) or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        raise SemphaseError(
-            f"the device {name} was asked for but this machine has none; use --device auto or cpu"
-        )
+        raise SemphaseError(f"the device {name} was asked for but this machine has none; use --device auto or cpu")
     return torch.device(name)
 
 

@@ -15,6 +15,4 @@ def fixture(name: str) -> Path:
     for place in _PLACES:
         if (place / name).exists():
             return place / name
-    raise SemphaseError(
-        f"the packaged data {name!r} is missing: reinstall semphase or restore the fixtures folder"
-    )
+    raise SemphaseError(f"the packaged data {name!r} is missing: reinstall semphase or restore the fixtures folder")

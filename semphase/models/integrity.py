@@ -25,9 +25,7 @@ def weight_files(folder: Path) -> list[Path]:
     else:
         pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
         found = f"only the pickle {pickles[0]}, which could run code" if pickles else "none"
-        raise SemphaseError(
-            f"{folder} needs its weights as model.safetensors but has {found}; convert it first"
-        )
+        raise SemphaseError(f"{folder} needs its weights as model.safetensors but has {found}; convert it first")
     for path in files:
         _check_safetensors(path)
     return files

@@ -44,9 +44,7 @@ class Expected:
 def record_folders(root: Path) -> tuple[Path, ...]:
     """Where records are looked for: the project's own, then the package's."""
     package = Path(__file__).resolve().parents[1]
-    return tuple(
-        base / "expected" for base in (root / "fixtures", package / "_fixtures", package.parent / "fixtures")
-    )
+    return tuple(base / "expected" for base in (root / "fixtures", package / "_fixtures", package.parent / "fixtures"))
 
 
 def check_records(root: Path) -> None:

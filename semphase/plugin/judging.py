@@ -103,9 +103,7 @@ class Judge:
     def _detail(self, detail: Mapping[str, Any], reserved: Mapping[str, Any]) -> dict[str, Any]:
         taken = sorted(set(detail) & set(reserved))
         if taken:
-            raise SemphaseError(
-                f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours"
-            )
+            raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
         converted: dict[str, Any] = plain(detail)
         return converted
 

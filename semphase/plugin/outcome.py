@@ -40,17 +40,11 @@ def decide(verdict: Verdict, expected: Expected | None, rules: Rules) -> Decisio
     """
     found = verdict.verdict
     if rules.accept:
-        return (
-            Decision("xfailed", f"refuted: {_against(verdict)}")
-            if found == "refuted"
-            else _usual(verdict, rules)
-        )
+        return Decision("xfailed", f"refuted: {_against(verdict)}") if found == "refuted" else _usual(verdict, rules)
     if expected is None or (expected.origin == "missing" and not rules.strict):
         return _usual(verdict, rules)
     if expected.origin == "missing":
-        return Decision(
-            "failed", f"no verdict is recorded for {verdict.claim.id}: record it with nox -s accept"
-        )
+        return Decision("failed", f"no verdict is recorded for {verdict.claim.id}: record it with nox -s accept")
     return _compare(verdict, expected, rules)
 
 

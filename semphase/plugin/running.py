@@ -113,9 +113,7 @@ def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
         report.wasxfail = decision.message
 
 
-def _attach(
-    item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision
-) -> None:
+def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision) -> None:
     claim, label, origin = _claim(item), _label(item), _origin(item)
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)

@@ -48,9 +48,7 @@ def render(document: Document, width: int, coloured: bool) -> str:
 
 
 def _wide(entries: list[Entry]) -> Table:
-    table = _table(
-        entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates"
-    )
+    table = _table(entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates")
     for entry in entries:
         cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
         table.add_row(*map(Text, cells), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))

@@ -36,6 +36,4 @@ def _save(name: str, study: Any, path: Path) -> None:
     try:
         write_atomically(path, image.getvalue())
     except OSError as problem:
-        raise SemphaseError(
-            f"the figure {path} cannot be written: {problem.strerror or problem}"
-        ) from problem
+        raise SemphaseError(f"the figure {path} cannot be written: {problem.strerror or problem}") from problem

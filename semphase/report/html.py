@@ -17,9 +17,7 @@ from semphase.report.spark import spark
 
 def to_html(document: Document, folder: Path) -> str:
     """`report.html`; the figures named by the entries are read from `folder` and embedded."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         interval=wording.interval,
         number=wording.number,
@@ -31,9 +29,7 @@ def to_html(document: Document, folder: Path) -> str:
         control=wording.control,
         spark=spark,
     )
-    template = environment.from_string(
-        (files("semphase.report") / "report.html.j2").read_text(encoding="utf-8")
-    )
+    template = environment.from_string((files("semphase.report") / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
         run=document["run"],
         claims=document["claims"],

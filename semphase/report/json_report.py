@@ -24,9 +24,7 @@ def dumps(value: Any, depth: int = 0) -> str:
     if len(flat) + depth <= _WIDTH or not isinstance(value, dict | list) or _is_row(value):
         return flat
     if isinstance(value, dict):
-        return _block(
-            "{}", [f"{json.dumps(key)}: {dumps(item, depth + 1)}" for key, item in value.items()], depth
-        )
+        return _block("{}", [f"{json.dumps(key)}: {dumps(item, depth + 1)}" for key, item in value.items()], depth)
     return _block("[]", [dumps(item, depth + 1) for item in value], depth)
 
 

@@ -40,16 +40,12 @@ def check_place(out: Path, here: Path) -> None:
     A report takes the place of `out` as a whole, so `out` must not hold the current folder `here`.
     """
     if out == here or out in here.parents:
-        raise SemphaseError(
-            f"--out {out} holds the current folder: choose a folder of its own for the report"
-        )
+        raise SemphaseError(f"--out {out} holds the current folder: choose a folder of its own for the report")
     if out.exists() and not out.is_dir():
         raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
     present = next(folder for folder in out.parents if folder.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
-        raise SemphaseError(
-            f"--out {out} cannot be made, since {present} takes no files: choose another folder"
-        )
+        raise SemphaseError(f"--out {out} cannot be made, since {present} takes no files: choose another folder")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

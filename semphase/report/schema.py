@@ -181,7 +181,4 @@ def _adjusted(entries: list[Entry]) -> list[Entry]:
     from statsmodels.stats.multitest import multipletests
 
     corrected = iter(multipletests(tested, method="holm")[1].tolist())
-    return [
-        {**entry, "p_adjusted": next(corrected) if entry["p_value"] is not None else None}
-        for entry in entries
-    ]
+    return [{**entry, "p_adjusted": next(corrected) if entry["p_value"] is not None else None} for entry in entries]

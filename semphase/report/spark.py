@@ -55,8 +55,6 @@ def _interval(
     left = place(low if estimate["low"] is None else estimate["low"])
     right = place(high if estimate["high"] is None else estimate["high"])
     dot = (
-        ""
-        if estimate["value"] is None
-        else f'<circle class="{kind}" cx="{place(estimate["value"])}" cy="{y}" r="3"/>'
+        "" if estimate["value"] is None else f'<circle class="{kind}" cx="{place(estimate["value"])}" cy="{y}" r="3"/>'
     )
     return f'<line class="{kind}" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>{dot}'

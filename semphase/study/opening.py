@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 from semphase import corpus as corpora
 from semphase import lexicon as lexicons
-from semphase.corpus import Corpus
+from semphase.corpus import Corpus, require_tokens
 from semphase.errors import SemphaseError
 from semphase.lexicon import Lexicon
+from semphase.measure import word_pieces
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.device import resolve
 from semphase.models.locate import locate
+from semphase.models.read import read_config, read_tokenizer
 from semphase.report.progress import progress
 from semphase.store import Store
-from semphase.study.budget import BUDGETS
+from semphase.study.budget import BUDGETS, ROTATION_POSITIONS
 from semphase.study.joint import JointStudy
+from semphase.study.prompts import leading_tokens, lexicon_prompts
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
@@ -32,10 +36,18 @@ def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointSt
 def check_settings(settings: RunSettings) -> None:
     """Raise `SemphaseError` for whatever would stop the run: device, lexicon, corpus, weights that are not there."""
     resolve(settings.device)
-    _lexicon(settings)
-    _corpus(settings)
+    lexicon, (text, _) = _lexicon(settings), _corpus(settings)
     for name in settings.models:
-        locate(name)
+        folder = locate(name).folder
+        tokenizer, positions = read_tokenizer(folder), _positions(folder)
+        require_tokens(text, len(leading_tokens(tokenizer.encode, text.text, positions)), positions)
+        for prompt in lexicon_prompts(lexicon):
+            word_pieces(tokenizer, prompt, name)
+
+
+def _positions(folder: Path) -> int:
+    """How many tokens of the corpus the rotation claim reads: 500, fewer where the model reads fewer."""
+    return min(ROTATION_POSITIONS, getattr(read_config(folder), "max_position_embeddings", ROTATION_POSITIONS))
 
 
 def speaks_grammar(names: tuple[str, ...]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from semphase.errors import NotApplicable
 from semphase.lexicon import CONDITIONS, Lexicon, Word
 from semphase.lexicon.words import DIRECTIONS, GRADIENTS
@@ -11,6 +13,8 @@ TEXTS = 4
 """Suffixed and prefixed prompts come in fours: without a foreign text and with each of three."""
 LEAST_CONTEXT = 4
 MOST_CONTEXT = 8
+LONG_TOKEN = 12
+"""Characters that nearly always hold a token; real text has four or five to one."""
 
 
 def lexicon_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
@@ -66,6 +70,12 @@ def prefixed_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
         for role in CONDITIONS
         for index, prefix in enumerate(("", *_foreign_texts(word, following, "{} ")))
     )
+
+
+def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) -> list[int]:
+    """The first `count` tokens of a text, fewer where it has no more; long texts are not encoded whole."""
+    beginning = encode(text[: LONG_TOKEN * count])
+    return (beginning if len(beginning) >= count else encode(text))[:count]
 
 
 def _ending(word: Word, role: str, index: int, text: str) -> Prompt:

@@ -34,7 +34,13 @@ from semphase.models import Model
 from semphase.store import Store
 from semphase.study import tables
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
-from semphase.study.prompts import lexicon_prompts, prefixed_prompts, shortened_prompts, suffixed_prompts
+from semphase.study.prompts import (
+    leading_tokens,
+    lexicon_prompts,
+    prefixed_prompts,
+    shortened_prompts,
+    suffixed_prompts,
+)
 from semphase.study.provenance import provenance
 from semphase.study.subject import Subject, Trained, Untrained
 
@@ -265,11 +271,7 @@ class Study:
         """The first 500 tokens of the corpus, fewer where the model reads fewer."""
         model = self._tokenizing_model
         count = min(ROTATION_POSITIONS, model.context)
-        # Twelve characters hold at least one token of any natural text; the whole text is the second try.
-        for text in (self.corpus.text[: 12 * count], self.corpus.text):
-            tokens = model.encode(text)
-            if len(tokens) >= count:
-                return tuple(tokens[:count])
+        tokens = leading_tokens(model.encode, self.corpus.text, count)
         require_tokens(self.corpus, len(tokens), count)
         return tuple(tokens)
 

@@ -9,6 +9,7 @@ import math
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,16 @@ def maker() -> ModuleType:
 def sentences() -> list[list[str]]:
     text = grammar.sample_text(120_000, seed=11).replace("\n", " ")
     return [sentence.split() for sentence in text.split(" .")]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small matrices on many threads wait for each other more than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
 
 
 def figures() -> dict[str, dict]:
