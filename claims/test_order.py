@@ -68,7 +68,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     statement="text after the word cannot change its σ(l)",
     criterion="appending any suffix changes no σ(l) by more than 1e-4",
     parts=below(1e-4, "largest change"),
-    estimator="the largest |Δσ(l)| over layers, five conditions of every word and three foreign suffixes",
+    estimator="the largest |Δσ(l)| over layers, each word's neutral and strong prompts and three foreign suffixes",
     source="001 exp1",
     control="the same texts put before the prompt",
     published={"gpt2": Published("supported")},

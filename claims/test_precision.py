@@ -8,7 +8,7 @@ from semphase import Published, below, claim, estimate
 from semphase.analyse.conditions import Conditions, final_spread
 from semphase.plugin.judging import Judge
 from semphase.study import Study
-from semphase.study.derived import rounded_conditions
+from semphase.study.derived import exact_conditions, rounded_conditions
 
 FLOAT32, TF32 = 23, 10
 
@@ -19,8 +19,8 @@ FLOAT32, TF32 = 23, 10
     criterion="with inputs of every matrix product rounded to a 10-bit mantissa, the spread of σ(L) over contexts falls "
     "below 10 % of its float32 value",
     parts=below(0.1, "spread ratio"),
-    estimator="standard deviation of σ(L) over conditions, averaged over words: rounded over float32; words and prompts "
-    "resampled alike in both",
+    estimator="standard deviation of σ(L) over the first prompts of the conditions, averaged over words: rounded over "
+    "float32; words and direction sentences resampled alike in both",
     source="001 exp9",
     control="the same emulation with all 23 bits kept",
     published={"gpt2": Published("partly", "conjectured, not verified")},
@@ -30,6 +30,6 @@ def test_tf32_collapse(study: Study, judge: Judge) -> None:
         return final_spread(rounded) / final_spread(exact)
 
     def kept(bits: int) -> Any:
-        return estimate(ratio, rounded_conditions(study, bits), study.conditions, population="words")
+        return estimate(ratio, rounded_conditions(study, bits), exact_conditions(study), population="words")
 
     judge(kept(TF32), control=kept(FLOAT32), detail=study.reading)

@@ -12,6 +12,7 @@ from semphase.analyse.profile import transition_widths
 from semphase.analyse.response import Response
 
 SIDE = 2
+LEAST_SIDE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ def peak_depth(response: Response) -> Float[np.ndarray, "*draw"]:
 def peak_excess(response: Response) -> Float[np.ndarray, "*draw"]:
     """How far the maximum of mean χ exceeds its value two layers to either side, relative to the larger of these.
 
-    A side beyond the first or last layer counts with the value there.
+    A side beyond the first or last layer counts with the value there, a side below 1 % of the maximum (negative
+    ones among them) with that; nan where χ is nowhere positive.
     """
     chi = susceptibility(response)
     top = chi.argmax(axis=-1)
@@ -51,7 +53,8 @@ def peak_excess(response: Response) -> Float[np.ndarray, "*draw"]:
         np.take_along_axis(chi, np.clip(top + shift, 0, chi.shape[-1] - 1)[..., None], -1)[..., 0]
         for shift in (-SIDE, SIDE)
     ]
-    return chi.max(axis=-1) / np.maximum(*sides) - 1
+    peak = np.where(chi.max(axis=-1) > 0, chi.max(axis=-1), np.nan)
+    return peak / np.maximum(np.maximum(*sides), LEAST_SIDE * peak) - 1
 
 
 def context_width(plane: Plane) -> Float[np.ndarray, "*draw"]:

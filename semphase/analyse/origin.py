@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.analyse.draws import take_words
-from semphase.analyse.response import pairwise_pearson, respond
+from semphase.analyse.response import mean_correlation, respond
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +48,5 @@ def attention_share(writes: Writes) -> Float[np.ndarray, "*draw"]:
 def correlation_lead(writes: Writes) -> Float[np.ndarray, "*draw"]:
     """Mean correlation between words of the attention-only profile minus that of the MLP-only profile."""
     profiles = [np.cumsum(part, axis=-1) for part in (writes.attention, writes.mlp)]
-    attention, mlp = (pairwise_pearson(profile).mean(axis=-1) for profile in profiles)
+    attention, mlp = (mean_correlation(profile) for profile in profiles)
     return attention - mlp

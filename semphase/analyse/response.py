@@ -63,8 +63,12 @@ def respond(sigma: Float[np.ndarray, "*draw word prompt layer"], h: Float[np.nda
         r2 = covariance**2 / (spread_h * spread)
     # Identical embeddings differ by rounding alone: relative to σ's unit range that is no variance.
     no_variance = spread <= sigma.shape[-2] * np.finfo(np.float32).eps ** 2
-    layers = sigma.shape[-1]
-    return Response(np.linspace(0, 1, layers), h, sigma, f, np.where(no_variance, 0.0, r2))
+    return Response(depths(sigma.shape[-1]), h, sigma, f, np.where(no_variance, 0.0, r2))
+
+
+def depths(layers: int) -> Float[np.ndarray, " layer"]:
+    """x = l/L of l = 0 … L, each quotient rounded once, so that 28/35 is 0.8 and meets x ≥ 0.8."""
+    return np.arange(layers) / (layers - 1)
 
 
 def normalised(f: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw layer"]:
@@ -92,6 +96,15 @@ def pairwise_pearson(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.
     return pearson(curves[..., first, :], curves[..., second, :])
 
 
+def mean_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw"]:
+    """Mean correlation over the pairs of words; a word that a draw holds twice makes no pair with itself."""
+    first, second = np.triu_indices(curves.shape[-2], 1)
+    different = (curves[..., first, :] != curves[..., second, :]).any(axis=-1)
+    total = np.sum(np.where(different, pairwise_pearson(curves), 0.0), axis=-1)
+    count = different.sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def worst_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
     """The smallest pairwise correlation of f between words (001 exp3: above 0.96)."""
     return pairwise_pearson(response.f).min(axis=-1)
@@ -99,7 +112,7 @@ def worst_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
     """Mean pairwise correlation of the increments f(l) − f(l−1)."""
-    return pairwise_pearson(np.diff(response.f, axis=-1)).mean(axis=-1)
+    return mean_correlation(np.diff(response.f, axis=-1))
 
 
 def word_residuals(response: Response) -> Float[np.ndarray, "*draw word"]:
@@ -195,7 +208,7 @@ def permuted_increment_correlation(rng: np.random.Generator) -> Callable[[Respon
         orders = np.random.default_rng(seed).permuted(
             np.tile(np.arange(increments.shape[-1]), (increments.shape[-2], 1)), axis=-1
         )
-        return pairwise_pearson(increments[..., np.arange(len(orders))[:, None], orders]).mean(axis=-1)
+        return mean_correlation(increments[..., np.arange(len(orders))[:, None], orders])
 
     seed = int(rng.integers(2**32))
     return statistic

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from semphase.analyse.conditions import Conditions
 from semphase.analyse.order import Overlaps, draw_counts, draw_directions, draw_within, order_parameter
+from semphase.analyse.response import depths
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def sample_conditions(
     weights = draw_directions(data.sense, draws, rng)
     member = np.stack([(condition == c).astype(float) for c in range(condition.max() + 1)])
     counts = np.stack([draw_counts(rows, draws, rng) for rows in member])
-    x = np.linspace(0, 1, data.overlap.shape[2])
+    x = depths(data.overlap.shape[2])
     point, drawn = order_parameter(data, data.weights), order_parameter(data, weights)
     return Conditions(x, _means(point, member)), Conditions(x, _means(drawn, counts))
 

@@ -1,6 +1,8 @@
 """Ambiguous words, their senses and prompts."""
 
 from semphase.lexicon.reader import dump, load, merge
-from semphase.lexicon.words import CONDITIONS, Lexicon, Word
+from semphase.lexicon.words import CONDITIONS, DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
 
-__all__ = ["CONDITIONS", "Lexicon", "Word", "dump", "load", "merge"]
+__all__ = [
+    "CONDITIONS", "DIRECTIONS", "GRADIENTS", "LEAST_DIRECTIONS", "STEPS", "Lexicon", "Word", "dump", "load", "merge",
+]  # fmt: skip

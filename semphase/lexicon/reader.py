@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from semphase.errors import SemphaseError
-from semphase.lexicon.words import DIRECTIONS, GRADIENTS, STEPS, Lexicon, Word
+from semphase.lexicon.words import DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
 
-LEAST_DIRECTIONS = 5
 _NAMES = ("word", "sense_a", "sense_b")
 _KEYS = tuple(field.name for field in fields(Word))
 

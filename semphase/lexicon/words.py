@@ -10,6 +10,7 @@ CONDITIONS = ("strong_b", "weak_b", "neutral", "weak_a", "strong_a")
 DIRECTIONS = ("direction_a", "direction_b")
 GRADIENTS = ("gradient_a", "gradient_b")
 STEPS = 10
+LEAST_DIRECTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,5 +78,13 @@ def first_prompt_sigma(study: Study) -> Float[np.ndarray, "word condition layer"
 
 def rounded_conditions(study: Study, mantissa_bits: int) -> Bootstrapped[Conditions]:
     """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
-    streams = study.rounded(mantissa_bits)
+    return _own_directions(study, study.rounded(mantissa_bits))
+
+
+def exact_conditions(study: Study) -> Bootstrapped[Conditions]:
+    """σ(l) of the same prompts as the model computes it, with the same draws."""
+    return _own_directions(study, study.exact)
+
+
+def _own_directions(study: Study, streams: xr.Dataset) -> Bootstrapped[Conditions]:
     return study.conditions_of(streams, tables.direction_finals(streams, study.lexicon))

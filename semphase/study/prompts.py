@@ -47,29 +47,35 @@ def shortened_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
 
 
 def suffixed_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
-    """Each word's condition prompts, followed by other texts: the opposite senses' and the next word's.
+    """Each word's neutral and strong prompts, followed by nothing and by three foreign texts (`index`).
 
-    The word is read where the condition prompt ends; `index` counts the suffixes, 0 being none.
+    The word is read where the prompt ends.
     """
-    words = lexicon.words
     return tuple(
-        Prompt(word.word, role, index, text + suffix, len(text) - len(word.word))
-        for word, following in zip(words, (*words[1:], words[0]), strict=True)
-        for role in CONDITIONS
+        Prompt(word.word, role, index, f"{text} {suffix}".rstrip(), len(text) - len(word.word))
+        for word, texts in _with_foreign_texts(lexicon)
+        for role in ("neutral", "strong_a", "strong_b")
         for text in word.prompts(role)[:1]
-        for index, suffix in enumerate(("", *_foreign_texts(word, following, " {}")))
+        for index, suffix in enumerate(("", *texts))
     )
 
 
 def prefixed_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
-    """The same texts put before the condition prompts instead, where a causal model must see them."""
-    words = lexicon.words
+    """The same texts before the neutral prompt instead, where a causal model must see them."""
     return tuple(
-        _ending(word, role, index, prefix + word.prompts(role)[0])
-        for word, following in zip(words, (*words[1:], words[0]), strict=True)
-        for role in CONDITIONS
-        for index, prefix in enumerate(("", *_foreign_texts(word, following, "{} ")))
+        _ending(word, "neutral", index, f"{prefix} {word.neutral[0]}".lstrip())
+        for word, texts in _with_foreign_texts(lexicon)
+        for index, prefix in enumerate(("", *texts))
     )
+
+
+def _with_foreign_texts(lexicon: Lexicon) -> list[tuple[Word, tuple[str, str, str]]]:
+    words = lexicon.words
+    following = (*words[1:], words[0])
+    return [
+        (word, (word.strong_a[0], word.strong_b[0], after.neutral[0]))
+        for word, after in zip(words, following, strict=True)
+    ]
 
 
 def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) -> list[int]:
@@ -80,11 +86,6 @@ def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) ->
 
 def _ending(word: Word, role: str, index: int, text: str) -> Prompt:
     return Prompt(word.word, role, index, text, len(text) - len(word.word))
-
-
-def _foreign_texts(word: Word, following: Word, form: str) -> tuple[str, ...]:
-    texts = (word.strong_a[0], word.strong_b[0], following.neutral[0])
-    return tuple(form.format(text) for text in texts)
 
 
 def _context(word: Word, prompt: str) -> list[str]:

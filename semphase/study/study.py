@@ -20,7 +20,7 @@ from semphase.analyse.order import Overlaps, overlaps
 from semphase.analyse.response import Response, respond, strength_from_final_sigma
 from semphase.analyse.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
 from semphase.corpus import Corpus, require_tokens
-from semphase.lexicon import CONDITIONS, Lexicon
+from semphase.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS, Lexicon
 from semphase.measure import (
     Prompt,
     Target,
@@ -166,8 +166,8 @@ class Study:
         return self.store.get(key, measure)["angle"].values
 
     def rounded(self, mantissa_bits: int) -> xr.Dataset:
-        """Streams of the condition and direction prompts with every matrix product's factors rounded."""
-        chosen = [t for t in self.targets if not t.prompt.role.startswith("gradient")]
+        """Streams of the prompts of `exact`, with the factors of every matrix product rounded."""
+        chosen = [target for target in self.targets if _is_probed(target.prompt.role, target.prompt.index)]
 
         def measure() -> xr.Dataset:
             label = f"{self.model.name} with {mantissa_bits}-bit matrix products"
@@ -175,6 +175,13 @@ class Study:
                 return capture_streams(self.model, chosen, advance)
 
         return self.store.get(self._key(f"rounded to {mantissa_bits} bits", chosen), measure)
+
+    @property
+    def exact(self) -> xr.Dataset:
+        """Streams of the first prompt of each condition and the first five direction sentences of each sense."""
+        roles, indices = self.streams["role"].values, self.streams["index"].values
+        probed = [_is_probed(role, index) for role, index in zip(roles, indices, strict=True)]
+        return self.streams.isel(prompt=np.flatnonzero(probed))
 
     # What the analysis reads
 
@@ -274,6 +281,10 @@ class Study:
         tokens = leading_tokens(model.encode, self.corpus.text, count)
         require_tokens(self.corpus, len(tokens), count)
         return tuple(tokens)
+
+
+def _is_probed(role: str, index: int) -> bool:
+    return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
 def _hash(value: Any) -> str:

@@ -36,9 +36,9 @@ def condition_overlaps(
     streams: xr.Dataset, lexicon: Lexicon, finals: np.ndarray, sense: np.ndarray
 ) -> tuple[Overlaps, Int[np.ndarray, "word prompt"]]:
     """Overlaps of the prompts of all five conditions, and each prompt's condition (−1 for padding)."""
-    rows = [_concatenated(streams, word, CONDITIONS) for word in lexicon.names]
-    counts = [[len(word.prompts(role)) for role in CONDITIONS] for word in lexicon.words]
-    condition = [np.repeat(np.arange(len(CONDITIONS)), count) for count in counts]
+    parts = [[_select(streams, word, role) for role in CONDITIONS] for word in lexicon.names]
+    rows = [np.concatenate(own) for own in parts]
+    condition = [np.repeat(np.arange(len(CONDITIONS)), [len(part) for part in own]) for own in parts]
     longest = max(len(row) for row in rows)
     labels = np.full((len(rows), longest), -1)
     for row, own in zip(labels, condition, strict=True):

@@ -12,6 +12,7 @@ from planted_worlds import LAYERS, WORLDS, X, drop
 from semphase.study.derived import (
     attention_and_mlp,
     context_plane,
+    exact_conditions,
     first_prompt_sigma,
     rounded_conditions,
     shifts_by_prefix,
@@ -77,12 +78,10 @@ def test_the_plane_grows_with_the_context_that_is_left(exact):
 def test_a_suffix_changes_nothing_and_a_prefix_adds_its_angle(exact):
     # A longer batch row may round its matrix products in another order.
     np.testing.assert_allclose(shifts_by_suffix(exact), 0, atol=CLOSE)
-    by_prefix = shifts_by_prefix(exact).reshape(WORDS, 5, 3)
-    top = np.arcsin(PROFILES)[:, :]
-    neutral = 2
-    # Before the neutral prompt stand a strong text of each sense, which carry σ's full angle, and a neutral one.
-    expected = np.stack([np.sin(top).max(axis=-1), np.sin(top).max(axis=-1), np.zeros(WORDS)], axis=-1)
-    np.testing.assert_allclose(by_prefix[:, neutral], expected, atol=CLOSE)
+    largest = PROFILES.max(axis=-1)
+    # Before the neutral prompt stand a strong text of each sense, which carries σ's full angle, and a neutral one.
+    expected = np.stack([largest, largest, np.zeros(WORDS)], axis=-1)
+    np.testing.assert_allclose(shifts_by_prefix(exact).reshape(WORDS, 3), expected, atol=CLOSE)
 
 
 def test_the_corpus_turns_the_stream_by_the_planted_angle(exact):
@@ -100,7 +99,10 @@ def test_the_logit_lens_turns_where_the_tangent_passes_the_threshold(exact):
 
 
 def test_rounding_to_all_bits_changes_nothing(exact):
-    assert np.array_equal(rounded_conditions(exact, 23).point.sigma, exact.conditions.point.sigma)
+    unrounded = exact_conditions(exact)
+    kept = rounded_conditions(exact, 23)
+    np.testing.assert_allclose(kept.point.sigma, unrounded.point.sigma, atol=CLOSE)
+    np.testing.assert_allclose(kept.draws.sigma, unrounded.draws.sigma, atol=CLOSE)
 
 
 def test_what_lies_below_the_tenth_bit_is_lost(studies):

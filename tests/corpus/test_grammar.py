@@ -212,7 +212,9 @@ def model(name: str) -> GPT2LMHeadModel:
 def test_weights_are_the_recorded_ones(name: str) -> None:
     digest = hashlib.sha256((FIXTURES / name / "model.safetensors").read_bytes()).hexdigest()
     assert digest == figures()[name]["sha256"]
-    assert digest in (FIXTURES / "README.md").read_text()
+    readme = (FIXTURES / "README.md").read_text()
+    assert digest in readme
+    assert f"| {figures()[name]['perplexity']:.2f} |" in readme
 
 
 def test_weights_are_small() -> None:
@@ -233,14 +235,15 @@ def test_models_know_the_language(name: str, model: GPT2LMHeadModel, maker: Modu
     language = figures()["language"]
     perplexity = math.exp(losses.mean())
     assert perplexity == pytest.approx(figures()[name]["perplexity"], rel=0.06)
-    assert perplexity < 0.7 * language["bigram_perplexity"] < 0.3 * language["unigram_perplexity"]
+    assert perplexity < 0.5 * language["bigram_perplexity"] < 0.3 * language["unigram_perplexity"]
     assert math.exp(losses[:, 512:].mean()) < 1.1 * math.exp(losses[:, 128:512].mean())
 
 
 def test_models_tell_the_senses_apart(model: GPT2LMHeadModel, maker: ModuleType) -> None:
     result = maker.disambiguation(model)
     assert result["strong_right"] > 0.95
-    assert result["gradient_spearman_least"] > 0.9
+    assert result["gradient_spearman_mean"] > 0.95
+    assert result["gradient_spearman_least"] > 0.85
 
 
 @pytest.mark.slow

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from random_models import random_model
+
+from semphase.corpus import Corpus
+from semphase.corpus import load as load_corpus
+from semphase.lexicon import Lexicon
+from semphase.lexicon import load as load_lexicon
+from semphase.models import Model, fixture, load
+from semphase.store import Store
+from semphase.study import Study
+from semphase.study.budget import Budget
+from semphase.study.subject import Trained
+
+SHORT = Budget("short", draws=20, control_draws=10, simulations=20)
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    """Three words of the tiny models' language."""
+    return Lexicon(load_lexicon(fixture("lexicon/grammar.toml")).words[:3])
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    return replace(load_corpus("grammar"), text=load_corpus("grammar").text[:20_000])
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Model:
+    return load("tiny", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def random_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return random_model("gpt2", tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def study_of(lexicon: Lexicon, corpus: Corpus, tmp_path: Path) -> Callable[..., Study]:
+    """`study_of(model, **changes)` is a study with a store of its own."""
+
+    def study(model: Model, **changes: object) -> Study:
+        made = Study(Trained(model), lexicon, corpus, SHORT, 0, Store(tmp_path))
+        return replace(made, **changes)
+
+    return study
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
