@@ -63,14 +63,14 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     parts=(not_rejected(0.5642, 0.05, "σ_free"), at_least(4, "copies that reject")),
     estimator="the width test of the model; the number of copies with p ≤ 0.05, prompts and words resampled",
     source="ours",
-    control="a sixth untrained copy in the model's place",
+    control="the first untrained copy in the model's place",
     needs=Needs(layers=5),
     figures=("g-reinitialised",),
 )
 def test_learned(study: Study, judge: Judge) -> None:
     copies = [copy.response for copy in study.reinitialised]
     rejecting = estimate(widths.rejections, *copies, population="words")
-    own, sixth = (width_test_of(study, made.response) for made in (study, study.untrained(5)))
+    own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
     detail = study.reading | {
         "meaning": widths.meaning(own),
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
@@ -80,7 +80,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     def with_copies(test: WidthTest) -> dict[str, Evidence | Estimate]:
         return {"σ_free": evidence_of(test), "copies that reject": rejecting}
 
-    judge(with_copies(own), control=with_copies(sixth), detail=detail)
+    judge(with_copies(own), control=with_copies(untrained), detail=detail)
 
 
 @claim(

@@ -116,7 +116,10 @@ def planted_model(plan: Plan, label: str = "planted") -> Model:
     module = _Planted(plan, angles, parts)
     weights = module.base_model.embed.weight
     # A copy's name in the store comes from its parent's hash, so that must tell the parents of other copies apart.
-    content = weights.numpy().tobytes() + repr((plan.hidden, plan.causal, plan.unmoved, plan.copies and plan.copies(0))).encode()
+    content = (
+        weights.numpy().tobytes()
+        + repr((plan.hidden, plan.causal, plan.unmoved, plan.copies and plan.copies(0))).encode()
+    )
     return Model(
         name=label,
         family="planted",

@@ -11,6 +11,7 @@ from scipy import special
 LAYERS, WORDS = 12, 8
 X = np.arange(LAYERS + 1) / LAYERS
 ALL_AT_ONCE = (0.0,) * 7 + (1.0,)
+ALL_HIDDEN = (1 / 7,) * 7 + (0.0,)
 MOSTLY_HIDDEN = (0.97 / 7,) * 7 + (0.03,)
 # Neither a smooth curve nor a step can follow it: on a zigzag further parameters buy nothing.
 ZIGZAG = np.where(X < 1, 1 + 0.02 * (-1) ** np.arange(LAYERS + 1), 1)
@@ -25,6 +26,11 @@ def drop(x: np.ndarray) -> np.ndarray:
 def bump(x: np.ndarray) -> np.ndarray:
     """Peaks at x = 1/2."""
     return np.where(x > 0, 0.3 + 0.7 * np.exp(-(((x - 0.5) / 0.15) ** 2)), 0.0)
+
+
+def spike_above_nothing(x: np.ndarray) -> np.ndarray:
+    """A peak at x = 1/2, a third as much at the end, and elsewhere the opposite of it."""
+    return np.select([x == 0, np.isclose(x, 0.5), x == 1], [0.0, 1.0, 1 / 3], -0.1)
 
 
 def step(x: np.ndarray, at: float) -> np.ndarray:
@@ -73,6 +79,12 @@ _DEEP_NOISE = np.where((X > 0.5) & (X < 1), 0.3, 0.005)
 _OF_PI = same_shape(erf(X, INVERSE_ROOT_PI), WORDS)
 _WIDER = Plan(same_shape(erf(X, 0.8), WORDS), noise=0.002)
 
+
+def _defiant(seed: int) -> Plan:
+    """A copy whose f is negative but at the end: nothing is left of it when the last two points are dropped."""
+    return Plan(same_shape(np.where(X < 1, -0.5 * X, 0.5), WORDS), noise=0.005, seed=seed)
+
+
 _LINEAR = Plan(_RISING, noise=0.005)
 
 WORLDS: dict[str, Plan] = {
@@ -82,6 +94,7 @@ WORLDS: dict[str, Plan] = {
     "random walks": Plan(random_walks(WORDS, LAYERS, 98), noise=0.005),
     "a layer of its own for each word": Plan(spikes(WORDS, LAYERS), noise=0.005),
     "interior peak": Plan(same_shape(bump(X), WORDS), noise=0.005),
+    "a peak above nothing": Plan(same_shape(spike_above_nothing(X), WORDS), noise=0.005),
     "late jump": Plan(same_shape(step(X, 0.95), WORDS), noise=0.005),
     "middle jump": Plan(same_shape(step(X, 0.45), 4), noise=0.005, arrival=ALL_AT_ONCE),
     "exponent 0.5": Plan(same_shape(X**0.5, WORDS), noise=0.005),
@@ -100,5 +113,7 @@ WORLDS: dict[str, Plan] = {
     "cosine, zigzag": Plan(same_shape(cosine(X) * ZIGZAG, WORDS)),
     "turns by π": Plan(_RISING, turning=np.pi * X),
     "turns by 1.3 π": Plan(_RISING, turning=1.3 * np.pi * X),
+    "linear, with copies of no shape": replace(_LINEAR, copies=_defiant),
+    "all angles in the last bits": Plan(_RISING, noise=0.005, hidden=4096.0, arrival=ALL_HIDDEN),
     "angles in the last bits": Plan(_RISING, noise=0.005, hidden=512.0, arrival=MOSTLY_HIDDEN),
 }

@@ -64,10 +64,10 @@ def mean_difference(
 def order_parameter(
     data: Overlaps, weights: Float[np.ndarray, "*draw word sentence"]
 ) -> Float[np.ndarray, "*draw word prompt layer"]:
-    """σ for e_diff made with `weights`; dimensionless, in [−1, 1]."""
+    """σ for e_diff made with `weights`; dimensionless, in [−1, 1], and 0 where the senses do not differ at all."""
     squared = np.einsum("...wj,wjk,...wk->...w", weights, data.gram, weights, optimize=True)
     projected = np.einsum("wpls,...ws->...wpl", data.overlap, weights, optimize=True)
-    return projected / np.sqrt(squared)[..., None, None]
+    return projected / np.sqrt(np.where(squared > 0, squared, np.inf))[..., None, None]
 
 
 def draw_counts(

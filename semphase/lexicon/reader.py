@@ -21,7 +21,7 @@ _KEYS = tuple(field.name for field in fields(Word))
 def load(path: Path) -> Lexicon:
     """Read a lexicon; raises `SemphaseError` naming the word and the prompt that break the form."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise SemphaseError(f"lexicon {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
@@ -55,7 +55,7 @@ def _lexicon(words: list[Word], where: object) -> Lexicon:
 def _word(table: object, path: Path, number: int) -> Word:
     if not isinstance(table, Mapping):
         raise SemphaseError(f"lexicon {path}: entry {number} is not a table of keys and prompts.")
-    label = repr(table.get("word", f"number {number}"))
+    label = repr(table["word"]) if "word" in table else f"number {number}"
     missing = [key for key in _KEYS if key not in table]
     if missing:
         keys = ", ".join(_KEYS)
@@ -90,7 +90,7 @@ def _prompts(value: Any, key: str, word: str, path: Path) -> tuple[str, ...]:
 
 
 def _check_ending(prompt: str, word: str, key: str, path: Path) -> None:
-    if re.search(rf"(?<!\w){re.escape(word)}$", prompt):
+    if re.search(rf"(?<!\w){re.escape(word)}\Z", prompt):
         return
     if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prompt):
         raise SemphaseError(

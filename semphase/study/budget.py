@@ -20,9 +20,9 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget("quick", draws=400, control_draws=200, simulations=1000),
-    "standard": Budget("standard", draws=1000, control_draws=200, simulations=2000),
-    "full": Budget("full", draws=4000, control_draws=1000, simulations=10000),
+    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000),
+    "standard": Budget("standard", draws=500, control_draws=100, simulations=2000),
+    "full": Budget("full", draws=4000, control_draws=500, simulations=10000),
 }
 COPIES = 5
 ROTATION_POSITIONS = 500

@@ -95,13 +95,10 @@ class Study:
     @cached_property
     def reinitialised(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
-        return tuple(self.untrained(seed) for seed in range(COPIES))
-
-    def untrained(self, seed: int) -> Study:
-        """The same study of a copy with fresh weights, with the draws of a control."""
-        assert isinstance(self.subject, Trained)
+        parent = self.subject
+        assert isinstance(parent, Trained)
         budget = replace(self.budget, draws=self.budget.control_draws)
-        return replace(self, subject=Untrained(self.subject, seed), budget=budget)
+        return tuple(replace(self, subject=Untrained(parent, seed), budget=budget) for seed in range(COPIES))
 
     # Measurements
 

@@ -110,6 +110,12 @@ def test_projections_keep_the_length(seed):
     )
 
 
+def test_senses_that_do_not_differ_point_nowhere():
+    streams, finals = streams_of(0)
+    same = np.broadcast_to(finals[:, :1], finals.shape)
+    np.testing.assert_array_equal(sigma_of(streams, same), 0)
+
+
 def test_float32_streams_are_summed_in_double():
     # 2²⁴ + 1 is no float32: a sum taken there would lose the second component.
     streams = np.array([2.0**24, 1.0], np.float32).reshape(1, 1, 1, 2)

@@ -36,6 +36,9 @@ DECIDED = [
     ("pi.zero-parameter-bic-best", "cosine, zigzag", "exponent 0.5"),
     ("pi.rotation", "turns by π", "turns by 1.3 π"),
     ("precision.tf32-collapse", "angles in the last bits", "linear, then a drop"),
+    # Extremes of the same truths.
+    ("critical.no-susceptibility-peak", "late jump", "a peak above nothing"),
+    ("precision.tf32-collapse", "all angles in the last bits", "cosine"),
 ]
 
 
@@ -51,3 +54,10 @@ def test_a_claim_that_is_false_by_construction_is_refuted(studies, verdict_on, c
     verdict = verdict_on(claim, studies(WORLDS[world]))
     assert verdict.verdict == "refuted", verdict.detail["parts"]
     assert not verdict.point
+
+
+def test_copies_without_an_estimate_leave_the_verdict_without_a_control(studies, verdict_on):
+    verdict = verdict_on("permeation.linear-rise", studies(WORLDS["linear, with copies of no shape"]))
+    assert verdict.verdict == "supported"
+    assert verdict.control is None
+    assert verdict.reason == "no control: the estimate is not defined for any untrained copy"

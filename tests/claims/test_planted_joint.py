@@ -84,8 +84,7 @@ def test_joint_claims(studies, verdict_on, claim, plans, expected):
 def test_the_order_on_the_command_line_does_not_matter(studies, verdict_on):
     made = [studies(plan, f"model-{i}") for i, plan in enumerate(NARROWER)]
     straight, shuffled = (
-        verdict_on("pi.sigma-converges", JointStudy(tuple(made[i] for i in order)))
-        for order in ((0, 1, 2), (2, 0, 1))
+        verdict_on("pi.sigma-converges", JointStudy(tuple(made[i] for i in order))) for order in ((0, 1, 2), (2, 0, 1))
     )
     assert straight.estimate == shuffled.estimate
     assert straight.control == shuffled.control

@@ -96,6 +96,10 @@ def test_a_word_that_is_not_last_is_shown(refused, text):
     refused(entry(strong_a=[text]), sentence="in 'strong_a' of word 'bank' the word is not last in '" + text)
 
 
+def test_a_line_break_after_the_word_is_not_nothing(refused):
+    refused(entry(neutral="They reached the bank\n"), sentence="in 'neutral' of word 'bank' the word is not last")
+
+
 def test_a_longer_word_is_not_the_word(refused):
     refused(entry(neutral="They saw the banks"), sentence="has a sentence without the word: 'They saw the banks'")
 
@@ -128,7 +132,7 @@ def test_a_json_file_that_is_no_table(tmp_path):
 @pytest.mark.parametrize(("name", "form"), [("words.toml", "toml"), ("words.json", "json"), ("words", "TOML")])
 def test_broken_syntax_is_told_with_its_place(tmp_path, name, form):
     with pytest.raises(SemphaseError, match=f"is not valid {form}: .*line 1"):
-        load(written(tmp_path / name, b"[[word"))
+        load(written(tmp_path / name, b"word == 3\n"))
 
 
 def test_a_file_that_is_not_utf8(tmp_path):
@@ -149,6 +153,11 @@ def test_toml_and_json_say_the_same(tmp_path):
     assert load(as_json) == load(as_toml) == Lexicon((word(neutral=("A single sentence about the bank",)),))
 
 
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    content = b"\xef\xbb\xbf" + json.dumps({"word": [entry()]}).encode()
+    assert load(written(tmp_path / "words.json", content)) == Lexicon((word(),))
+
+
 def test_a_single_sentence_may_stand_alone(tmp_path):
     path = written(tmp_path / "words.json", json.dumps({"word": [entry(weak_b="By the bank")]}).encode())
     assert load(path).words[0].weak_b == ("By the bank",)
@@ -163,7 +172,9 @@ def test_merging_keeps_the_order_and_refuses_repetition():
 
 # Whatever a sentence may hold: quotes, backslashes, tabs, line breaks, any script, control characters.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=6) | st.sampled_from(['b"k', "b\\k", "l'été", "川"])
+NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=6) | st.sampled_from(
+    ['b"k', "b\\k", "l'été", "川"]
+)
 
 
 @st.composite

@@ -20,7 +20,9 @@ def root_mean_square(x: np.ndarray, norm) -> np.ndarray:
     return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + norm.variance_epsilon) * norm.weight.double().numpy()
 
 
-@pytest.mark.parametrize(("family", "norm"), [("gpt2", layer_norm), ("gpt_neox", layer_norm), ("llama", root_mean_square)])
+@pytest.mark.parametrize(
+    ("family", "norm"), [("gpt2", layer_norm), ("gpt_neox", layer_norm), ("llama", root_mean_square)]
+)
 def test_top_tokens_are_those_of_norm_and_unembedding(loaded, prompts, family, norm):
     model = loaded(family)
     stream = capture_streams(model, locate_all(model, prompts))["stream"].values

@@ -65,8 +65,7 @@ def test_lexicons(settings, files, lexicon):
     refused(settings, f"the lexicons together has the word '{lexicon.names[1]}' twice", lexicons=twice)
     palm = replace(lexicon.words[0], word="palm")
     sentences = {
-        role: tuple(text.removesuffix("bank") + "palm" for text in palm.prompts(role))
-        for role in palm.__slots__[3:]
+        role: tuple(text.removesuffix("bank") + "palm" for text in palm.prompts(role)) for role in palm.__slots__[3:]
     }
     (files / "foreign.toml").write_text(dump(Lexicon((replace(palm, **sentences),))), encoding="utf-8")
     refused(settings, "the word 'palm' cannot be found by tiny's tokenizer", lexicons=(files / "foreign.toml",))

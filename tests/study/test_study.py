@@ -148,9 +148,7 @@ def test_words_keep_their_numbers_in_any_company(study_of, tiny, lexicon):
 
 
 def test_swapped_senses_swap_sigma(study_of, tiny, lexicon):
-    swapped = Lexicon(
-        tuple(replace(w, direction_a=w.direction_b, direction_b=w.direction_a) for w in lexicon.words)
-    )
+    swapped = Lexicon(tuple(replace(w, direction_a=w.direction_b, direction_b=w.direction_a) for w in lexicon.words))
     close = 10 * stream_tolerance("float32", tiny.layers, tiny.d_model)
     plain, turned = (study_of(tiny, lexicon=words).conditions.point.sigma for words in (lexicon, swapped))
     np.testing.assert_allclose(turned, -plain, atol=close)
