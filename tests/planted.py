@@ -36,11 +36,9 @@ LENGTH = 2.0  # R, the length of a word's stream
 CONTEXT = 8  # context tokens of a prompt
 SHORT = Budget("short", draws=100, control_draws=50, simulations=200)
 TURN = "turn"
-COUNTS = {"direction_a": 8, "direction_b": 8, "neutral": 3, "weak_a": 3, "weak_b": 3, "strong_a": 3, "strong_b": 3}
-STRENGTH = {"neutral": 0.0, "weak_a": 0.5, "weak_b": -0.5, "strong_a": 1.0, "strong_b": -1.0} | {
-    "direction_a": 1.0,
-    "direction_b": -1.0,
-}
+STRENGTH = {"neutral": 0.0, "weak_a": 0.5, "weak_b": -0.5, "strong_a": 1.0, "strong_b": -1.0}
+COUNTS = {"direction_a": 8, "direction_b": 8} | dict.fromkeys(STRENGTH, 3)
+STRENGTH |= {"direction_a": 1.0, "direction_b": -1.0}
 Profiles = Float[np.ndarray, "word layer"]
 
 
@@ -52,8 +50,9 @@ class Plan:
     attention writes along e_w of the profile, half of it by default; the MLP writes the rest. `noise`: standard
     deviation, at all layers or each. `arrival`: the share of the angle that each context token carries. `turning`:
     angles along which the corpus turns the stream. `hidden`: added to the angles that all context tokens but the last
-    carry, and taken off again behind the product, so that only the last mantissa bits hold them. `unmoved`: below this |tan α| the logit lens
-    shows one token, above it another for each sign. `copies`: the plan of the untrained copy of a seed.
+    carry, and taken off again behind the product, so that only the last mantissa bits hold them. `unmoved`: below
+    this |tan α| the logit lens shows one token, above it another for each sign. `copies`: the plan of the untrained
+    copy of a seed.
     """
 
     profiles: Profiles

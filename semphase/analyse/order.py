@@ -37,8 +37,9 @@ def overlaps(
     sense: Int[np.ndarray, "word sentence"],
 ) -> Overlaps:
     """Overlaps of the streams with the final streams of the direction sentences; rows of sense 0 are padding."""
-    norms = np.linalg.norm(streams.astype(np.float64), axis=-1, keepdims=True)
-    return projections(streams / norms, finals, sense)
+    raw = projections(streams, finals, sense)
+    norms = np.sqrt(np.einsum("wpld,wpld->wpl", streams, streams, dtype=np.float64))
+    return Overlaps(raw.overlap / norms[..., None], raw.gram, raw.sense)
 
 
 def projections(
@@ -48,8 +49,9 @@ def projections(
 ) -> Overlaps:
     """The same without dividing by norms: `order_parameter` then gives the components along e_diff, in stream units."""
     finals = np.where(sense[..., None] == 0, 0.0, finals).astype(np.float64)
-    overlap = np.einsum("wpld,wsd->wpls", writes.astype(np.float64), finals, optimize=True)
-    return Overlaps(overlap, np.einsum("wjd,wkd->wjk", finals, finals), sense)
+    # Word by word, so that no double-precision copy of all streams is ever held.
+    overlap = np.stack([own.astype(np.float64) @ final.T for own, final in zip(writes, finals, strict=True)])
+    return Overlaps(overlap, finals @ finals.mT, sense)
 
 
 def mean_difference(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
@@ -59,8 +59,9 @@ def word_pieces(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, name: str) -
     return ids, pieces
 
 
-def locate_all(model: Model, prompts: Iterable[Prompt]) -> tuple[Target, ...]:
-    """`locate` for each prompt."""
+@lru_cache(maxsize=32)
+def locate_all(model: Model, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
+    """`locate` for each prompt; remembered, since every untrained copy reads what its parent reads."""
     return tuple(locate(model, prompt) for prompt in prompts)
 
 

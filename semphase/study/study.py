@@ -250,7 +250,7 @@ class Study:
         # A copy tokenises as its parent does; its weights need not be built for that.
         return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
 
-    def _locate(self, prompts: Sequence[Prompt]) -> tuple[Target, ...]:
+    def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
         return locate_all(self._tokenizing_model, prompts)
 
     def _captured(self, measurement: str, targets: Sequence[Target]) -> xr.Dataset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -106,7 +108,7 @@ def test_the_distance_from_the_root_of_pi_grows_or_not(order, grows):
 @settings(max_examples=50)
 def test_the_distance_from_an_integer_by_a_slow_loop(turns):
     distances = [min(turn % 1, 1 - turn % 1) for turn in turns]
-    expected = max(b - a for a, b in zip(distances, distances[1:], strict=False))
+    expected = max(after - before for before, after in itertools.pairwise(distances))
     assert b.growth_away_from_integer(turns) == pytest.approx(expected, abs=1e-12)
     drawn = b.growth_away_from_integer([np.full(4, turn) for turn in turns])
     np.testing.assert_allclose(drawn, np.full(4, expected), atol=1e-12)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -36,6 +36,7 @@ def of_curves(f: np.ndarray) -> Response:
 
 
 @given(SEEDS)
+@settings(max_examples=25)
 def test_slopes_and_r2_are_those_of_polyfit_and_pearson(seed):
     sigma = random_sigma(seed)
     h = np.random.default_rng(seed + 1).uniform(-1, 1, size=(WORDS, PROMPTS))
@@ -135,6 +136,7 @@ def test_truncation_drops_two_points_and_rescales():
 
 
 @given(SEEDS)
+@settings(max_examples=25)
 def test_correlations_are_those_of_scipy(seed):
     found = random_response(seed)
     pairs = list(itertools.combinations(range(WORDS), 2))
@@ -186,6 +188,7 @@ def test_the_smallest_deep_median(seed):
 
 
 @given(SEEDS)
+@settings(max_examples=25)
 def test_the_separable_share_by_polyfit(seed):
     found = random_response(seed)
     fits = np.array([[np.polyfit(found.h[w], found.sigma[w, :, k], 1) for k in range(LAYERS)] for w in range(WORDS)])
@@ -216,6 +219,7 @@ def test_the_variation_of_increments_stops_at_the_peak():
 
 
 @given(SEEDS)
+@settings(max_examples=25)
 def test_the_quadratic_gain_is_the_r2_that_polyfit_gains(seed):
     found = random_response(seed)
     gain = r.quadratic_gain(found)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from planted import Plan, planted_study, untrained
 
 from semphase.plugin.judging import Judge
@@ -66,12 +65,3 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
 def planted_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Untrained copies of planted models are planted models."""
     monkeypatch.setattr("semphase.study.subject.reinitialised", untrained)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Tensors this small lose more by sharing than they gain."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

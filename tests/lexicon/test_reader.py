@@ -136,12 +136,12 @@ def test_broken_syntax_is_told_with_its_place(tmp_path, name, form):
 
 
 def test_a_file_that_is_not_utf8(tmp_path):
-    with pytest.raises(SemphaseError, match="cannot be read .* give a UTF-8 file"):
+    with pytest.raises(SemphaseError, match=r"cannot be read .* give a UTF-8 file"):
         load(written(tmp_path / "words.toml", "sense_a = 'Ufer einer Öffnung'".encode("latin-1")))
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(SemphaseError, match="lexicon .*none.toml cannot be read"):
+    with pytest.raises(SemphaseError, match=r"lexicon .*none\.toml cannot be read"):
         load(tmp_path / "none.toml")
 
 

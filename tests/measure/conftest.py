@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import torch
 from random_models import random_model
 
 from semphase.lexicon import load as load_lexicon
@@ -32,11 +30,3 @@ def prompts() -> tuple[Prompt, ...]:
     """Prompts of 25 words that end with their word, and longer ones that go on after it."""
     lexicon = load_lexicon(fixture("lexicon/grammar.toml"))
     return (*lexicon_prompts(lexicon)[:6], *suffixed_prompts(lexicon)[:6])
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

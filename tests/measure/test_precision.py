@@ -6,7 +6,7 @@ import math
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -104,7 +104,7 @@ def test_factors_are_rounded_and_sums_are_not(bits):
 class _ByHand(TorchFunctionMode):
     """Rounds the factors of every product that Python code asks for, one level above the dispatcher."""
 
-    FACTORS = {
+    FACTORS: ClassVar = {
         torch.nn.functional.linear: (0, 1),
         torch.matmul: (0, 1),
         torch.Tensor.matmul: (0, 1),
@@ -181,6 +181,6 @@ def test_the_attention_of_before_is_restored(loaded, prompts):
 
 def test_rounding_nothing_is_an_error(loaded):
     model = replace(loaded("llama"), name="llama")
-    with pytest.raises(SemphaseError, match="no matrix product of llama passed the rounding"):
-        with rounded_products(model, 10):
-            pass
+    message = "no matrix product of llama passed the rounding"
+    with pytest.raises(SemphaseError, match=message), rounded_products(model, 10):
+        pass

@@ -96,7 +96,7 @@ def test_special_tokens_that_change_the_splitting_are_an_error(splitting):
 
 def test_a_prompt_longer_than_the_model_reads_is_an_error(splitting):
     model = replace(splitting(), context=3)
-    with pytest.raises(SemphaseError, match="has 4 tokens and .* reads 3; shorten it"):
+    with pytest.raises(SemphaseError, match=r"has 4 tokens and .* reads 3; shorten it"):
         locate(model, prompt("the bank saw bank", "bank"))
 
 

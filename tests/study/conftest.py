@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from random_models import random_model
 
 from semphase.corpus import Corpus
@@ -51,11 +50,3 @@ def study_of(lexicon: Lexicon, corpus: Corpus, tmp_path: Path) -> Callable[..., 
         return replace(made, **changes)
 
     return study
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -1,0 +1,22 @@
+"""For all tests of the package: examples may take their time, and small tensors are computed on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+import torch
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("semphase", deadline=None)
+hypothesis.settings.load_profile("semphase")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """Tensors as small as those of the tests lose more by being shared between threads than they gain."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
