@@ -145,6 +145,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
     estimator="largest |step| of the mean spread over conditions, relative to its rise; words and prompts resampled",
     source="001 exp2",
     control="re-initialised weights",
+    needs=Needs(layers=3),
     published={"gpt2": Published("supported"), "gpt2-medium": Published("supported")},
     figures=("sigma-fans",),
 )

@@ -45,6 +45,7 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     estimator="R² of the least-squares line of σ(l) on h; the smallest deep median; words and prompts resampled",
     source="001 exp3",
     control=REINITIALISED,
+    needs=Needs(layers=3),
     published=both("R² > 0.95", "R² > 0.95"),
     figures=("r2-by-layer",),
 )
@@ -294,7 +295,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     estimator="mean r over pairs of words; lead over the copy with the largest mean r; words and prompts resampled",
     source="ours",
     control="increments permuted over layers, each word for itself",
-    needs=Needs(words=2),
+    needs=Needs(words=4),
     figures=("f-overlay",),
 )
 def test_increment_correlation(study: Study, judge: Judge) -> None:
@@ -326,7 +327,7 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     "of words of the cumulative profiles; words and prompts resampled",
     source="002",
     control=REINITIALISED,
-    needs=Needs(words=2),
+    needs=Needs(words=4),
     published={"gpt2": Published("partly", "conjectured")},
     figures=("write-profiles",),
 )

@@ -16,9 +16,7 @@ from semphase.errors import SemphaseError
 
 # The hub's client speaks through httpx or httpx2, by version.
 httpx = importlib.import_module(hub._TransportError.__module__.partition(".")[0])
-HOW = hub.Wanted(
-    ["some/model"], ["*.json"], lambda folder: (folder / "config.json").exists(), "something else"
-)
+HOW = hub.Wanted(["some/model"], ["*.json"], lambda folder: (folder / "config.json").exists(), "something else")
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "study" in metafunc.fixturenames:
+    if collect.opens_study(metafunc):
         collect.parametrise(metafunc)
 
 

@@ -55,6 +55,12 @@ def short_name(name: str) -> str:
     return path.resolve().name if path.is_dir() and name not in _catalogue() else name
 
 
+def opens_study(metafunc: pytest.Metafunc) -> bool:
+    """Does the test ask for the plugin's own `study`, not for a fixture of that name of its own?"""
+    found = metafunc._arg2fixturedefs.get("study", ())
+    return bool(found) and found[-1].func.__module__.startswith("semphase.plugin")
+
+
 def parametrise(metafunc: pytest.Metafunc) -> None:
     """Give a test its studies: one for each model, one of all models, or one without a model."""
     marker = metafunc.definition.get_closest_marker("claim")

@@ -71,9 +71,7 @@ def test_agrees_with_scipy_curve_fit(name, seed):
     found = fit(G[name], X, y)
     low, high = zip(*((p.low, p.high) for p in G[name].parameters), strict=True)
     start = list(KNOWN_G[name])
-    params, _ = optimize.curve_fit(
-        G[name].formula, X, y, p0=start, bounds=(low, high), xtol=1e-12, ftol=1e-12
-    )
+    params, _ = optimize.curve_fit(G[name].formula, X, y, p0=start, bounds=(low, high), xtol=1e-12, ftol=1e-12)
     rss = np.sum((y - G[name].formula(X, *params)) ** 2)
     # The RSS is quadratic at the minimum: parameters good to 1e-6 make it good to far below 1e-8.
     assert found.rss == pytest.approx(rss, rel=1e-8)
@@ -187,13 +185,9 @@ def test_margin_counts_the_best_of_both_sides():
     rivals = ["log", "exponential", "sigmoid", "power"]
     by_hand = min(fits[name].aic for name in rivals) - fits["erf"].aic
     assert margin(fits, "erf") == pytest.approx(by_hand)
-    assert margin(fits, "erf", rivals, "bic") == pytest.approx(
-        min(fits[name].bic for name in rivals) - fits["erf"].bic
-    )
+    assert margin(fits, "erf", rivals, "bic") == pytest.approx(min(fits[name].bic for name in rivals) - fits["erf"].bic)
     pair = margin(fits, ("erf", "log"), rivals)
-    assert pair == pytest.approx(
-        min(fits[n].aic for n in rivals[1:]) - min(fits[n].aic for n in ("erf", "log"))
-    )
+    assert pair == pytest.approx(min(fits[n].aic for n in rivals[1:]) - min(fits[n].aic for n in ("erf", "log")))
     many = margin(recompare(SHAPES, X, noisy_erf(2, 4), fits), "erf")
     assert many.shape == (4,)
     assert many[0] == pytest.approx(margin(fits, "erf"), abs=1e-5)

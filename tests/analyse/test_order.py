@@ -158,3 +158,11 @@ def test_prompts_are_drawn_from_their_own_stratum(seed, strata):
     index = draw_within(strata, (6, 2), np.random.default_rng(seed))
     assert index.shape == (6, 2, len(strata))
     np.testing.assert_array_equal(strata[index], np.broadcast_to(strata, index.shape))
+
+
+def test_every_prompt_of_a_stratum_is_drawn_as_often_in_every_place():
+    index = draw_within(np.array([0, 1, 0, 1, 0]), (30_000, 1), np.random.default_rng(0))[:, 0]
+    # Shares of 1/3 and 1/2 of 30 000 draws have standard errors below 0.003.
+    for place, members in ((0, [0, 2, 4]), (1, [1, 3])):
+        shares = np.bincount(index[:, place], minlength=5)[members] / len(index)
+        np.testing.assert_allclose(shares, 1 / len(members), atol=0.015)

@@ -36,9 +36,7 @@ def test_the_width_runs_from_10_to_90_percent():
     scale = 0.05
     ten, ninety = 0.5 - math.log(9) * scale, 0.5 + math.log(9) * scale
     np.testing.assert_allclose(logistic_step(np.array([ten, ninety]), 0, 1, 0.5, scale), [0.1, 0.9])
-    assert transition_width(X, logistic_step(X, 0, 1, 0.5, scale)).width == pytest.approx(
-        ninety - ten, rel=1e-6
-    )
+    assert transition_width(X, logistic_step(X, 0, 1, 0.5, scale)).width == pytest.approx(ninety - ten, rel=1e-6)
 
 
 def test_profiles_without_a_step_fill_the_axis():

@@ -93,9 +93,7 @@ def test_coverage_of_a_known_mean(n, expected):
 def test_interval_holds_the_value_and_repeats(values, seed):
     found = interval(lambda index: float(values[index].max()), (values.size,), resamples=60, seed=seed)
     assert found.low <= found.value <= found.high
-    assert found == interval(
-        lambda index: float(values[index].max()), (values.size,), resamples=60, seed=seed
-    )
+    assert found == interval(lambda index: float(values[index].max()), (values.size,), resamples=60, seed=seed)
 
 
 def test_extension_is_told_exactly_when_it_happens():

@@ -188,6 +188,15 @@ def test_the_smallest_deep_median(seed):
 
 
 @given(SEEDS)
+@settings(max_examples=20)
+def test_x_of_six_tenths_is_deep_and_the_last_layer_is_not(seed):
+    rng = np.random.default_rng(seed)
+    sigma = rng.uniform(-1, 1, size=(WORDS, PROMPTS, 11))
+    found = respond(sigma, rng.uniform(-1, 1, size=(WORDS, PROMPTS)))
+    assert r.deep_linearity(found) == pytest.approx(np.median(found.r2[:, 6:10], axis=0).min())
+
+
+@given(SEEDS)
 @settings(max_examples=25)
 def test_the_separable_share_by_polyfit(seed):
     found = random_response(seed)

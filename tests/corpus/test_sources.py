@@ -81,8 +81,7 @@ def test_files_without_text(tmp_path, content, why):
 
 def test_a_file_that_is_not_there():
     assert (
-        refused("no/such.txt")
-        == "there is no corpus 'no/such.txt': choose wikitext-2, grammar, pydoc or a text file"
+        refused("no/such.txt") == "there is no corpus 'no/such.txt': choose wikitext-2, grammar, pydoc or a text file"
     )
 
 
@@ -93,9 +92,7 @@ def test_a_folder(tmp_path):
 def test_too_short_a_corpus():
     corpus = sources.Corpus("story.txt", "a b c", "")
     sources.require_tokens(corpus, 3, 3)
-    with pytest.raises(
-        SemphaseError, match=r"^the corpus story.txt has 3 tokens but 4 are needed; give a longer"
-    ):
+    with pytest.raises(SemphaseError, match=r"^the corpus story.txt has 3 tokens but 4 are needed; give a longer"):
         sources.require_tokens(corpus, 3, 4)
 
 

@@ -82,7 +82,7 @@ def test_a_word_the_tokenizer_does_not_know_is_named_with_its_prompt(splitting):
 
 def test_a_word_that_is_one_of_many_unknown_ones_is_named_too(loaded):
     """A word-level tokenizer turns a foreign lexicon into unknown tokens throughout."""
-    prompts = [prompt("the bank", "bank"), prompt("Coconuts fell off a palm", "palm")]
+    prompts = (prompt("the bank", "bank"), prompt("Coconuts fell off a palm", "palm"))
     with pytest.raises(SemphaseError, match=r"'palm' cannot be found .* in the prompt 'Coconuts fell off a palm'"):
         locate_all(loaded("llama"), prompts)
 

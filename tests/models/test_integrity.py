@@ -77,9 +77,7 @@ def test_a_missing_shard_is_named(folder):
     assert "model-00002-of-00002.safetensors are missing" in refused(folder)
 
 
-@pytest.mark.parametrize(
-    ("text", "why"), [("{", "not JSON"), ("{}", "no weight_map"), ("[]", "not a JSON object")]
-)
+@pytest.mark.parametrize(("text", "why"), [("{", "not JSON"), ("{}", "no weight_map"), ("[]", "not a JSON object")])
 def test_a_damaged_index(folder, text, why):
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(text)
@@ -103,7 +101,5 @@ def test_a_file_that_changed_is_hashed_again(tmp_path):
 def test_a_broken_pin():
     integrity.require_pin("tiny", "0" * 64, None)
     integrity.require_pin("tiny", "0" * 64, "0" * 64)
-    with pytest.raises(
-        SemphaseError, match="the weights of tiny have the SHA-256 000000000000… instead of 111"
-    ):
+    with pytest.raises(SemphaseError, match="the weights of tiny have the SHA-256 000000000000… instead of 111"):
         integrity.require_pin("tiny", "0" * 64, "1" * 64)

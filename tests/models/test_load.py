@@ -212,9 +212,7 @@ def test_more_damaged_tokenizers(folder, content):
 def test_a_gpt2_model_without_a_bos_token(home, tmp_path):
     folder = shutil.copytree(random_folder("gpt2", home), tmp_path / "no-bos")
     edit(folder / "config.json", bos_token_id=50256)
-    assert (
-        load(str(folder), device="cpu").encode(TEXT)[0] == 0
-    )  # the tokenizer's, since the model has no such token
+    assert load(str(folder), device="cpu").encode(TEXT)[0] == 0  # the tokenizer's, since the model has no such token
     edit(folder / "tokenizer_config.json", bos_token=None)
     assert "no BOS token" in refused(folder)
 
@@ -264,9 +262,7 @@ def test_an_unreachable_hub_fails_soon_and_names_the_ways_out(tmp_path, hub):
         if hub == "silent":  # connects and never answers
             server.listen(8)
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        message, seconds = ask_hub(
-            "gpt2", tmp_path, HF_ENDPOINT=address, HF_HUB_OFFLINE="01"[hub == "offline"]
-        )
+        message, seconds = ask_hub("gpt2", tmp_path, HF_ENDPOINT=address, HF_HUB_OFFLINE="01"[hub == "offline"])
     assert f"is not in the cache {tmp_path / 'hub'} and the hub cannot be reached" in message
     assert "a model folder, a .gguf file, tiny or smollm2-135m" in message
     assert seconds < 30

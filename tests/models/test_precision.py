@@ -20,9 +20,7 @@ def rounded(values: Tensor, bits: int) -> Tensor:
     return ((pattern + (1 << (lost - 1)) - 1 + odd) >> lost << lost).view(torch.float32)
 
 
-@pytest.mark.parametrize(
-    ("name", "bits"), [("float64", 52), ("float32", 23), ("float16", 10), ("bfloat16", 7)]
-)
+@pytest.mark.parametrize(("name", "bits"), [("float64", 52), ("float32", 23), ("float16", 10), ("bfloat16", 7)])
 def test_each_dtype_keeps_its_own_mantissa(name, bits):
     assert mantissa_bits(CPU, precision.dtype_of(name)) == bits
 
@@ -53,9 +51,7 @@ def test_three_products_of_bfloat16_halves_are_not_float32():
         (high, low), (above, below) = halves(left), halves(right)
         return high @ above + high @ below + low @ above
 
-    assert (
-        14 <= mantissa_bits(CPU, torch.float32, multiply) <= 17
-    )  # two mantissas of 7 bits, each with a leading one
+    assert 14 <= mantissa_bits(CPU, torch.float32, multiply) <= 17  # two mantissas of 7 bits, each with a leading one
 
 
 def test_short_products_stop_a_float32_run_only(monkeypatch):
@@ -73,7 +69,5 @@ def test_full_precision_is_switched_on():
 
 
 def test_unknown_dtype():
-    with pytest.raises(
-        SemphaseError, match="no dtype 'fp8': choose one of float32, bfloat16, float16, float64"
-    ):
+    with pytest.raises(SemphaseError, match="no dtype 'fp8': choose one of float32, bfloat16, float16, float64"):
         precision.dtype_of("fp8")

@@ -49,9 +49,7 @@ def test_a_dropped_edit_is_an_error(loaded):
         pytest.raises(SemphaseError, match=r"^TransformerLens drops edits at self_attn.hook_pattern, since"),
         reference.edits_must_count(),
     ):
-        bridge.run_with_hooks(
-            tokens, fwd_hooks=[("blocks.0.attn.hook_pattern", lambda weights, hook: weights * 0)]
-        )
+        bridge.run_with_hooks(tokens, fwd_hooks=[("blocks.0.attn.hook_pattern", lambda weights, hook: weights * 0)])
 
 
 def test_other_warnings_are_left_alone():

@@ -19,9 +19,7 @@ def test_one_seed_gives_one_model(loaded, family):
     first, again, other = (reinitialised(parent, seed) for seed in (0, 0, 1))
     tokens = torch.tensor([parent.encode(TEXT)])
     with torch.no_grad():
-        ours, same, different, original = (
-            model.module(tokens).logits for model in (first, again, other, parent)
-        )
+        ours, same, different, original = (model.module(tokens).logits for model in (first, again, other, parent))
     assert torch.equal(ours, same)
     assert not torch.allclose(ours, different, atol=1e-2)
     assert not torch.allclose(ours, original, atol=1e-2)
@@ -43,9 +41,7 @@ def test_a_twin_has_its_parents_rules(loaded, processing):
 def test_weights_follow_the_familys_own_initialisation(loaded):
     parent = loaded("gpt2", processing="raw")
     stem = reinitialised(parent, 0).module.transformer
-    assert float(stem.wte.weight.std()) == pytest.approx(
-        0.2, rel=0.03
-    )  # the configuration's initializer_range
+    assert float(stem.wte.weight.std()) == pytest.approx(0.2, rel=0.03)  # the configuration's initializer_range
     residual = float(stem.h[0].mlp.c_proj.weight.std())  # scaled down by the square root of twice the depth
     assert residual == pytest.approx(0.2 / (2 * parent.layers) ** 0.5, rel=0.05)
     assert torch.equal(stem.h[0].ln_1.weight, torch.ones(parent.d_model))

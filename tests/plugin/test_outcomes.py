@@ -70,9 +70,7 @@ def test_inconclusive_counts_as_neither_passed_nor_failed(ran: Ran) -> None:
 
 
 def test_a_changed_verdict_is_told_with_estimate_and_criterion(ran: Ran) -> None:
-    assert (
-        "verdict changed: expected supported, found refuted: -1 [-1.1, -0.9] against estimate > 0" in ran.out
-    )
+    assert "verdict changed: expected supported, found refuted: -1 [-1.1, -0.9] against estimate > 0" in ran.out
     assert "verdict changed: expected refuted, found supported: 1 [0.9, 1.1] against estimate > 0" in ran.out
 
 
@@ -80,9 +78,7 @@ def test_errors_of_semphase_show_one_sentence_and_other_errors_a_traceback(ran: 
     failures = ran.out.partition("= FAILURES =")[2].partition("= verdicts =")[0]
     blocks = failures.split("_ test_")
     told = {block.partition("[")[0]: block.partition("\n")[2].strip().rstrip("_ \n") for block in blocks[1:]}
-    assert told["measurement"] == (
-        "broken.measurement: zeroing heads moved no loss: this model cannot be ablated"
-    )
+    assert told["measurement"] == ("broken.measurement: zeroing heads moved no loss: this model cannot be ablated")
     assert told["silent"].endswith("ended without a verdict: it must call judge once")
     assert "ZeroDivisionError" in told["code"]
     assert "stubs.py:" in told["code"]

@@ -79,9 +79,7 @@ def test_the_report_holds_numbers_figures_and_the_published_verdict(make: Make) 
 
 @pytest.mark.parametrize("given", [("--model", "nonsense"), ()])
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_what_cannot_run_is_refused_in_one_line(
-    make: Make, given: tuple[str, ...], workers: tuple[str, ...]
-) -> None:
+def test_what_cannot_run_is_refused_in_one_line(make: Make, given: tuple[str, ...], workers: tuple[str, ...]) -> None:
     project = make()
     if not given:
         project.write("refuse.txt", "")

@@ -31,9 +31,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("label", "folder"),
     [("gpt2", "gpt2"), ("a+b", "a+b"), ("org/model", "org--model"), ("", "no-model")],
 )
-def test_each_figure_is_drawn_once_for_a_study(
-    tmp_path: Path, drawn: list[str], label: str, folder: str
-) -> None:
+def test_each_figure_is_drawn_once_for_a_study(tmp_path: Path, drawn: list[str], label: str, folder: str) -> None:
     study = types.SimpleNamespace(label=label)
     assert draw(["line"], study, tmp_path) == [f"figures/{folder}/line.png"]
     assert draw(["line"], study, tmp_path) == [f"figures/{folder}/line.png"]

@@ -22,10 +22,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | s
 VALUES = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner)
-        | st.tuples(inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
-        | st.frozensets(LEAVES)
+        st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.frozensets(LEAVES)
     ),
     max_leaves=12,
 )
@@ -78,9 +75,7 @@ def test_known_values(value: Any, expected: Any) -> None:
 def test_estimates_are_told_in_the_reports_form() -> None:
     estimate = Estimate(1.0, 0.5, float("inf"), "t", 3, "nats")
     assert plain({"fit": [estimate]}) == {
-        "fit": [
-            {"value": 1.0, "low": 0.5, "high": None, "method": "t", "n": 3, "unit": "nats", "level": 0.95}
-        ]
+        "fit": [{"value": 1.0, "low": 0.5, "high": None, "method": "t", "n": 3, "unit": "nats", "level": 0.95}]
     }
 
 

@@ -18,9 +18,9 @@ LAYERS, WIDTH = 3, 4
 
 @pytest.fixture
 def uneven(lexicon) -> Lexicon:
-    """Words with 8 and 5 direction sentences, and with 3 and 1 weak prompts."""
+    """Words with 8 and 5 direction sentences of sense A, and with 3 and 1 weak prompts."""
     first, second = lexicon.words[:2]
-    return Lexicon((first, replace(second, direction_b=second.direction_b[:5], weak_a=second.weak_a[:1])))
+    return Lexicon((first, replace(second, direction_a=second.direction_a[:5], weak_a=second.weak_a[:1])))
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def test_direction_finals_are_padded_with_sense_zero(streams, uneven):
     finals, sense = tables.direction_finals(streams, uneven)
     assert finals.shape == (2, 16, WIDTH)
     np.testing.assert_array_equal(sense[0], [1] * 8 + [-1] * 8)
-    np.testing.assert_array_equal(sense[1], [1] * 8 + [-1] * 5 + [0] * 3)
-    np.testing.assert_array_equal(finals[1, 8 + 2], row(streams, uneven.names[1], "direction_b", 2)[-1])
+    np.testing.assert_array_equal(sense[1], [1] * 5 + [-1] * 8 + [0] * 3)
+    np.testing.assert_array_equal(finals[1, 5 + 2], row(streams, uneven.names[1], "direction_b", 2)[-1])
 
 
 def test_gradients_run_from_weak_to_strong_a_then_b(streams, uneven):
@@ -68,8 +68,8 @@ def test_conditions_are_labelled_and_their_padding_left_out(streams, uneven):
     assert (labels[1] == -1).sum() == 2
     sigma = order_parameter(data, data.weights)
     e_diff = [
-        np.mean([row(streams, word, "direction_a", i)[-1] for i in range(8)], axis=0)
-        - np.mean([row(streams, word, "direction_b", i)[-1] for i in range(count)], axis=0)
+        np.mean([row(streams, word, "direction_a", i)[-1] for i in range(count)], axis=0)
+        - np.mean([row(streams, word, "direction_b", i)[-1] for i in range(8)], axis=0)
         for word, count in zip(uneven.names, (8, 5), strict=True)
     ]
     for w, word in enumerate(uneven.names):

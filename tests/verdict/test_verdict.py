@@ -35,9 +35,7 @@ def test_all_parts_must_hold(calls: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("calls", [*itertools.product(CALLS, repeat=3)])
 def test_any_part_may_hold(calls: tuple[str, ...]) -> None:
-    expected = (
-        "supported" if "supported" in calls else "inconclusive" if "inconclusive" in calls else "refuted"
-    )
+    expected = "supported" if "supported" in calls else "inconclusive" if "inconclusive" in calls else "refuted"
     call, _, deciding, _ = weigh(claim(3, "any"), evidence(*calls))
     assert call == deciding.call == expected
 
@@ -50,9 +48,7 @@ def test_a_decided_verdict_agrees_with_the_point(calls: list[str], combine: str)
 
 @given(st.permutations(["supported", "refuted", "inconclusive"]), st.sampled_from(["all", "any"]))
 def test_the_order_of_parts_changes_no_verdict(calls: list[str], combine: str) -> None:
-    assert (
-        weigh(claim(3, combine), evidence(*calls))[0] == weigh(claim(3, combine), evidence(*sorted(calls)))[0]
-    )
+    assert weigh(claim(3, combine), evidence(*calls))[0] == weigh(claim(3, combine), evidence(*sorted(calls)))[0]
 
 
 @pytest.mark.parametrize("given_parts", [{}, {"p0": "x", "p1": "x"}, {"q": "x"}])
@@ -80,9 +76,7 @@ def test_the_controls_estimate_is_the_median_of_the_deciding_part() -> None:
     assert (control.call, control.estimate.value) == ("refuted", -2.0)
 
 
-@pytest.mark.parametrize(
-    ("call", "discriminating"), [("supported", False), ("refuted", True), ("inconclusive", True)]
-)
+@pytest.mark.parametrize(("call", "discriminating"), [("supported", False), ("refuted", True), ("inconclusive", True)])
 def test_support_of_the_control_says_that_nothing_is_told(call: str, discriminating: bool) -> None:
     control = Control("random", Estimate(0, 0, 0, "t", 1), call)  # type: ignore[arg-type]
     assert Verdict(claim(1), "supported", control=control).discriminating is discriminating
