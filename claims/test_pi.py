@@ -37,6 +37,7 @@ def evidence_of(test: WidthTest) -> Evidence:
     "equivalent within ±5 %",
     parts=not_rejected(0.5642, 0.05, "σ_free"),
     estimator="erf(x/(σ√2)) on g_mean over the full depth; profile-likelihood interval",
+    unit="l/L",
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
@@ -47,13 +48,12 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     test = width_test_of(study, study.response)
     over_prompts = estimate(shapes.erf_width, study.response, population="words")
     detail = study.reading | {
-        "meaning": widths.meaning(test),
         "test": test,
         "σ_free over words and prompts": over_prompts,
         "h from the prompt's step": width_test_of(study, study.response_by_step),
     }
     control = on_copies(study, lambda copy: evidence_of(width_test_of(copy, copy.response)))
-    judge(evidence_of(test), **control, detail=detail)
+    judge(evidence_of(test), detail=detail, **({"reason": widths.meaning(test)} | control))
 
 
 @claim(
@@ -72,7 +72,6 @@ def test_learned(study: Study, judge: Judge) -> None:
     rejecting = estimate(widths.rejections, *copies, population="words")
     own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
     detail = study.reading | {
-        "meaning": widths.meaning(own),
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
         "copies that reject, h from the prompt's step": by_step(study.reinitialised, widths.rejections, "words"),
     }
@@ -80,7 +79,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     def with_copies(test: WidthTest) -> dict[str, Evidence | Estimate]:
         return {"σ_free": evidence_of(test), "copies that reject": rejecting}
 
-    judge(with_copies(own), control=with_copies(untrained), detail=detail)
+    judge(with_copies(own), control=with_copies(untrained), reason=widths.meaning(own), detail=detail)
 
 
 @claim(
@@ -89,6 +88,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     criterion="one of (1−cos πx)/2, (1−cos πx^α)/2, sin(πx/2), sin(πx^α/2) is lowest in BIC of all nine",
     parts=above(0, "BIC lead"),
     estimator="BIC of the best family without π minus BIC of the best with it, on g_mean; words and prompts resampled",
+    unit="ΔBIC",
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
@@ -105,6 +105,7 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
     criterion="(1−cos πx)/2 or sin(πx/2) is lowest in BIC",
     parts=above(0, "BIC lead"),
     estimator="BIC of the best other family minus BIC of the better of the two, on g_mean; words and prompts resampled",
+    unit="ΔBIC",
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
@@ -210,6 +211,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     parts=above(0, "smallest BIC lead"),
     estimator="BIC of the best other family minus BIC of (1−cos πx)/2, the smallest over models; words and prompts "
     "resampled",
+    unit="ΔBIC",
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from semphase.analyse.estimate import Estimate
@@ -61,7 +62,7 @@ class Judge:
         names = list(dict.fromkeys(part.part for part in self.claim.parts))
         if len(names) > 1:
             raise SemphaseError(f"{self.claim.id} has the parts {', '.join(names)}: give judge a mapping")
-        return {names[0]: _evidence(evidence)}
+        return {names[0]: _with_unit(_evidence(evidence), self.claim.unit)}
 
     def _control(
         self, control: Control | Sequence[Given] | Given | None, reason: str
@@ -73,9 +74,9 @@ class Judge:
             return control, {}
         if isinstance(control, Sequence):
             return self._copies([self._named(copy) for copy in control])
-        call, _, deciding, parts = weigh(self.claim, self._named(control))
+        call, point, deciding, parts = weigh(self.claim, self._named(control))
         told = [_told(part, part is deciding) for part in parts]
-        return Control(self.claim.control, deciding.evidence.estimate, call), {"control_parts": told}
+        return Control(self.claim.control, deciding.evidence.estimate, call, point), {"control_parts": told}
 
     def _copies(self, copies: list[Mapping[str, Evidence]]) -> tuple[Control, dict[str, Any]]:
         if not copies:
@@ -106,6 +107,12 @@ class Judge:
             raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
         converted: dict[str, Any] = plain(detail)
         return converted
+
+
+def _with_unit(evidence: Evidence, unit: str) -> Evidence:
+    """The claim's unit, for an estimate that was made without one."""
+    estimate = evidence.estimate
+    return replace(evidence, estimate=replace(estimate, unit=estimate.unit or unit))
 
 
 def _evidence(item: Evidence | Estimate) -> Evidence:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,20 +36,35 @@ class Store:
     def get(self, key: Key, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
         """The stored measurement for `key`; measured, written and read back when it is not there."""
         path = self.path(key)
-        try:
+        with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
+        with FileLock(f"{path}.lock"):
+            with self._usable():
                 found = self._read(path)
-                if found is not None:
-                    return found
-                _write(path, measure().assign_attrs(key=canonical(key)))
+            if found is not None:
+                return found
+            measured = measure().assign_attrs(key=canonical(key))
+            with self._usable():
+                _write(path, measured)
                 written = self._read(path)
+        assert written is not None
+        return written
+
+    def require_writable(self) -> None:
+        """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after."""
+        with self._usable():
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as problem:
             raise SemphaseError(
                 f"the store {self.root} cannot be used ({problem}); free some space or choose another with --store."
             ) from problem
-        assert written is not None
-        return written
 
     def path(self, key: Key) -> Path:
         """Where the entry for `key` lies, there or not."""

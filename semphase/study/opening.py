@@ -25,6 +25,8 @@ from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 
+MOST_UNKNOWN = 0.5
+
 
 def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
     """The study of one model, or the joint study of several (or none); models are loaded once in a process."""
@@ -36,13 +38,29 @@ def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointSt
 def check_settings(settings: RunSettings) -> None:
     """Raise `SemphaseError` for whatever would stop the run: device, lexicon, corpus, weights that are not there."""
     resolve(settings.device)
+    Store(settings.store).require_writable()
     lexicon, (text, _) = _lexicon(settings), _corpus(settings)
-    for name in settings.models:
-        folder = locate(name).folder
-        tokenizer, positions = read_tokenizer(folder), _positions(folder)
-        require_tokens(text, len(leading_tokens(tokenizer.encode, text.text, positions)), positions)
-        for prompt in lexicon_prompts(lexicon):
-            word_pieces(tokenizer, prompt, name)
+    names = [_check_reading(name, lexicon, text) for name in settings.models]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SemphaseError(f"two models are both named {twice[0]!r}; rename one folder, or name the model once.")
+
+
+def _check_reading(name: str, lexicon: Lexicon, text: Corpus) -> str:
+    """Can the model's tokenizer read lexicon and corpus? Returns the model's name in the report."""
+    weights = locate(name)
+    tokenizer, positions = read_tokenizer(weights.folder), _positions(weights.folder)
+    tokens = leading_tokens(tokenizer.encode, text.text, positions)
+    require_tokens(text, len(tokens), positions)
+    unknown = sum(token == tokenizer.unk_token_id for token in tokens) / len(tokens)
+    if unknown > MOST_UNKNOWN:
+        raise SemphaseError(
+            f"{unknown:.0%} of the corpus {text.name} is unknown to {name}'s tokenizer; "
+            "choose a text in the model's language with --corpus."
+        )
+    for prompt in lexicon_prompts(lexicon):
+        word_pieces(tokenizer, prompt, name)
+    return weights.name
 
 
 def _positions(folder: Path) -> int:

@@ -34,11 +34,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The same estimate where the claim should fail."""
+    """The same estimate where the claim should fail; `point` is the source's rule on its bare value."""
 
     name: str
     estimate: Estimate
     call: Call
+    point: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,11 @@ class Verdict:
 
     @property
     def discriminating(self) -> bool | None:
-        """False when the control meets the criterion as well; None without a control."""
-        return None if self.control is None else self.control.call != "supported"
+        """False when the control meets the criterion as well, if only by its bare value; None without a control.
+
+        A control that is inconclusive because its interval is wide has not failed.
+        """
+        return None if self.control is None else not (self.control.point or self.control.call == "supported")
 
 
 def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> tuple[Call, bool, Part, tuple[Part, ...]]:
@@ -90,7 +94,7 @@ def _combine(calls: list[Call], combine: Literal["all", "any"]) -> Call:
 
 
 def control_from_copies(claim: Claim, name: str, copies: Sequence[Mapping[str, Evidence]]) -> Control:
-    """The control over several copies: supported if most of them support the claim, refuted if most refute it.
+    """The control over several copies: their most common call and point, where more than half agree.
 
     The estimate shown is the median copy's among those that agree with the control's call and decide by the same
     part as the first of them; where none agrees, the first copy's.
@@ -101,4 +105,5 @@ def control_from_copies(claim: Claim, name: str, copies: Sequence[Mapping[str, E
     call: Call = common if 2 * calls.count(common) > len(calls) else "inconclusive"
     deciding = [part for own, _, part, _ in judged if own == call] or [judged[0][2]]
     same = [part.evidence.estimate for part in deciding if part.criterion == deciding[0].criterion]
-    return Control(name, sorted(same, key=lambda estimate: estimate.value)[len(same) // 2], call)
+    median = sorted(same, key=lambda estimate: estimate.value)[len(same) // 2]
+    return Control(name, median, call, 2 * sum(point for _, point, *_ in judged) > len(judged))
