@@ -36,7 +36,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row of the ledger.
+    """One published sentence, and all that its judgement needs.
 
     `criterion` is the rule in words, `parts` the same rule for the program: all of them must hold, or
     any one where `combine` is "any". `control` names the negative control, or is "none: REASON".
