@@ -170,7 +170,7 @@ LANDAU: Mapping[str, Family] = _named(
         "two_stage",
         two_stage,
         (_A, _B, _positive("beta", 0.05, 8, 8), _steepness("w", 500, 6), _between("c", 0, 1, 30)),
-        starts=20,
+        starts=40,
     ),
     Family("critical", critical, (_A, _between("x_c", 0, 1, 72), _positive("beta", 0.05, 5, 12)), starts=30),
 )
