@@ -21,3 +21,11 @@ def stream_tolerance(dtype: str, layers: int, d_model: int) -> float:
 def angle_tolerance(dtype: str, layers: int, d_model: int) -> float:
     """The same for the angle between two streams, in radians: each direction moves by the relative error."""
     return 2 * stream_tolerance(dtype, layers, d_model)
+
+
+def loss_tolerance(dtype: str) -> float:
+    """Largest relative difference of two mean losses of the same tokens.
+
+    Rounding errors of single tokens average out; 1e-6 in float32 is about eight roundings of the mean.
+    """
+    return 1e-6 * max(1.0, EPSILON[dtype] / EPSILON["float32"])

@@ -5,9 +5,10 @@ from semphase.measure.precision import rounded_products
 from semphase.measure.prompts import Prompt, Target, locate, locate_all, word_pieces
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.streams import capture_streams
+from semphase.measure.text import leading_tokens, text_chunks
 
 __all__ = [
-    "Prompt", "Target", "capture_streams", "locate", "locate_all", "logit_lens_top1", "rotation_angles",
+    "Prompt", "Target", "capture_streams", "leading_tokens", "locate", "locate_all", "logit_lens_top1", "rotation_angles",
     "rounded_products",
-    "word_pieces",
+    "text_chunks", "word_pieces",
 ]  # fmt: skip

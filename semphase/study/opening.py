@@ -10,7 +10,7 @@ from semphase import lexicon as lexicons
 from semphase.corpus import Corpus, require_tokens
 from semphase.errors import SemphaseError
 from semphase.lexicon import Lexicon
-from semphase.measure import word_pieces
+from semphase.measure import leading_tokens, word_pieces
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.device import resolve
@@ -20,7 +20,7 @@ from semphase.report.progress import progress
 from semphase.store import Store
 from semphase.study.budget import BUDGETS, ROTATION_POSITIONS
 from semphase.study.joint import JointStudy
-from semphase.study.prompts import leading_tokens, lexicon_prompts
+from semphase.study.prompts import lexicon_prompts
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
@@ -80,7 +80,8 @@ def _study(settings: RunSettings, name: str) -> Study:
     text, notice = _corpus(settings)
     store = Store(settings.store, [notice] if notice else [])
     subject = Trained(model, settings.memory or COPIES_MEMORY)
-    return Study(subject, _lexicon(settings), text, BUDGETS[settings.budget], settings.seed, store, progress)
+    budget = BUDGETS[settings.budget]
+    return Study(subject, _lexicon(settings), text, budget, settings.seed, store, progress, settings.memory)
 
 
 @lru_cache(maxsize=8)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from semphase.errors import NotApplicable
 from semphase.lexicon import CONDITIONS, Lexicon, Word
 from semphase.lexicon.words import DIRECTIONS, GRADIENTS
@@ -13,8 +11,6 @@ TEXTS = 4
 """Suffixed and prefixed prompts come in fours: without a foreign text and with each of three."""
 LEAST_CONTEXT = 4
 MOST_CONTEXT = 8
-LONG_TOKEN = 12
-"""Characters that nearly always hold a token; real text has four or five to one."""
 
 
 def lexicon_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
@@ -76,12 +72,6 @@ def _with_foreign_texts(lexicon: Lexicon) -> list[tuple[Word, tuple[str, str, st
         (word, (word.strong_a[0], word.strong_b[0], after.neutral[0]))
         for word, after in zip(words, following, strict=True)
     ]
-
-
-def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) -> list[int]:
-    """The first `count` tokens of a text, fewer where it has no more; long texts are not encoded whole."""
-    beginning = encode(text[: LONG_TOKEN * count])
-    return (beginning if len(beginning) >= count else encode(text))[:count]
 
 
 def _ending(word: Word, role: str, index: int, text: str) -> Prompt:

@@ -25,6 +25,7 @@ from semphase.measure import (
     Prompt,
     Target,
     capture_streams,
+    leading_tokens,
     locate_all,
     logit_lens_top1,
     rotation_angles,
@@ -34,8 +35,8 @@ from semphase.models import Model
 from semphase.store import Store
 from semphase.study import tables
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
+from semphase.study.perplexity import Reading
 from semphase.study.prompts import (
-    leading_tokens,
     lexicon_prompts,
     prefixed_prompts,
     shortened_prompts,
@@ -67,6 +68,7 @@ class Study:
     seed: int
     store: Store
     progress: Progress = field(default=_silent, repr=False)
+    memory: int | None = None
 
     @property
     def model(self) -> Model:
@@ -103,9 +105,14 @@ class Study:
     # Measurements
 
     @cached_property
+    def text(self) -> Reading:
+        """The corpus as chunks, and losses on it."""
+        return Reading(self)
+
+    @cached_property
     def targets(self) -> tuple[Target, ...]:
         """Every prompt of the lexicon as the model sees it."""
-        return locate_all(self._tokenizing_model, lexicon_prompts(self.lexicon))
+        return locate_all(self.tokenizing_model, lexicon_prompts(self.lexicon))
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -246,12 +253,13 @@ class Study:
         return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
 
     @property
-    def _tokenizing_model(self) -> Model:
+    def tokenizing_model(self) -> Model:
+        """The model by whose tokenizer texts are read."""
         # A copy tokenises as its parent does; its weights need not be built for that.
         return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
 
     def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
-        return locate_all(self._tokenizing_model, prompts)
+        return locate_all(self.tokenizing_model, prompts)
 
     def _captured(self, measurement: str, targets: Sequence[Target]) -> xr.Dataset:
         def measure() -> xr.Dataset:
@@ -273,7 +281,7 @@ class Study:
     @cached_property
     def rotation_tokens(self) -> tuple[int, ...]:
         """The first 500 tokens of the corpus, fewer where the model reads fewer."""
-        model = self._tokenizing_model
+        model = self.tokenizing_model
         count = min(ROTATION_POSITIONS, model.context)
         tokens = leading_tokens(model.encode, self.corpus.text, count)
         require_tokens(self.corpus, len(tokens), count)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from semphase.errors import NotApplicable
 from semphase.lexicon import Lexicon
+from semphase.measure import leading_tokens
 from semphase.study.prompts import (
     TEXTS,
-    leading_tokens,
     lexicon_prompts,
     prefixed_prompts,
     shortened_prompts,

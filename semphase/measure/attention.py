@@ -1,0 +1,164 @@
+"""The one seam through which attention is changed: an attention function of transformers' interface.
+
+A change is a function from what one layer's attention sees to the outputs of its heads, before the output
+projection. It works unchanged on every family that goes through the interface, whatever its positions, grouped
+keys, windows and norms, because those are applied before the seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from semphase.errors import SemphaseError
+from semphase.models import Model
+
+NAME = "semphase"
+Outputs = Float[Tensor, "batch position head d_head"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attending:
+    """What the attention of one layer sees: queries, keys and values with positions and norms applied.
+
+    Keys and values may have fewer heads (`group` query heads share one). `mask` is true where a key may be seen,
+    None for plain causal attention. Scores are multiplied by `scaling`, then capped where the model does that.
+    """
+
+    module: nn.Module
+    query: Float[Tensor, "batch head position d_head"]
+    key: Float[Tensor, "batch kv position d_head"]
+    value: Float[Tensor, "batch kv position d_value"]
+    mask: Bool[Tensor, "batch 1 position key"] | None
+    scaling: float
+    softcap: float | None = None
+
+    @property
+    def heads(self) -> int:
+        """Number of query heads."""
+        return self.query.shape[1]
+
+    @property
+    def group(self) -> int:
+        """How many query heads share a key head."""
+        return self.query.shape[1] // self.key.shape[1]
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The heads' outputs under the model's own softmax attention."""
+        if self.softcap is not None:
+            return self.weighted(self.scores().masked_fill(~self.visible, float("-inf")).softmax(dim=-1))
+        attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
+        found: Tensor = attend(self.module, self.query, self.key, self.value, self.mask, scaling=self.scaling)[0]
+        return found
+
+    @cached_property
+    def visible(self) -> Bool[Tensor, "batch 1 position key"]:
+        """Which keys each position may see."""
+        if self.mask is not None:
+            return self.mask
+        n = self.query.shape[2]
+        return torch.ones(n, n, dtype=torch.bool, device=self.query.device).tril()[None, None]
+
+    def scores(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position key"]:
+        """q·k·scaling of the chosen heads (all by default), not masked."""
+        chosen = list(range(self.heads)) if heads is None else heads
+        keys = self.key[:, [head // self.group for head in chosen]]
+        scores = self.query[:, chosen] @ keys.transpose(-1, -2) * self.scaling
+        return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
+
+    def weighted(
+        self, weights: Float[Tensor, "batch chosen position key"], heads: list[int] | None = None
+    ) -> Float[Tensor, "batch position chosen d_value"]:
+        """Values weighted by attention weights of the chosen heads."""
+        chosen = list(range(self.heads)) if heads is None else heads
+        values = self.value[:, [head // self.group for head in chosen]]
+        return (weights.to(values.dtype) @ values).transpose(1, 2)
+
+
+Change = Callable[[Attending], Outputs]
+Changes = Mapping[int, Change]
+"""Changes by layer."""
+
+
+class _Seam:
+    """The changes in force, by attention module."""
+
+    changes: Mapping[int, Change] = {}
+
+
+@contextmanager
+def attending(model: Model, changes: Changes) -> Iterator[None]:
+    """Inside the block, the attention of the layers in `changes` gives what the changes return.
+
+    Raises SemphaseError for a model whose attention does not go through the interface.
+    """
+    inside = {id(part): change for layer, change in changes.items() for part in model.anatomy.blocks[layer].modules()}
+    before = _Seam.changes
+    with _installed(model):
+        _Seam.changes = inside
+        try:
+            yield
+        finally:
+            _Seam.changes = before
+
+
+@contextmanager
+def _installed(model: Model) -> Iterator[None]:
+    own = model.module.config._attn_implementation
+    if own == NAME:
+        yield
+        return
+    try:
+        model.module.set_attn_implementation(NAME)
+    except (ValueError, KeyError) as refusal:
+        raise _refused(model) from refusal
+    if model.module.config._attn_implementation != NAME:
+        raise _refused(model)
+    try:
+        yield
+    finally:
+        model.module.set_attn_implementation(own)
+
+
+def _refused(model: Model) -> SemphaseError:
+    return SemphaseError(
+        f"the attention of {model.name} ({model.family}) does not go through transformers' attention interface, so "
+        "its heads cannot be changed; choose a model of another family."
+    )
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,  # noqa: ARG001 - the interface passes it; models are in evaluation mode
+    **other: Any,
+) -> tuple[Tensor, None]:
+    if other.get("s_aux") is not None or other.get("position_bias") is not None:
+        raise SemphaseError(
+            f"{type(module).__name__} adds sinks or biases to its attention scores, which no change here keeps; "
+            "choose a model of another family."
+        )
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    seen = Attending(module, query, key, value, attention_mask, scale, other.get("softcap"))
+    change = _Seam.changes.get(id(module))
+    return (seen.outputs if change is None else change(seen)).contiguous(), None
+
+
+AttentionInterface.register(NAME, _attend)
+# Without a mask function of its own, an attention function is silently not causal.
+AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,0 +1,67 @@
+"""Tensors by layer: in memory as far as a budget allows, in a temporary file beyond it."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from semphase.errors import SemphaseError
+
+
+class Shelf:
+    """`count` tensors of one shape, put and taken by their number.
+
+    As many as fit into `memory` bytes stay on the device; the others lie in a file that goes with the shelf.
+    Raises SemphaseError if not even one fits, or if the disk refuses.
+    """
+
+    def __init__(
+        self, count: int, shape: tuple[int, ...], *, dtype: torch.dtype, device: torch.device, memory: int, what: str
+    ) -> None:
+        size = math.prod(shape) * dtype.itemsize
+        if size > memory:
+            raise SemphaseError(
+                f"{what} take {size / 2**20:.0f} MiB for each layer and --memory allows {memory / 2**20:.0f} MiB; "
+                "allow more with --memory."
+            )
+        self.shape, self.dtype, self.device = shape, dtype, device
+        self.inside = min(count, memory // size)
+        self._held: dict[int, Tensor] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="semphase-")
+
+    @property
+    def spilled(self) -> int:
+        """How many tensors lie in the file."""
+        return sum(number >= self.inside for number in self._held)
+
+    def __setitem__(self, number: int, tensor: Tensor) -> None:
+        if number < self.inside:
+            self._held[number] = tensor
+            return
+        if number not in self._held:
+            self._held[number] = self._mapped(number)
+        self._held[number].copy_(tensor)
+
+    def __getitem__(self, number: int) -> Tensor:
+        return self._held[number].to(self.device)
+
+    def close(self) -> None:
+        """Give memory and disk back."""
+        self._held.clear()
+        self._folder.cleanup()
+
+    def _mapped(self, number: int) -> Tensor:
+        path = Path(self._folder.name) / str(number)
+        try:
+            with path.open("wb") as file:
+                file.truncate(math.prod(self.shape) * self.dtype.itemsize)
+        except OSError as problem:
+            raise SemphaseError(
+                f"no room in {path.parent} to spill residual streams ({problem}); allow more with --memory or set TMPDIR."
+            ) from problem
+        size = math.prod(self.shape)
+        return torch.from_file(str(path), shared=True, size=size, dtype=self.dtype).view(self.shape)
