@@ -84,16 +84,17 @@ class Reformed:
 
 
 @dataclass(frozen=True)
-class Both:
-    """Two changes of different heads of one layer."""
+class Together:
+    """Several changes of different heads of one layer."""
 
-    first: Ablated
-    second: Reformed
+    parts: tuple[Ablated | Reformed, ...]
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        outputs, chosen = self.first(seen), list(self.second.heads)
-        outputs[:, :, chosen] = reformed(seen, chosen, self.second.form)
+        outputs = seen.outputs.clone()
+        for part in self.parts:
+            chosen = list(part.heads)
+            outputs[:, :, chosen] = part(seen)[:, :, chosen]
         return outputs
 
 

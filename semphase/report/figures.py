@@ -15,6 +15,7 @@ from semphase.analyse.families import G
 from semphase.analyse.fit import compare
 from semphase.analyse.shapes import full_curve, truncated_curve
 from semphase.lexicon import CONDITIONS
+from semphase.report.head_figures import HEAD_MAKERS
 
 if TYPE_CHECKING:
     from semphase.study import JointStudy, Study
@@ -179,6 +180,7 @@ MAKERS: Mapping[str, Callable[[Any], Figure]] = {
     "rotation-models": rotation_models,
     "context-plane": context_plane,
     "write-profiles": write_profiles,
+    **HEAD_MAKERS,
 }
 
 

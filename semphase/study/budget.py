@@ -10,7 +10,8 @@ class Budget:
     """Numbers of one budget.
 
     draws: bootstrap draws of an estimate; control_draws: of each control; simulations: parametric-bootstrap
-    samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all.
+    samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all;
+    stages: how often a greedy order of heads is ranked anew before the registered count is reached.
     """
 
     name: str
@@ -18,12 +19,13 @@ class Budget:
     control_draws: int
     simulations: int
     tokens: int | None = 2048
+    stages: int = 3
 
 
 BUDGETS = {
-    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048),
-    "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384),
-    "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None),
+    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=3),
+    "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3),
+    "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None, stages=9),
 }
 COPIES = 5
 ROTATION_POSITIONS = 500

@@ -34,6 +34,7 @@ from semphase.measure import (
 from semphase.models import Model
 from semphase.store import Store
 from semphase.study import tables
+from semphase.study.ablation import Ablation
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
 from semphase.study.perplexity import Reading
 from semphase.study.prompts import (
@@ -108,6 +109,11 @@ class Study:
     def text(self) -> Reading:
         """The corpus as chunks, and losses on it."""
         return Reading(self)
+
+    @cached_property
+    def ablation(self) -> Ablation:
+        """Losses with attention heads changed."""
+        return Ablation(self)
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:

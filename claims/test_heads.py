@@ -1,0 +1,192 @@
+"""Which attention heads can be removed? (001 exp10, phase 1)
+
+Heads are ablated before the output projection, by zero or by their mean output. Every order is found on the first
+half of the text's chunks and judged on the second; importance is ΔPPL with one head ablated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from semphase import Evidence, Needs, above, at_least, below, claim, significant
+from semphase.analyse.pareto import importance, layer_pattern, super_additivity
+from semphase.analyse.tails import power_law_estimates
+from semphase.plugin.judging import Judge
+from semphase.study import Study
+from semphase.study.ablation import numbers
+from semphase.study.orders import (
+    ORDERS,
+    at_registered,
+    order,
+    pareto,
+    random_order,
+    ratios_of,
+    registered_count,
+)
+
+SOURCE = "001 exp10"
+HEADS = Needs(layers=2)
+
+
+@claim(
+    "heads.removable",
+    statement="≥ 30 % of the heads are dispensable",
+    criterion="removing heads in rising order of single-head ΔPPL, the ratio is still < 1.1 at ⌊0.30·heads⌋ heads; the "
+    "order is found on one part of the text, the ratio measured on another",
+    parts=below(1.1, "PPL ratio"),
+    estimator="perplexity with ⌊0.30·heads⌋ heads zeroed over perplexity without, on the second half of the chunks; "
+    "paired block bootstrap",
+    source=SOURCE,
+    control="random order",
+    cost="minutes",
+    needs=HEADS,
+    figures=("heads-pareto", "heads-importance"),
+)
+def test_removable(study: Study, judge: Judge) -> None:
+    heads = study.ablation
+    by = order(heads, "single", "zero")
+    detail = {
+        "heads removed": registered_count(heads),
+        "ratio on the text that chose the order": at_registered(heads, by, "zero", "choose").estimate(),
+        "curves": {curve.name: curve.table for curve in pareto(heads)},
+        "preflight (nats moved unchanged, with a third zeroed)": study.text.checked,
+    }
+    chance = at_registered(heads, random_order(heads), "zero").estimate()
+    judge(at_registered(heads, by, "zero").estimate(), control=chance, detail=detail)
+
+
+@claim(
+    "heads.removable-any-order",
+    statement="≥ 30 % of the heads are dispensable in the best order found",
+    criterion="as heads.removable, for the best of single-head ΔPPL, gradient × activation and greedy re-ranking, with "
+    "zero- and mean-ablation each",
+    parts=below(1.1, "PPL ratio"),
+    estimator="lowest of six ratios at ⌊0.30·heads⌋ heads on the second half of the chunks, the lowest in each draw; "
+    "paired block bootstrap",
+    source="ours",
+    control="the best of six random orders",
+    cost="minutes",
+    needs=HEADS,
+    figures=("heads-pareto",),
+)
+def test_removable_any_order(study: Study, judge: Judge) -> None:
+    heads, count = study.ablation, registered_count(study.ablation)
+    found = ratios_of(heads, [numbers(order(heads, *named)[:count], named[1]) for named in ORDERS])
+    chance = ratios_of(heads, [numbers(random_order(heads, i)[:count], kind) for i, (_, kind) in enumerate(ORDERS)])
+    detail = {
+        "heads removed": count,
+        "ratios": {", ".join(named): found.estimate(i) for i, named in enumerate(ORDERS)},
+        "rank correlation of the gradient order with the exact one": rank_correlations(study),
+    }
+    judge(found.best(), control=chance.best(), detail=detail)
+
+
+def rank_correlations(study: Study) -> dict[str, float]:
+    """Spearman's correlation of gradient × activation with single-head Δloss."""
+    from scipy.stats import spearmanr
+
+    heads = study.ablation
+    exact = {kind: heads.single(kind, "choose").mean for kind in ("zero", "mean")}
+    return {kind: float(spearmanr(heads.gradient(kind), own).statistic) for kind, own in exact.items()}
+
+
+@claim(
+    "heads.power-law",
+    statement="importance follows a power law",
+    criterion="over the positive ΔPPL a continuous Clauset–Shalizi–Newman fit: p ≥ 0.1 by bootstrap, and not beaten by "
+    "log-normal or exponential at p < 0.05",
+    parts=(
+        at_least(0.1, "p of the fit"),
+        at_least(0.05, "p against log-normal"),
+        at_least(0.05, "p against exponential"),
+    ),
+    estimator="powerlaw fit with the cut-off of least Kolmogorov–Smirnov distance; p by semi-parametric bootstrap; p of "
+    "the normalised likelihood ratio where the rival leads, else 1; heads resampled",
+    source=SOURCE,
+    control="as many exponential values of the same mean",
+    cost="minutes",
+    needs=HEADS,
+    figures=("heads-importance",),
+)
+def test_power_law(study: Study, judge: Judge) -> None:
+    values = single_importance(study)
+
+    def evidence(of: np.ndarray) -> tuple[dict[str, Any], Any]:
+        made = power_law_estimates(of, study.budget.simulations, study.rng("power law"))
+        named = {
+            "p of the fit": made.goodness,
+            "p against log-normal": made.beaten_by_lognormal,
+            "p against exponential": made.beaten_by_exponential,
+        }
+        return named, made.fit
+
+    found, fit = evidence(values)
+    planted = study.rng("exponential").exponential(np.clip(values, 0, None).mean(), size=max((values > 0).sum(), 10))
+    judge(found, control=evidence(planted)[0], detail={"fit": fit, "ΔPPL by layer and head": by_layer(study, values)})
+
+
+@claim(
+    "heads.layer-pattern",
+    statement="importance depends on the layer",
+    criterion="Kruskal–Wallis over layers p < 0.05 after correction",
+    parts=significant(0.05, "ε²"),
+    estimator="Kruskal–Wallis of single-head ΔPPL on the first half of the chunks; p times two for the two ablations "
+    "tried; ε² with heads resampled within layers",
+    source=SOURCE,
+    control="heads dealt to the layers at random",
+    cost="minutes",
+    needs=Needs(layers=3),
+    figures=("heads-layers",),
+)
+def test_layer_pattern(study: Study, judge: Judge) -> None:
+    values = single_importance(study)
+    shuffled = study.rng("shuffled layers").permutation(values)
+    found, chance = (
+        layer_pattern(by_layer(study, own), study.budget.draws, study.rng("layers")) for own in (values, shuffled)
+    )
+    averaged = layer_pattern(by_layer(study, single_importance(study, "mean")), study.budget.draws, study.rng("layers"))
+    detail = {"zero-ablation": found, "mean-ablation": averaged}
+    judge(
+        Evidence(found.epsilon2, min(1.0, 2 * found.p)),
+        control=Evidence(chance.epsilon2, min(1.0, 2 * chance.p)),
+        detail=detail,
+    )
+
+
+@claim(
+    "heads.super-additive",
+    statement="small single effects do not add up",
+    criterion="joint Δloss at 30 % of the heads − the sum of the single Δloss > 0.05 nats, on text that did not choose "
+    "the order",
+    parts=above(0.05, "excess"),
+    estimator="mean loss with ⌊0.30·heads⌋ heads zeroed together, less the baseline's, less the sum of the same heads' "
+    "single differences, on the second half of the chunks; paired block bootstrap",
+    unit="nats",
+    source=SOURCE,
+    control="as many heads drawn at random",
+    cost="minutes",
+    needs=HEADS,
+    figures=("heads-pareto",),
+)
+def test_super_additive(study: Study, judge: Judge) -> None:
+    heads, count = study.ablation, registered_count(study.ablation)
+
+    def excess(chosen: np.ndarray, half: Any) -> Any:
+        joint, single = heads.joint(numbers(chosen, "zero"), half), heads.single_of("zero", half, chosen)
+        baseline = study.text.baseline(half)
+        return super_additivity(joint, single, baseline, study.budget.draws, study.rng("excess"))
+
+    # Random heads are chosen by no text, so the half whose single effects are known serves as well.
+    chance = excess(random_order(heads)[:count], "choose")
+    judge(excess(order(heads, "single", "zero")[:count], "judge"), control=chance, detail={"heads removed": count})
+
+
+def single_importance(study: Study, kind: str = "zero") -> np.ndarray:
+    """ΔPPL of every head on the half of the text that chooses orders."""
+    return importance(study.ablation.single(kind, "choose"), study.text.baseline("choose"))
+
+
+def by_layer(study: Study, values: np.ndarray) -> np.ndarray:
+    return values.reshape(study.model.layers, -1)

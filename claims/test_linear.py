@@ -1,0 +1,163 @@
+"""Can attention do without softmax? (001 exp10, phase 2)
+
+The forms are defined in semphase.measure.changes. An order is rising single-head ΔPPL of the very replacement, found
+on the first half of the text's chunks; the ratio is measured on the second.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semphase import Evidence, Needs, above, below, claim, significant
+from semphase.analyse.blocks import difference_estimate, paired_test
+from semphase.analyse.scaling import slope_estimate
+from semphase.plugin.judging import Judge
+from semphase.study import Study
+from semphase.study.forms import (
+    IDENTITY,
+    attention_cost,
+    better_crossing,
+    better_identity,
+    form_curves,
+    form_ratios,
+    pruned_and_linear,
+    replaced,
+)
+from semphase.study.orders import at_registered, order, random_order, ratios_of, registered_count
+
+SOURCE = "001 exp10"
+HEADS = Needs(layers=2)
+REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity without, on the second half of the chunks"
+
+
+@claim(
+    "linear.identity",
+    statement="softmax(QKᵀ/√d)V can be replaced by (QKᵀ/√d)V, L1-normalised or not",
+    criterion="ratio < 1.1 with ⌊0.30·heads⌋ heads replaced; order: the single-head ΔPPL of this very replacement, "
+    "found on one part of the text, judged on another; the better of raw and L1",
+    parts=below(1.1, "PPL ratio"),
+    estimator=f"{REPLACED}, the lower of the two forms in each draw; paired block bootstrap",
+    source=SOURCE,
+    control="random order",
+    cost="minutes",
+    needs=HEADS,
+    figures=("linear-forms",),
+)
+def test_identity(study: Study, judge: Judge) -> None:
+    heads, count = study.ablation, registered_count(study.ablation)
+
+    def best(orders: dict[str, Any]) -> Any:
+        sets = [dict.fromkeys(map(int, by[:count]), form) for form, by in orders.items()]
+        return ratios_of(heads, sets).best()
+
+    own = {form: order(heads, "single", form) for form in IDENTITY}
+    detail = {
+        "heads replaced": count,
+        "curves": {own.name: own.table for own in form_curves(heads)},
+        "better form": better_identity(heads),
+    }
+    judge(best(own), control=best(dict.fromkeys(IDENTITY, random_order(heads))), detail=detail)
+
+
+@claim(
+    "linear.relu",
+    statement="softmax attention can be replaced by ReLU scores normalised to sum 1",
+    criterion="as linear.identity",
+    parts=below(1.1, "PPL ratio"),
+    estimator=f"{REPLACED}; paired block bootstrap",
+    source=SOURCE,
+    control="random order",
+    cost="minutes",
+    needs=HEADS,
+    figures=("linear-forms",),
+)
+def test_relu(study: Study, judge: Judge) -> None:
+    heads = study.ablation
+    by = order(heads, "single", "relu")
+    chance = at_registered(heads, random_order(heads), "relu").estimate()
+    detail = {"the same heads in other forms": form_ratios(heads, by, ("relu", "absolute", "zero"))}
+    judge(at_registered(heads, by, "relu").estimate(), control=chance, detail=detail)
+
+
+@claim(
+    "linear.crossing",
+    statement="products or threshold crossings of several linear heads approximate softmax",
+    criterion="at the same number of replaced heads, the crossing variant's ratio is below the single-linear one's "
+    "(paired over chunks, p < 0.05)",
+    parts=significant(0.05, "loss saved"),
+    estimator="loss of the single-linear form less loss of the crossing form, the same ⌊0.30·heads⌋ heads; either form "
+    "the better of its two on the first half of the chunks; on the second, blocks of token losses are paired",
+    unit="nats",
+    source=SOURCE,
+    control="single ReLU scores in the place of the crossing",
+    cost="minutes",
+    needs=HEADS,
+    figures=("linear-forms",),
+)
+def test_crossing(study: Study, judge: Judge) -> None:
+    heads = study.ablation
+    form = better_identity(heads)
+    by = order(heads, "single", form)
+    crossing = better_crossing(heads, by)
+    linear, draws = replaced(heads, by, form), study.budget.draws
+
+    def saved(other: str) -> Evidence:
+        better = replaced(heads, by, other)
+        effect = difference_estimate(linear.sums - better.sums, linear.counts, draws=draws, rng=study.rng("crossing"))
+        return Evidence(effect, paired_test(linear.sums, better.sums, linear.counts, seed=study.seed))
+
+    forms = (*IDENTITY, "relu", "absolute", "product", "threshold", "zero")
+    detail = {"forms compared": [form, crossing], "ratios of the same heads": form_ratios(heads, by, forms)}
+    judge(saved(crossing), control=saved("relu"), detail=detail)
+
+
+@claim(
+    "linear.pruned-and-linear",
+    statement="pruning and linearising combine",
+    criterion="the heads of heads.removable removed and 10 % more linearised: ratio < 1.1",
+    parts=below(1.1, "PPL ratio"),
+    estimator="⌊0.30·heads⌋ heads zeroed in the order of heads.removable and the next ⌊0.10·heads⌋ of the better "
+    "identity form's order replaced; ratio on the second half of the chunks; paired block bootstrap",
+    source=SOURCE,
+    control="both in random order",
+    cost="minutes",
+    needs=HEADS,
+)
+def test_pruned_and_linear(study: Study, judge: Judge) -> None:
+    heads = study.ablation
+    form, chance = better_identity(heads), random_order(heads)
+    chosen = pruned_and_linear(heads, order(heads, "single", "zero"), order(heads, "single", form), form)
+    random = pruned_and_linear(heads, chance, chance, form)
+    found = ratios_of(heads, [chosen, random])
+    detail = {"form": form, "heads zeroed": registered_count(heads), "heads changed": len(chosen)}
+    judge(found.estimate(0), control=found.estimate(1), detail=detail)
+
+
+@claim(
+    "linear.cost",
+    statement="the replacement costs O(n), not O(n²)",
+    criterion="log–log slope of measured attention time against n, from 512 to ≥ 8,192 tokens: < 1.2 for the "
+    "kernelised causal form, > 1.6 for softmax",
+    parts=(below(1.2, "slope of the kernelised form"), above(1.6, "slope of softmax")),
+    estimator="least squares of log median seconds on log n, 512 to 8,192 tokens doubling, as many heads as a layer "
+    "has; repeats resampled",
+    source=SOURCE,
+    control="none: a cost is a property of the machine and the program; FLOPs are counted beside it",
+    cost="minutes",
+    figures=("attention-cost",),
+)
+def test_cost(study: Study, judge: Judge) -> None:
+    times = attention_cost(study)
+    n, draws = times["length"].values, study.budget.draws
+
+    def slope(form: str) -> Any:
+        return slope_estimate(n, times["seconds"].sel(form=form).values, draws, study.rng(form))
+
+    detail = {
+        "tokens": n,
+        "median seconds": {
+            form: times["seconds"].sel(form=form).median("repeat").values for form in times["form"].values
+        },
+        "FLOPs": {form: times["flops"].sel(form=form).values for form in times["form"].values},
+    }
+    judge({"slope of the kernelised form": slope("kernelised"), "slope of softmax": slope("softmax")}, detail=detail)

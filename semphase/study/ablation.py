@@ -1,0 +1,239 @@
+"""Heads changed one by one and together: losses under every change, kept in the store as they are measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
+
+from semphase.analyse.blocks import BlockLosses
+from semphase.measure.changes import Ablated, Constant, Reformed, Together
+from semphase.measure.replay import Replay
+from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
+from semphase.study.perplexity import Half, Ids, Reading, joined
+
+if TYPE_CHECKING:
+    from semphase.study.study import Study
+
+Assignment = Mapping[int, str]
+"""The kind of change of each changed head; heads are numbered layer by layer."""
+ABLATIONS = ("zero", "mean")
+
+
+@dataclass(eq=False)
+class Ablation:
+    """Losses under changes of heads; a change is "zero", "mean" or a form of attention (semphase.measure.changes).
+
+    Heads are numbered layer · heads + head. Mean outputs are taken over the half of the text that chooses orders.
+    """
+
+    study: Study
+    _found: dict[tuple[object, ...], BlockLosses] = field(default_factory=dict, repr=False)
+
+    @property
+    def text(self) -> Reading:
+        """The text that losses are measured on."""
+        return self.study.text
+
+    @property
+    def heads(self) -> int:
+        """Attention heads of the model, all layers together."""
+        model = self.study.tokenizing_model
+        return model.layers * model.heads
+
+    @cached_property
+    def means(self) -> dict[int, Constant]:
+        """The mean output of every head, by layer."""
+        first = next(iter(self.text.groups("choose")))
+
+        def measure() -> xr.Dataset:
+            with ExitStack() as stack:
+                replays = [stack.enter_context(self.text.replay(ids)) for ids in self.text.groups("choose")]
+                layers = [head_means(replays, layer) for layer in range(self.study.model.layers)]
+            return xr.Dataset({"mean": (("layer", "head", "d_head"), torch.stack(layers).cpu().numpy())})
+
+        key = self.text.key("head means", first, tokens=self.text.tokens("choose"))
+        found = self.study.store.get(key, measure)["mean"].values
+        return {k: Constant(torch.from_numpy(own).to(self.study.model.device)) for k, own in enumerate(found)}
+
+    def other(self, kind: str, layer: int) -> Substitute:
+        """What the heads of a layer give under a kind of change."""
+        return substitute(kind, self.means[layer] if kind == "mean" else None)
+
+    # One head at a time
+
+    def single(self, kind: str, half: Half) -> BlockLosses:
+        """Losses with one head changed, sums [head, block]."""
+        return self._remembered(("single", kind, half), lambda: self._single(kind, half, None))
+
+    def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
+        """The same for some heads, in rising order of their numbers."""
+        chosen = tuple(sorted(int(head) for head in heads))
+        if half == "choose":  # where every head is measured anyway
+            found = self.single(kind, half)
+            return BlockLosses(found.sums[list(chosen)], found.counts)
+        return self._remembered(("single", kind, half, chosen), lambda: self._single(kind, half, chosen))
+
+    def _single(self, kind: str, half: Half, heads: tuple[int, ...] | None) -> BlockLosses:
+        assert self.text.checked
+        wanted = self._by_layer(range(self.heads) if heads is None else heads)
+        groups = list(self.text.groups(half))
+        label = f"{kind}: one head after the other, {self.study.label}"
+        with self.study.progress(label, len(groups) * sum(map(len, wanted.values()))) as advance:
+            return joined([self._single_group(kind, ids, wanted, advance) for ids in groups])
+
+    def _single_group(
+        self, kind: str, ids: Ids, wanted: Mapping[int, list[int]], advance: Callable[[int], None]
+    ) -> BlockLosses:
+        rows = []
+        with _Lazy(self.text, ids) as lazy:
+            for layer, heads in wanted.items():
+
+                def run(layer: int = layer, heads: list[int] = heads) -> Tensor:
+                    return head_by_head(lazy.replay, layer, self.other(kind, layer), heads)
+
+                what: dict[str, Any] = {"kind": kind, "layer": layer, **self._means_named(kind)}
+                if len(heads) < self.study.tokenizing_model.heads:
+                    what["heads"] = heads
+                rows.append(self.text.stored("single heads", ids, run, ("head",), **what))
+                advance(len(heads))
+        return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
+
+    def gradient(self, kind: str) -> Float[np.ndarray, " head"]:
+        """First-order estimate of the change of loss by each head alone, in nats per token of the choosing half."""
+        return self._gradient(kind, {})
+
+    def _gradient(self, kind: str, removed: Assignment) -> Float[np.ndarray, " head"]:
+        model, total = self.study.tokenizing_model, np.zeros(self.heads)
+        for ids in self.text.groups("choose"):
+
+            def measure(ids: Ids = ids) -> xr.Dataset:
+                others = {layer: self.other(kind, layer) for layer in range(model.layers)}
+                found = gradient_importance(self.study.model, ids, others, self.changes(removed))
+                return xr.Dataset({"change": (("layer", "head"), found.cpu().numpy())}, attrs={"unit": "nats"})
+
+            what = {"kind": kind, "removed": _named(removed), **self._means_named(kind)}
+            total += self.study.store.get(self.text.key("gradient", ids, **what), measure)["change"].values.ravel()
+        return total / self.text.tokens("choose")
+
+    # Several heads together
+
+    def joint(self, assignment: Assignment, half: Half) -> BlockLosses:
+        """Losses with several heads changed, sums [block]."""
+        found = self.joints([assignment], half)
+        return BlockLosses(found.sums[0], found.counts)
+
+    def joints(self, assignments: Sequence[Assignment], half: Half) -> BlockLosses:
+        """The same for several sets, sums [set, block]; growing sets re-use what they share."""
+        assert self.text.checked
+        groups = list(self.text.groups(half))
+        label = f"heads changed together, {self.study.label}"
+        with self.study.progress(label, len(groups) * len(assignments)) as advance:
+            return joined([self._joint_group(ids, assignments, advance) for ids in groups])
+
+    def _joint_group(self, ids: Ids, sets: Sequence[Assignment], advance: Callable[[int], None]) -> BlockLosses:
+        rows = []
+        with _Lazy(self.text, ids) as lazy:
+            for chosen in sets:
+
+                def run(chosen: Assignment = chosen) -> Tensor:
+                    return lazy.replay.move(self.changes(chosen))
+
+                kinds = set(chosen.values())
+                what: dict[str, Any] = {"kinds": sorted(kinds), "count": len(chosen), "heads": _named(chosen)}
+                what |= self._means_named("mean" if "mean" in kinds else "")
+                rows.append(self.text.stored("joint heads", ids, run, **what))
+                advance(1)
+        return BlockLosses(np.stack([row.sums for row in rows]), rows[0].counts)
+
+    def after(self, removed: Assignment, kind: str, heads: Sequence[int]) -> Float[np.ndarray, " head"]:
+        """Mean loss on the choosing half with each of some heads changed on top of those already changed."""
+        base, sums = self.changes(removed), []
+        for ids in self.text.groups("choose"):
+
+            def run(ids: Ids = ids) -> Tensor:
+                with self.text.replay(ids) as replay:
+                    replay.move(base)
+                    rows = [
+                        head_by_head(replay, layer, self.other(kind, layer), own)
+                        for layer, own in self._by_layer(sorted(heads)).items()
+                    ]
+                return torch.cat(rows)
+
+            what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
+            sums.append(self.text.stored("further heads", ids, run, ("head",), **what, **self._means_named(kind)))
+        mean = joined(sums).mean
+        return mean[np.argsort(np.argsort(heads))]
+
+    def changes(self, assignment: Assignment) -> dict[int, Together]:
+        """Changes by layer, as the engine takes them."""
+        made = {}
+        for layer, heads in self._by_layer(sorted(assignment)).items():
+            numbers = {head: assignment[layer * self.study.tokenizing_model.heads + head] for head in heads}
+            kinds = sorted(set(numbers.values()))
+            made[layer] = Together(
+                tuple(self._part(kind, layer, tuple(h for h, own in numbers.items() if own == kind)) for kind in kinds)
+            )
+        return made
+
+    def _part(self, kind: str, layer: int, heads: tuple[int, ...]) -> Ablated | Reformed:
+        if kind == "zero":
+            return Ablated(heads)
+        return Ablated(heads, self.means[layer]) if kind == "mean" else Reformed(heads, kind)
+
+    def _by_layer(self, heads: Iterable[int]) -> dict[int, list[int]]:
+        per_layer = self.study.tokenizing_model.heads
+        grouped: dict[int, list[int]] = {}
+        for number in heads:
+            grouped.setdefault(number // per_layer, []).append(number % per_layer)
+        return grouped
+
+    def _means_named(self, kind: str) -> dict[str, Any]:
+        """What the mean outputs depend on, where a change uses them."""
+        if kind != "mean":
+            return {}
+        return {"means": hashlib.sha256(self.text.chunks("choose").tobytes()).hexdigest()}
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], BlockLosses]) -> BlockLosses:
+        if key not in self._found:
+            self._found[key] = make()
+        return self._found[key]
+
+
+class _Lazy:
+    """A replay that is made when the store lacks an answer, and closed with the block."""
+
+    def __init__(self, text: Reading, ids: Ids) -> None:
+        self.text, self.ids = text, ids
+        self._made: Replay | None = None
+
+    def __enter__(self) -> _Lazy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made is not None:
+            self._made.__exit__()
+
+    @property
+    def replay(self) -> Replay:
+        if self._made is None:
+            self._made = self.text.replay(self.ids)
+        return self._made
+
+
+def _named(assignment: Assignment) -> str:
+    return hashlib.sha256(repr(sorted(assignment.items())).encode()).hexdigest()
+
+
+def numbers(heads: Iterable[int], kind: str) -> dict[int, str]:
+    """The assignment of one kind of change to some heads."""
+    return {int(head): kind for head in heads}
