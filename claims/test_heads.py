@@ -23,7 +23,6 @@ from semphase.study.orders import (
     pareto,
     random_order,
     ratios_of,
-    registered_count,
 )
 
 SOURCE = "001 exp10"
@@ -48,7 +47,7 @@ def test_removable(study: Study, judge: Judge) -> None:
     heads = study.ablation
     by = order(heads, "single", "zero")
     detail = {
-        "heads removed": registered_count(heads),
+        "heads removed": heads.registered_count,
         "ratio on the text that chose the order": at_registered(heads, by, "zero", "choose").estimate(),
         "curves": {curve.name: curve.table for curve in pareto(heads)},
         "preflight (nats moved unchanged, with a third zeroed)": study.text.checked,
@@ -72,7 +71,7 @@ def test_removable(study: Study, judge: Judge) -> None:
     figures=("heads-pareto",),
 )
 def test_removable_any_order(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, registered_count(study.ablation)
+    heads, count = study.ablation, study.ablation.registered_count
     found = ratios_of(heads, [numbers(order(heads, *named)[:count], named[1]) for named in ORDERS])
     chance = ratios_of(heads, [numbers(random_order(heads, i)[:count], kind) for i, (_, kind) in enumerate(ORDERS)])
     detail = {
@@ -171,7 +170,7 @@ def test_layer_pattern(study: Study, judge: Judge) -> None:
     figures=("heads-pareto",),
 )
 def test_super_additive(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, registered_count(study.ablation)
+    heads, count = study.ablation, study.ablation.registered_count
 
     def excess(chosen: np.ndarray, half: Any) -> Any:
         joint, single = heads.joint(numbers(chosen, "zero"), half), heads.single_of("zero", half, chosen)

@@ -23,7 +23,7 @@ from semphase.study.forms import (
     pruned_and_linear,
     replaced,
 )
-from semphase.study.orders import at_registered, order, random_order, ratios_of, registered_count
+from semphase.study.orders import at_registered, order, random_order, ratios_of
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2)
@@ -44,7 +44,7 @@ REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity wit
     figures=("linear-forms",),
 )
 def test_identity(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, registered_count(study.ablation)
+    heads, count = study.ablation, study.ablation.registered_count
 
     def best(orders: dict[str, Any]) -> Any:
         sets = [dict.fromkeys(map(int, by[:count]), form) for form, by in orders.items()]
@@ -129,7 +129,7 @@ def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     chosen = pruned_and_linear(heads, order(heads, "single", "zero"), order(heads, "single", form), form)
     random = pruned_and_linear(heads, chance, chance, form)
     found = ratios_of(heads, [chosen, random])
-    detail = {"form": form, "heads zeroed": registered_count(heads), "heads changed": len(chosen)}
+    detail = {"form": form, "heads zeroed": heads.registered_count, "heads changed": len(chosen)}
     judge(found.estimate(0), control=found.estimate(1), detail=detail)
 
 

@@ -48,6 +48,10 @@ class Replay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory and the temporary file back."""
         self._streams.close()
 
     def stream(self, layer: int) -> Stream:

@@ -51,12 +51,12 @@ def heads_layers(study: Study) -> Figure:
 
 def heads_pareto(study: Study) -> Figure:
     """PPL ratio against the number of removed heads, along every order worth showing."""
-    from semphase.study.orders import pareto, registered_count
+    from semphase.study.orders import pareto
 
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axis = figure.subplots()
     _curves(axis, pareto(study.ablation))
-    count = registered_count(study.ablation)
+    count = study.ablation.registered_count
     axis.axvline(count, color="0.4", ls=":", lw=1)
     axis.annotate(f"{count} heads", (count, 1.0), fontsize=8, xytext=(3, 3), textcoords="offset points")
     axis.set(xlabel="heads removed", title=f"Removing heads, {study.label}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from semphase.analyse.blocks import BlockLosses
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
-from semphase.measure.replay import Replay
+from semphase.measure.screening import pays
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
-from semphase.study.perplexity import Half, Ids, Reading, joined
+from semphase.study.perplexity import Half, Ids, LazyReplay, Reading, joined
+from semphase.study.screened import Screened, screened_single
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 Assignment = Mapping[int, str]
 """The kind of change of each changed head; heads are numbered layer by layer."""
 ABLATIONS = ("zero", "mean")
+SHARE = 0.30
 
 
 @dataclass(eq=False)
@@ -38,11 +41,17 @@ class Ablation:
 
     study: Study
     _found: dict[tuple[object, ...], BlockLosses] = field(default_factory=dict, repr=False)
+    _screened: dict[str, Screened] = field(default_factory=dict, repr=False)
 
     @property
     def text(self) -> Reading:
         """The text that losses are measured on."""
         return self.study.text
+
+    @property
+    def registered_count(self) -> int:
+        """⌊0.30 · heads⌋, the registered share of the heads (43 of 144 in 001, exp10)."""
+        return math.floor(SHARE * self.heads)
 
     @property
     def heads(self) -> int:
@@ -72,8 +81,21 @@ class Ablation:
     # One head at a time
 
     def single(self, kind: str, half: Half) -> BlockLosses:
-        """Losses with one head changed, sums [head, block]."""
+        """Losses with one head changed, sums [head, block]; screened on the choosing half where that saves time."""
+        if half == "choose" and self.screens:
+            return self.screened(kind).losses
         return self._remembered(("single", kind, half), lambda: self._single(kind, half, None))
+
+    @cached_property
+    def screens(self) -> bool:
+        """Are single heads screened in bfloat16? Not at full budget, and only where the device gains by it."""
+        return self.study.budget.screens and pays(self.study.model)
+
+    def screened(self, kind: str) -> Screened:
+        """Single heads on the choosing half, screened, and exact near every decision."""
+        if kind not in self._screened:
+            self._screened[kind] = screened_single(self, kind, self._single)
+        return self._screened[kind]
 
     def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
         """The same for some heads, in rising order of their numbers."""
@@ -95,7 +117,7 @@ class Ablation:
         self, kind: str, ids: Ids, wanted: Mapping[int, list[int]], advance: Callable[[int], None]
     ) -> BlockLosses:
         rows = []
-        with _Lazy(self.text, ids) as lazy:
+        with LazyReplay(partial(self.text.replay, ids)) as lazy:
             for layer, heads in wanted.items():
 
                 def run(layer: int = layer, heads: list[int] = heads) -> Tensor:
@@ -142,7 +164,7 @@ class Ablation:
 
     def _joint_group(self, ids: Ids, sets: Sequence[Assignment], advance: Callable[[int], None]) -> BlockLosses:
         rows = []
-        with _Lazy(self.text, ids) as lazy:
+        with LazyReplay(partial(self.text.replay, ids)) as lazy:
             for chosen in sets:
 
                 def run(chosen: Assignment = chosen) -> Tensor:
@@ -207,27 +229,6 @@ class Ablation:
         if key not in self._found:
             self._found[key] = make()
         return self._found[key]
-
-
-class _Lazy:
-    """A replay that is made when the store lacks an answer, and closed with the block."""
-
-    def __init__(self, text: Reading, ids: Ids) -> None:
-        self.text, self.ids = text, ids
-        self._made: Replay | None = None
-
-    def __enter__(self) -> _Lazy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._made is not None:
-            self._made.__exit__()
-
-    @property
-    def replay(self) -> Replay:
-        if self._made is None:
-            self._made = self.text.replay(self.ids)
-        return self._made
 
 
 def _named(assignment: Assignment) -> str:

@@ -11,7 +11,8 @@ class Budget:
 
     draws: bootstrap draws of an estimate; control_draws: of each control; simulations: parametric-bootstrap
     samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all;
-    stages: how often a greedy order of heads is ranked anew before the registered count is reached.
+    stages: how often a greedy order of heads is ranked anew before the registered count is reached;
+    screens: whether single heads may be screened in bfloat16 first.
     """
 
     name: str
@@ -20,12 +21,13 @@ class Budget:
     simulations: int
     tokens: int | None = 2048
     stages: int = 3
+    screens: bool = True
 
 
 BUDGETS = {
     "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=3),
     "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3),
-    "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None, stages=9),
+    "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None, stages=9, screens=False),
 }
 COPIES = 5
 ROTATION_POSITIONS = 500

@@ -12,7 +12,7 @@ from semphase.analyse.blocks import BlockLosses
 from semphase.measure.timing import LENGTHS, attention_times
 from semphase.report.provenance import hardware
 from semphase.study.ablation import Ablation, numbers
-from semphase.study.orders import Curve, Order, at_registered, curve, order, ratios_of, registered_count
+from semphase.study.orders import Curve, Order, at_registered, curve, order, ratios_of
 from semphase.study.study import Study
 
 IDENTITY = ("identity", "identity-l1")
@@ -40,12 +40,12 @@ def _lowest(ablation: Ablation, forms: Sequence[str], orders: dict[str, Order]) 
 
 def replaced(ablation: Ablation, by: Order, form: str) -> BlockLosses:
     """Losses on the judging half with the registered share of an order's heads in another form."""
-    return ablation.joint(numbers(by[: registered_count(ablation)], form), "judge")
+    return ablation.joint(numbers(by[: ablation.registered_count], form), "judge")
 
 
 def pruned_and_linear(ablation: Ablation, removed: Order, linear: Order, form: str) -> dict[int, str]:
     """The registered share of heads zeroed, and of those left ⌊0.10 · heads⌋ more in another form."""
-    pruned = numbers(removed[: registered_count(ablation)], "zero")
+    pruned = numbers(removed[: ablation.registered_count], "zero")
     left = [int(head) for head in linear if int(head) not in pruned]
     return pruned | numbers(left[: math.floor(FURTHER * ablation.heads)], form)
 
@@ -60,7 +60,7 @@ def form_curves(ablation: Ablation) -> list[Curve]:
 
 def form_ratios(ablation: Ablation, by: Order, forms: Sequence[str]) -> dict[str, object]:
     """Ratios of several forms for the same heads, the registered share of an order."""
-    sets = [numbers(by[: registered_count(ablation)], form) for form in forms]
+    sets = [numbers(by[: ablation.registered_count], form) for form in forms]
     found = ratios_of(ablation, sets)
     return {form: found.estimate(i) for i, form in enumerate(forms)}
 

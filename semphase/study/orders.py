@@ -15,19 +15,12 @@ from semphase.errors import SemphaseError
 from semphase.study.ablation import ABLATIONS, Ablation, Assignment, numbers
 from semphase.study.perplexity import Half
 
-SHARE = 0.30
-"""The registered share of heads (43 of 144 in 001, exp10)."""
 RULES = ("single", "gradient", "greedy")
 ORDERS = tuple(product(RULES, ABLATIONS))
 SHORTLIST = 1.5
 POINTS = 20
 
 Order = Int[np.ndarray, " head"]
-
-
-def registered_count(ablation: Ablation) -> int:
-    """⌊0.30 · heads⌋."""
-    return math.floor(SHARE * ablation.heads)
 
 
 def order(ablation: Ablation, rule: str, kind: str) -> Order:
@@ -43,7 +36,7 @@ def order(ablation: Ablation, rule: str, kind: str) -> Order:
 
 
 def _greedy(ablation: Ablation, kind: str, single: Order) -> Order:
-    target = registered_count(ablation)
+    target = ablation.registered_count
     step = max(1, math.ceil(target / ablation.study.budget.stages))
     chosen = [int(head) for head in single[:step]]
     while len(chosen) < target:
@@ -63,7 +56,7 @@ def random_order(ablation: Ablation, number: int = 0) -> Order:
 def curve_counts(ablation: Ablation, points: int = POINTS) -> list[int]:
     """Numbers of changed heads along a curve: evenly up to all of them, and the registered one."""
     even = np.rint(np.linspace(0, ablation.heads, points + 1)[1:]).astype(int)
-    return sorted({*even.tolist(), registered_count(ablation)} - {0})
+    return sorted({*even.tolist(), ablation.registered_count} - {0})
 
 
 def ratios_of(ablation: Ablation, assignments: Sequence[Assignment], half: Half = "judge") -> Ratios:
@@ -80,7 +73,7 @@ def ratios_of(ablation: Ablation, assignments: Sequence[Assignment], half: Half 
 
 def at_registered(ablation: Ablation, by: Order, kind: str, half: Half = "judge") -> Ratios:
     """The PPL ratio with the registered share of heads changed along an order."""
-    return ratios_of(ablation, [numbers(by[: registered_count(ablation)], kind)], half)
+    return ratios_of(ablation, [numbers(by[: ablation.registered_count], kind)], half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +109,7 @@ def curve(ablation: Ablation, name: str, by: Order, kind: str, half: Half = "jud
 
 def pareto(ablation: Ablation) -> list[Curve]:
     """The registered order, the orders that beat it at the registered count, the same-text figure, and chance."""
-    registered, count = order(ablation, *ORDERS[0]), registered_count(ablation)
+    registered, count = order(ablation, *ORDERS[0]), ablation.registered_count
     orders = {named: order(ablation, *named) for named in ORDERS}
     found = ratios_of(ablation, [numbers(by[:count], kind) for (_, kind), by in orders.items()]).values
     better = [named for named, value in zip(ORDERS, found, strict=True) if value < found[0]]

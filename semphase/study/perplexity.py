@@ -147,6 +147,28 @@ class Reading:
             return replay.losses(changes) if changes else replay.in_force
 
 
+class LazyReplay:
+    """A replay that is made when the store lacks an answer, and closed with the block."""
+
+    def __init__(self, make: Callable[[], Replay]) -> None:
+        self._make = make
+        self._made: Replay | None = None
+
+    def __enter__(self) -> LazyReplay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def replay(self) -> Replay:
+        """The replay, made now if it was not."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
 def joined(parts: list[BlockLosses]) -> BlockLosses:
     """The blocks of several groups of chunks, one after the other."""
     if not parts:

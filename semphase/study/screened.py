@@ -1,0 +1,90 @@
+"""The effects of single heads, screened in bfloat16 and confirmed in full precision near every decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import rankdata
+
+from semphase.analyse.blocks import BlockLosses
+from semphase.measure.replay import Replay
+from semphase.measure.screening import screening
+from semphase.measure.sweeps import head_by_head
+from semphase.study.perplexity import Half, Ids, LazyReplay, joined
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semphase.study.ablation import Ablation
+
+EDGE = 0.05
+"""Share of the heads confirmed at either end of the ranking and on either side of the registered count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Losses [head, block] of which some are confirmed, and by how much the screening was off there, in nats."""
+
+    losses: BlockLosses
+    confirmed: int
+    rms_error: float
+    largest_error: float
+
+    def told(self) -> dict[str, object]:
+        """For a report's detail."""
+        return {
+            "heads confirmed in full precision": self.confirmed,
+            "root mean square error of the screening (nats)": self.rms_error,
+            "largest error of the screening (nats)": self.largest_error,
+        }
+
+
+def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
+    """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
+    ranks, margin = rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
+    ends = (ranks < margin) | (ranks >= len(effects) - margin)
+    return np.flatnonzero(ends | (np.abs(ranks - count + 0.5) < margin))
+
+
+def screened_single(
+    ablation: Ablation, kind: str, exact: Callable[[str, Half, tuple[int, ...]], BlockLosses]
+) -> Screened:
+    """Every head alone on the choosing half; `exact` measures the heads near a decision in full precision."""
+    rough, baseline = _differences(ablation, kind), ablation.text.baseline("choose")
+    chosen = near_decisions(rough.mean, ablation.registered_count)
+    confirmed = exact(kind, "choose", tuple(chosen.tolist()))
+    sums = rough.sums + baseline.sums
+    errors = (sums[chosen] - confirmed.sums).sum(axis=-1) / baseline.tokens
+    sums[chosen] = confirmed.sums
+    losses = BlockLosses(sums, baseline.counts)
+    return Screened(losses, len(chosen), float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).max()))
+
+
+def _differences(ablation: Ablation, kind: str) -> BlockLosses:
+    """Losses by screening less the baseline by screening, sums [head, block]."""
+    text, layers = ablation.text, range(ablation.study.model.layers)
+    # Made beforehand in full precision: inside the block every product is rough.
+    others = {layer: ablation.other(kind, layer) for layer in layers}
+    with ExitStack() as stack:
+        copied = cache(lambda: stack.enter_context(screening(ablation.study.model)))
+
+        def group(ids: Ids) -> BlockLosses:
+            with LazyReplay(lambda: Replay(copied(), ids, text.memory)) as lazy:
+
+                def run(layer: int) -> Tensor:
+                    return head_by_head(lazy.replay, layer, others[layer]) - lazy.replay.in_force
+
+                rows = [
+                    text.stored("screened heads", ids, partial(run, layer), ("head",), kind=kind, layer=layer)
+                    for layer in layers
+                ]
+            return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
+
+        return joined([group(ids) for ids in text.groups("choose")])
