@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,8 @@ POSITIONS = 2048
 """Positions whose logits are computed together."""
 ROWS = 4096
 """Rows of the unembedding in one product: a tile of 32 MiB, which the processor's cache still holds."""
+LEAST = 2.0**-80
+"""Sums of exponentials below this consist of numbers so small that float32 has few digits left for them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,12 +30,15 @@ class Unembedding:
     scale: float
     cap: float | None
 
-    def tiles(self, x: Float[Tensor, "position d"]) -> Iterator[Float[Tensor, "position row"]]:
-        """The logits, a few thousand tokens of the vocabulary at a time."""
-        for start in range(0, len(self.weight), ROWS):
-            rows = slice(start, start + ROWS)
-            bias = None if self.bias is None else self.bias[rows]
-            yield self.finished(functional.linear(x, self.weight[rows], bias))
+    @property
+    def tiles(self) -> list[slice]:
+        """The vocabulary, a few thousand tokens at a time."""
+        return [slice(start, start + ROWS) for start in range(0, len(self.weight), ROWS)]
+
+    def logits(self, x: Float[Tensor, "position d"], tile: slice) -> Float[Tensor, "position row"]:
+        """The logits of the tokens of one tile."""
+        bias = None if self.bias is None else self.bias[tile]
+        return self.finished(functional.linear(x, self.weight[tile], bias))
 
     def of(self, x: Float[Tensor, "position d"], token: Int[Tensor, " position"]) -> Float[Tensor, " position"]:
         """The logit of one token at each position."""
@@ -68,23 +73,27 @@ def token_losses(
     readout = unembedding(model)
     normed = model.anatomy.final_norm(stream[:, :-1]).flatten(0, 1)
     parts = zip(normed.split(POSITIONS), ids[:, 1:].flatten().split(POSITIONS), strict=True)
-    if normed.requires_grad:
-        losses = [checkpoint(_shifted, readout, x, token, use_reentrant=False) for x, token in parts]
-    else:
-        losses = [_direct(readout, x, token) for x, token in parts]
-    return torch.cat(losses).view(len(ids), -1)
+    of_part = _shifted if normed.requires_grad else _direct
+    return torch.cat([of_part(readout, x, token) for x, token in parts]).view(len(ids), -1)
 
 
 def _direct(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " position"]:
-    """Sums exponentials as they are, which saves a pass over the logits; shifts them only where that overflows."""
+    """Sums exponentials as they are, which saves a pass over the logits; shifts them where they are out of range."""
     total = torch.zeros(len(x), device=x.device)
-    for logits in readout.tiles(x):
-        total = total + logits.exp_().sum(dim=-1)
-    losses = total.log() - readout.of(x, token)
-    return losses if bool(losses.isfinite().all()) else _shifted(readout, x, token)
+    for tile in readout.tiles:
+        total = total + readout.logits(x, tile).exp_().sum(dim=-1)
+    if not bool(((total > LEAST) & (total < torch.inf)).all()):
+        return _shifted(readout, x, token)
+    return total.log() - readout.of(x, token)
 
 
 def _shifted(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " position"]:
     """The same with each tile's logsumexp shifted by its largest logit."""
-    tiles = [torch.logsumexp(logits, dim=-1) for logits in readout.tiles(x)]
+    # A backward pass computes one tile's logits after the other anew; else it would hold them all.
+    again: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+    tiles = [checkpoint(_logsumexp, readout, x, tile, **again) for tile in readout.tiles]
     return torch.logsumexp(torch.stack(tiles), dim=0) - readout.of(x, token)
+
+
+def _logsumexp(readout: Unembedding, x: Tensor, tile: slice) -> Float[Tensor, " position"]:
+    return torch.logsumexp(readout.logits(x, tile), dim=-1)

@@ -41,8 +41,12 @@ class Replay:
             memory=memory,
             what=f"the residual streams of {ids.numel()} tokens",
         )
-        self._last = self._run(0, _embedded(model, self.ids), {}, keep=True)
-        self.in_force = self._losses(self._last, self.ids)
+        try:
+            self._last = self._run(0, _embedded(model, self.ids), {}, keep=True)
+            self.in_force = self._losses(self._last, self.ids)
+        except BaseException:
+            self._streams.close()
+            raise
 
     def __enter__(self) -> Replay:
         return self

@@ -77,9 +77,9 @@ def _parts(model: Model, block: nn.Module) -> Parts:
     if "q_proj" not in named or "k_proj" not in named:
         raise _unknown(model)
     query, key = _rows(named["q_proj"]), _rows(named["k_proj"])
-    d_head = len(query) // model.heads
-    # A gate beside the queries would make q_proj taller than its heads.
-    if d_head != getattr(model.module.config.get_text_config(), "head_dim", None) and len(query) != model.d_model:
+    d_head = getattr(model.module.config.get_text_config(), "head_dim", None) or model.d_model // model.heads
+    # A gate beside the queries makes q_proj taller than its heads.
+    if len(query) != model.heads * d_head or len(key) % d_head:
         raise _unknown(model)
     return _by_head(query, d_head), _by_head(key, d_head)
 

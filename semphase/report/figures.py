@@ -16,6 +16,7 @@ from semphase.analyse.fit import compare
 from semphase.analyse.shapes import full_curve, truncated_curve
 from semphase.lexicon import CONDITIONS
 from semphase.report.head_figures import HEAD_MAKERS
+from semphase.report.weight_figures import WEIGHT_MAKERS
 
 if TYPE_CHECKING:
     from semphase.study import JointStudy, Study
@@ -181,6 +182,7 @@ MAKERS: Mapping[str, Callable[[Any], Figure]] = {
     "context-plane": context_plane,
     "write-profiles": write_profiles,
     **HEAD_MAKERS,
+    **WEIGHT_MAKERS,
 }
 
 

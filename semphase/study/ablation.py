@@ -156,11 +156,20 @@ class Ablation:
 
     def joints(self, assignments: Sequence[Assignment], half: Half) -> BlockLosses:
         """The same for several sets, sums [set, block]; growing sets re-use what they share."""
+        fresh = [own for own in assignments if ("joint", half, _named(own)) not in self._found]
+        if fresh:
+            self._measure_joints(fresh, half)
+        found = [self._found["joint", half, _named(own)] for own in assignments]
+        return BlockLosses(np.stack([own.sums for own in found]), found[0].counts)
+
+    def _measure_joints(self, assignments: Sequence[Assignment], half: Half) -> None:
         assert self.text.checked
         groups = list(self.text.groups(half))
         label = f"heads changed together, {self.study.label}"
         with self.study.progress(label, len(groups) * len(assignments)) as advance:
-            return joined([self._joint_group(ids, assignments, advance) for ids in groups])
+            all_found = joined([self._joint_group(ids, assignments, advance) for ids in groups])
+        for own, sums in zip(assignments, all_found.sums, strict=True):
+            self._found["joint", half, _named(own)] = BlockLosses(sums, all_found.counts)
 
     def _joint_group(self, ids: Ids, sets: Sequence[Assignment], advance: Callable[[int], None]) -> BlockLosses:
         rows = []

@@ -45,6 +45,8 @@ from semphase.study.prompts import (
 )
 from semphase.study.provenance import provenance
 from semphase.study.subject import Subject, Trained, Untrained
+from semphase.study.weights import WeightBasis
+from semphase.study.writes import Writes
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -114,6 +116,16 @@ class Study:
     def ablation(self) -> Ablation:
         """Losses with attention heads changed."""
         return Ablation(self)
+
+    @cached_property
+    def weights(self) -> WeightBasis:
+        """Principal components of the query-key weights, and losses with weights rebuilt from them."""
+        return WeightBasis(self)
+
+    @cached_property
+    def writes(self) -> Writes:
+        """What the blocks write to the stream, and losses when they write in few components."""
+        return Writes(self)
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
