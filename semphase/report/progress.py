@@ -1,4 +1,4 @@
-"""Live progress of a measurement: a bar on a terminal, plain lines elsewhere, nothing in an xdist worker.
+"""Live progress of a measurement: a bar on a terminal, plain lines with the time left elsewhere, nothing in an xdist worker.
 
 Measurements call `progress`; whoever owns the terminal says with `show_on` where it goes.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Advance = Callable[[int], None]
 BAR_AFTER = 1.0
 LINE_AFTER = 5.0
+LINE_EVERY = 30.0
 
 
 class Progress(Protocol):
@@ -53,7 +54,7 @@ def progress(label: str, total: int | None = None) -> Iterator[Advance]:
         with _bar(label, total, stream) as advance:
             yield advance
     else:
-        with _lines(label, stream) as advance:
+        with _lines(label, total, stream) as advance:
             yield advance
 
 
@@ -97,13 +98,27 @@ def _shared_bar(stream: TextIO) -> Iterator[None]:
 
 
 @contextmanager
-def _lines(label: str, stream: TextIO) -> Iterator[Advance]:
+def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
     begun = time.monotonic()
+    told, done = begun + LINE_AFTER - LINE_EVERY, 0
+
+    def advance(steps: int) -> None:
+        nonlocal told, done
+        done, now = done + steps, time.monotonic()
+        if total and 0 < done < total and now - told > LINE_EVERY:
+            told = now
+            left = (now - begun) * (total - done) / done
+            print(f"{label}: {done} of {total}, about {_spoken(left)} left", file=stream, flush=True)
+
     with _later(LINE_AFTER, lambda: print(f"{label} …", file=stream, flush=True)):
-        yield _nowhere
+        yield advance
     seconds = time.monotonic() - begun
     if seconds > LINE_AFTER:
         print(f"{label}: {seconds:.0f} s", file=stream, flush=True)
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager

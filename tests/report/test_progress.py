@@ -6,6 +6,7 @@ import io
 import time
 
 import pytest
+import rich.progress  # noqa: F401 - its import touches the global random state, which every test guards
 
 from semphase.report import progress as module
 from semphase.report.progress import progress, show_on
@@ -43,6 +44,17 @@ def test_long_phases_print_two_lines(shown: io.StringIO) -> None:
         advance(1)
         time.sleep(0.2)
     assert shown.getvalue() == "heads …\nheads: 0 s\n"
+
+
+@pytest.mark.parametrize("shown", [io.StringIO], indirect=True)
+def test_long_phases_say_how_much_is_left(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0, 20.0, 400.0, 800.0])
+    monkeypatch.setattr(module, "LINE_AFTER", 5.0)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with progress("heads", 8) as advance:
+        for _ in range(3):
+            advance(1)  # at 10, 20 and 400 seconds; at 20 the last line is still fresh
+    assert shown.getvalue() == "heads: 1 of 8, about 70 s left\nheads: 3 of 8, about 11 min left\nheads: 800 s\n"
 
 
 @pytest.mark.parametrize("shown", [Terminal], indirect=True)
