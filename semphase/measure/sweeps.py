@@ -42,12 +42,17 @@ def substitute(kind: str, means: Constant | None = None) -> Substitute:
 def head_by_head(
     replay: Replay, layer: int, other: Substitute, heads: list[int] | None = None
 ) -> Float[Tensor, "head chunk predicted"]:
-    """Token losses with one head of a layer substituted at a time; `heads` are all by default.
+    """Token losses with one head of a layer substituted at a time, on top of the changes in force.
 
-    The layer's attention is computed once; as many heads are replayed together as fill a pass. Raises SemphaseError
-    naming layer and head where a loss is not finite.
+    `heads` are all by default. The layer's attention is computed once; as many heads are replayed together as fill a
+    pass. Raises SemphaseError naming layer and head where a loss is not finite.
     """
-    own, instead = replay.probe(layer, lambda seen: torch.stack([seen.outputs, other(seen)]))
+    in_force = replay.changes.get(layer)
+
+    def look(seen: Attending) -> Tensor:
+        return torch.stack([seen.outputs if in_force is None else in_force(seen), other(seen)])
+
+    own, instead = replay.probe(layer, look)
     chosen = list(range(own.shape[2])) if heads is None else heads
     width = max(1, pass_tokens(replay.model) // replay.ids.numel())
     found = []

@@ -53,4 +53,5 @@ def _without_bos(model: Model, text: str, count: int | None) -> list[int]:
 def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) -> list[int]:
     """The first `count` tokens of a text, fewer where it has no more; long texts are not encoded whole."""
     beginning = encode(text[: LONG_TOKEN * count])
-    return (beginning if len(beginning) >= count else encode(text))[:count]
+    # The last one may be cut short, so one more than asked for has to be there.
+    return (beginning if len(beginning) > count else encode(text))[:count]

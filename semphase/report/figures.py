@@ -17,6 +17,7 @@ from semphase.analyse.shapes import full_curve, truncated_curve
 from semphase.lexicon import CONDITIONS
 from semphase.report.head_figures import HEAD_MAKERS
 from semphase.report.weight_figures import WEIGHT_MAKERS
+from semphase.report.write_figures import WRITE_MAKERS
 
 if TYPE_CHECKING:
     from semphase.study import JointStudy, Study
@@ -183,6 +184,7 @@ MAKERS: Mapping[str, Callable[[Any], Figure]] = {
     "write-profiles": write_profiles,
     **HEAD_MAKERS,
     **WEIGHT_MAKERS,
+    **WRITE_MAKERS,
 }
 
 
