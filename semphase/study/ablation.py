@@ -106,7 +106,7 @@ class Ablation:
         return self._remembered(("single", kind, half, chosen), lambda: self._single(kind, half, chosen))
 
     def _single(self, kind: str, half: Half, heads: tuple[int, ...] | None) -> BlockLosses:
-        assert self.text.checked
+        self.text.require_preflight()
         wanted = self._by_layer(range(self.heads) if heads is None else heads)
         groups = list(self.text.groups(half))
         label = f"{kind}: one head after the other, {self.study.label}"
@@ -163,7 +163,7 @@ class Ablation:
         return BlockLosses(np.stack([own.sums for own in found]), found[0].counts)
 
     def _measure_joints(self, assignments: Sequence[Assignment], half: Half) -> None:
-        assert self.text.checked
+        self.text.require_preflight()
         groups = list(self.text.groups(half))
         label = f"heads changed together, {self.study.label}"
         with self.study.progress(label, len(groups) * len(assignments)) as advance:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
-LOSSES_VERSION = 1
+LOSSES_VERSION = 2
 
 
 @dataclass(eq=False)
@@ -97,6 +97,10 @@ class Reading:
         found = self.study.store.get(self.key("preflight", ids), measure)
         return float(found["kept"]), float(found["moved"])
 
+    def require_preflight(self) -> None:
+        """Raise SemphaseError for a model whose attention cannot be changed through the seam."""
+        _ = self.checked
+
     def losses(
         self,
         measurement: str,
@@ -109,7 +113,7 @@ class Reading:
 
         Raises SemphaseError, naming `measurement` and `what`, where a loss is not finite.
         """
-        assert self.checked
+        self.require_preflight()
         groups, parts = list(self.groups(half)), []
         with self.study.progress(f"{measurement} of {self.study.label}: {_told(what)}", len(groups)) as advance:
             for ids in groups:

@@ -88,7 +88,7 @@ def test_layer_pattern_is_scipys_test_with_the_corrected_effect_size() -> None:
 
 def test_without_a_pattern_the_effect_size_is_zero_on_average() -> None:
     rng = np.random.default_rng(6)
-    found = [layer_pattern(rng.normal(size=(6, 9)), 20, rng).epsilon2.value for _ in range(200)]
+    found = [layer_pattern(rng.normal(size=(6, 9)), 2, rng).epsilon2.value for _ in range(200)]
     # ε² has a standard deviation of about √(2·5)/48 = 0.066 under the null.
     assert abs(np.mean(found)) < 4 * 0.066 / np.sqrt(200)
 

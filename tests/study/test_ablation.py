@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +11,16 @@ import torch
 from random_models import random_model
 from scipy.stats import spearmanr
 
+from semphase.analyse.blocks import in_blocks
 from semphase.errors import SemphaseError
 from semphase.measure import sweeps
+from semphase.measure.screening import pays
 from semphase.models import Model
 from semphase.study import Study
 from semphase.study.ablation import Ablation, numbers
 from semphase.study.forms import better_identity, form_ratios, pruned_and_linear
 from semphase.study.orders import ORDERS, curve, curve_counts, order, pareto, random_order, ratios_of
+from semphase.study.screened import near_decisions
 
 HEADS = 12
 
@@ -51,20 +54,14 @@ def test_some_heads_are_measured_as_all_are(ablation: Ablation) -> None:
     np.testing.assert_allclose(some.sums, every.sums[[2, 7]], rtol=1e-6)
 
 
-def test_a_set_is_the_same_whatever_was_measured_before(ablation: Ablation, study_of: Callable[..., Study]) -> None:
+def test_a_set_is_the_same_whatever_was_measured_before(ablation: Ablation) -> None:
     chosen = {0: "zero", 4: "relu", 5: "mean", 6: "zero"}
     after_others = ablation.joints([{0: "zero"}, {11: "identity"}, chosen], "judge").sums[-1]
-    alone = study_of(ablation.study.model, store=None).ablation
-    with alone.text.replay(next(iter(alone.text.groups("judge")))) as replay:
-        direct = replay.losses(alone_changes(ablation, chosen))
-    n = direct.numel()
-    assert after_others[: len(after_others)].sum() != 0
-    first = ablation.text.groups("judge")
-    assert n == next(iter(first))[:, 1:].numel()
-
-
-def alone_changes(ablation: Ablation, chosen: dict[int, str]) -> dict[int, object]:
-    return ablation.changes(chosen)
+    alone = []
+    for ids in ablation.text.groups("judge"):
+        with ablation.text.replay(ids) as replay:
+            alone.append(in_blocks(replay.losses(ablation.changes(chosen)).double().numpy())[0])
+    np.testing.assert_allclose(after_others, np.concatenate(alone), rtol=1e-6)
 
 
 def test_what_was_measured_is_not_measured_again(
@@ -119,18 +116,32 @@ def test_further_heads_come_on_top(ablation: Ablation) -> None:
 
 
 def test_screening_ranks_the_heads_as_full_precision_does(
-    study_of: Callable[..., Study], tiny: Model, monkeypatch: pytest.MonkeyPatch
+    study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact = study_of(tiny).ablation._single("zero", "choose", None)
+    exact = study.ablation._single("zero", "choose", None)
     monkeypatch.setattr("semphase.study.ablation.pays", lambda _model: True)
-    ablation = study_of(tiny).ablation
+    ablation = study_of(study.model).ablation
     found = ablation.screened("zero")
-    assert spearmanr(found.losses.mean, exact.mean).statistic > 0.99
+    assert spearmanr(found.losses.mean, exact.mean).statistic > 0.95
     assert 0 < found.confirmed < ablation.heads
-    assert 0 < found.rms_error <= found.largest_error < 0.02
-    confirmed = np.isclose(found.losses.mean, exact.mean, rtol=1e-7, atol=0)
-    assert confirmed.sum() >= found.confirmed
+    # bfloat16 keeps 8 bits: errors of a hundredth of the effects that it ranks.
+    spread = float(np.ptp(exact.mean))
+    assert 0 < found.rms_error <= found.largest_error < 0.1 * spread
+    same = np.isclose(found.losses.mean, exact.mean, rtol=1e-7, atol=0)
+    assert found.confirmed <= same.sum() < ablation.heads
     assert ablation.single("zero", "choose") is found.losses
+
+
+def test_small_models_and_half_precision_are_not_screened(study: Study, tiny: Model) -> None:
+    assert not study.ablation.screens
+    assert not pays(replace(tiny, parameters=10**9, dtype=torch.bfloat16))
+
+
+def test_the_heads_near_a_decision_are_the_ends_and_the_threshold() -> None:
+    effects = np.random.default_rng(0).normal(size=200)
+    chosen = near_decisions(effects, 60)
+    ranks = np.argsort(np.argsort(effects))[chosen]
+    assert sorted(ranks) == [*range(10), *range(50, 70), *range(190, 200)]
 
 
 @pytest.mark.parametrize(("rule", "kind"), ORDERS)
@@ -206,14 +217,9 @@ def test_softmax_in_the_place_of_softmax_changes_nothing(ablation: Ablation) -> 
 
 
 def test_a_loss_that_is_not_finite_names_head_and_layer(ablation: Ablation, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(kind: str, means: object = None) -> object:  # noqa: ARG001
+    def broken(kind: str, means: object = None) -> object:
         return lambda seen: torch.full_like(seen.outputs, float("nan"))
 
     monkeypatch.setattr("semphase.study.ablation.substitute", broken)
     with pytest.raises(SemphaseError, match="head 0 of layer 0"):
         ablation.single("zero", "choose")
-
-
-def test_one_home_for_every_store(study: Study, tmp_path: Path) -> None:
-    study.text.baseline("both")
-    assert any(tmp_path.rglob("*.nc"))
