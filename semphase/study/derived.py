@@ -12,7 +12,8 @@ from semphase.analyse.draws import Bootstrapped
 from semphase.analyse.order import draw_directions, order_parameter, projections
 from semphase.analyse.origin import Writes, write_slopes
 from semphase.analyse.response import Response
-from semphase.lexicon import CONDITIONS
+from semphase.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
+from semphase.measure import capture_streams, rounded_products
 from semphase.study import tables
 from semphase.study.prompts import TEXTS
 from semphase.study.study import Study
@@ -78,12 +79,35 @@ def first_prompt_sigma(study: Study) -> Float[np.ndarray, "word condition layer"
 
 def rounded_conditions(study: Study, mantissa_bits: int) -> Bootstrapped[Conditions]:
     """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
-    return _own_directions(study, study.rounded(mantissa_bits))
+    return _own_directions(study, rounded_streams(study, mantissa_bits))
 
 
 def exact_conditions(study: Study) -> Bootstrapped[Conditions]:
     """σ(l) of the same prompts as the model computes it, with the same draws."""
-    return _own_directions(study, study.exact)
+    return _own_directions(study, exact_streams(study))
+
+
+def rounded_streams(study: Study, mantissa_bits: int) -> xr.Dataset:
+    """Streams of the prompts of `exact_streams`, with the factors of every matrix product rounded."""
+    chosen = [target for target in study.targets if _is_probed(target.prompt.role, target.prompt.index)]
+
+    def measure() -> xr.Dataset:
+        label = f"{study.label} with {mantissa_bits}-bit matrix products"
+        with study.progress(label, len(chosen)) as advance, rounded_products(study.model, mantissa_bits):
+            return capture_streams(study.model, chosen, advance)
+
+    return study.store.get(study.key(f"rounded to {mantissa_bits} bits", chosen), measure)
+
+
+def exact_streams(study: Study) -> xr.Dataset:
+    """Streams of the first prompt of each condition and the first five direction sentences of each sense."""
+    roles, indices = study.streams["role"].values, study.streams["index"].values
+    probed = [_is_probed(role, index) for role, index in zip(roles, indices, strict=True)]
+    return study.streams.isel(prompt=np.flatnonzero(probed))
+
+
+def _is_probed(role: str, index: int) -> bool:
+    return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
 def _own_directions(study: Study, streams: xr.Dataset) -> Bootstrapped[Conditions]:

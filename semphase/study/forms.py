@@ -18,7 +18,7 @@ from semphase.study.study import Study
 IDENTITY = ("identity", "identity-l1")
 CROSSING = ("product", "threshold")
 FURTHER = 0.10
-CURVE_POINTS = 10
+CURVE_POINTS = 5
 REPEATS = 9
 """Fixed before any time was taken; the interval of a slope resamples them."""
 

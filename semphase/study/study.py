@@ -20,7 +20,7 @@ from semphase.analyse.order import Overlaps, overlaps
 from semphase.analyse.response import Response, respond, strength_from_final_sigma
 from semphase.analyse.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
 from semphase.corpus import Corpus, require_tokens
-from semphase.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS, Lexicon
+from semphase.lexicon import CONDITIONS, Lexicon
 from semphase.measure import (
     Prompt,
     Target,
@@ -29,7 +29,6 @@ from semphase.measure import (
     locate_all,
     logit_lens_top1,
     rotation_angles,
-    rounded_products,
 )
 from semphase.models import Model
 from semphase.store import Store
@@ -161,7 +160,7 @@ class Study:
     @cached_property
     def top1(self) -> Int[np.ndarray, "word condition layer"]:
         """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
-        streams, key = self.streams, self._key("logit lens", self.targets)
+        streams, key = self.streams, self.key("logit lens", self.targets)
         chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
 
         def measure() -> xr.Dataset:
@@ -177,7 +176,7 @@ class Study:
     def rotation(self) -> Float[np.ndarray, "position block"]:
         """θ(l) in radians at the first 500 positions of the corpus, as one context."""
         tokens = self.rotation_tokens
-        key = self._key("rotation", ()) | {"tokens": _hash(tokens)}
+        key = self.key("rotation", ()) | {"tokens": _hash(tokens)}
 
         def measure() -> xr.Dataset:
             with self.progress(f"rotation angles of {self.model.name}", 1) as advance:
@@ -186,24 +185,6 @@ class Study:
             return found
 
         return self.store.get(key, measure)["angle"].values
-
-    def rounded(self, mantissa_bits: int) -> xr.Dataset:
-        """Streams of the prompts of `exact`, with the factors of every matrix product rounded."""
-        chosen = [target for target in self.targets if _is_probed(target.prompt.role, target.prompt.index)]
-
-        def measure() -> xr.Dataset:
-            label = f"{self.model.name} with {mantissa_bits}-bit matrix products"
-            with self.progress(label, len(chosen)) as advance, rounded_products(self.model, mantissa_bits):
-                return capture_streams(self.model, chosen, advance)
-
-        return self.store.get(self._key(f"rounded to {mantissa_bits} bits", chosen), measure)
-
-    @property
-    def exact(self) -> xr.Dataset:
-        """Streams of the first prompt of each condition and the first five direction sentences of each sense."""
-        roles, indices = self.streams["role"].values, self.streams["index"].values
-        probed = [_is_probed(role, index) for role, index in zip(roles, indices, strict=True)]
-        return self.streams.isel(prompt=np.flatnonzero(probed))
 
     # What the analysis reads
 
@@ -284,9 +265,10 @@ class Study:
             with self.progress(f"{measurement} of {self.model.name}", len(targets)) as advance:
                 return capture_streams(self.model, targets, advance)
 
-        return self.store.get(self._key(measurement, targets), measure)
+        return self.store.get(self.key(measurement, targets), measure)
 
-    def _key(self, measurement: str, targets: Sequence[Target]) -> dict[str, Any]:
+    def key(self, measurement: str, targets: Sequence[Target]) -> dict[str, Any]:
+        """The store's key of a measurement on prompts."""
         prompts = [(t.tokens, t.position, t.prompt.word, t.prompt.role, t.prompt.index) for t in targets]
         return self.subject.identity | {
             "measurement": measurement,
@@ -304,10 +286,6 @@ class Study:
         tokens = leading_tokens(model.encode, self.corpus.text, count)
         require_tokens(self.corpus, len(tokens), count)
         return tuple(tokens)
-
-
-def _is_probed(role: str, index: int) -> bool:
-    return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
 def _hash(value: Any) -> str:

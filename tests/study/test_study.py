@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from semphase.errors import SemphaseError
 from semphase.lexicon import Lexicon
 from semphase.measure import Prompt
-from semphase.study.derived import shifts_by_prefix, shifts_by_suffix
+from semphase.study.derived import rounded_streams, shifts_by_prefix, shifts_by_suffix
 from semphase.study.study import Study
 from semphase.study.subject import Trained
 from semphase.tolerances import stream_tolerance
@@ -29,7 +29,7 @@ def everything(study: Study) -> list[np.ndarray]:
     """All that a study measures, and what it makes of it."""
     found = [getattr(study, name)["stream"].values for name in DATASETS]
     found += [getattr(study, name) for name in ARRAYS]
-    found += [study.rounded(10)["stream"].values, study.response.draws.f, study.conditions.draws.sigma]
+    found += [rounded_streams(study, 10)["stream"].values, study.response.draws.f, study.conditions.draws.sigma]
     found += [study.response_by_step.draws.f, study.reinitialised[0].response.draws.f]
     return found
 
@@ -83,7 +83,7 @@ def keys(study: Study) -> dict[str, dict]:
             getattr(replace(study, store=store), name)
         found[name] = store.keys[-1]
     with pytest.raises(Stop):
-        replace(study, store=store).rounded(10)
+        rounded_streams(replace(study, store=store), 10)
     found["rounded"] = store.keys[-1]
     return found
 
