@@ -188,22 +188,25 @@ class Ablation:
 
     def after(self, removed: Assignment, kind: str, heads: Sequence[int]) -> Float[np.ndarray, " head"]:
         """Mean loss on the choosing half with each of some heads changed on top of those already changed."""
-        base, sums = self.changes(removed), []
-        for ids in self.text.groups("choose"):
-
-            def run(ids: Ids = ids) -> Tensor:
-                with self.text.replay(ids) as replay:
-                    replay.move(base)
-                    rows = [
-                        head_by_head(replay, layer, self.other(kind, layer), own)
-                        for layer, own in self._by_layer(sorted(heads)).items()
-                    ]
-                return torch.cat(rows)
-
-            what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
-            sums.append(self.text.stored("further heads", ids, run, ("head",), **what, **self._means_named(kind)))
+        base, sums, groups = self.changes(removed), [], list(self.text.groups("choose"))
+        what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
+        with self.study.progress(f"{kind}: heads ranked anew, {self.study.label}", len(groups) * len(heads)) as advance:
+            for ids in groups:
+                run = partial(self._after_group, ids, base, kind, sorted(heads), advance)
+                sums.append(self.text.stored("further heads", ids, run, ("head",), **what, **self._means_named(kind)))
         mean = joined(sums).mean
         return mean[np.argsort(np.argsort(heads))]
+
+    def _after_group(
+        self, ids: Ids, base: dict[int, Together], kind: str, heads: list[int], advance: Callable[[int], None]
+    ) -> Tensor:
+        rows = []
+        with self.text.replay(ids) as replay:
+            replay.move(base)
+            for layer, own in self._by_layer(heads).items():
+                rows.append(head_by_head(replay, layer, self.other(kind, layer), own))
+                advance(len(own))
+        return torch.cat(rows)
 
     def changes(self, assignment: Assignment) -> dict[int, Together]:
         """Changes by layer, as the engine takes them."""

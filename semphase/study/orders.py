@@ -18,7 +18,7 @@ from semphase.study.perplexity import Half
 RULES = ("single", "gradient", "greedy")
 ORDERS = tuple(product(RULES, ABLATIONS))
 SHORTLIST = 1.5
-POINTS = 20
+POINTS, FEW = 20, 10
 
 Order = Int[np.ndarray, " head"]
 
@@ -116,5 +116,5 @@ def pareto(ablation: Ablation) -> list[Curve]:
     curves = [curve(ablation, "single, zero (registered)", registered, "zero")]
     if best != ORDERS[0]:
         curves.append(curve(ablation, f"{rule}, {kind} (best of six)", orders[best], kind))
-    curves.append(curve(ablation, "single, zero, judged on the text that chose it", registered, "zero", "choose"))
-    return [*curves, curve(ablation, "random order, zero", random_order(ablation), "zero", points=POINTS // 2)]
+    curves.append(curve(ablation, "single, zero, judged on the text that chose it", registered, "zero", "choose", FEW))
+    return [*curves, curve(ablation, "random order, zero", random_order(ablation), "zero", points=FEW)]
