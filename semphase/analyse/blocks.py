@@ -115,12 +115,23 @@ def expanded(
     return np.asarray(centre + expansion(m) * (draws - centre))
 
 
+def mean_with_draws(
+    sums: Float[np.ndarray, "*any block"], counts: Int[np.ndarray, " block"], draws: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any draw"]]:
+    """The mean in nats per token and its expanded draws; all conditions share their blocks."""
+    index = draw_blocks(counts, draws, rng)
+    if not np.isfinite(sums).all():
+        raise Undefined("a loss that is not finite has no interval; look at the ablation or the precision it came from")
+    mean = BlockLosses(sums, counts).mean
+    return mean, expanded(mean, mean_draws(sums, counts, index), len(counts))
+
+
 def perplexity_estimate(
     sums: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"], *, draws: int, rng: np.random.Generator
 ) -> Estimate:
     """Perplexity, exp of the mean loss, with its block bootstrap interval; n counts tokens."""
-    value, drawn = _mean(sums, counts, draws, rng)
-    return _estimate(math.exp(value), np.exp(drawn), counts, "bootstrap")
+    value, drawn = mean_with_draws(sums, counts, draws, rng)
+    return _estimate(np.exp(value), np.exp(drawn), counts, "bootstrap")
 
 
 def ratio_estimate(
@@ -132,15 +143,15 @@ def ratio_estimate(
     rng: np.random.Generator,
 ) -> Estimate:
     """Perplexity changed over perplexity at baseline, from sums of losses over the same blocks; n counts tokens."""
-    value, drawn = _mean(changed - baseline, counts, draws, rng)
-    return _estimate(math.exp(value), np.exp(drawn), counts, "paired bootstrap")
+    value, drawn = mean_with_draws(changed - baseline, counts, draws, rng)
+    return _estimate(np.exp(value), np.exp(drawn), counts, "paired bootstrap")
 
 
 def difference_estimate(
     differences: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"], *, draws: int, rng: np.random.Generator
 ) -> Estimate:
     """The mean difference in nats per token, from each block's sum of differences of losses; n counts tokens."""
-    value, drawn = _mean(differences, counts, draws, rng)
+    value, drawn = mean_with_draws(differences, counts, draws, rng)
     return _estimate(value, drawn, counts, "paired bootstrap", NATS)
 
 
@@ -169,21 +180,10 @@ def _enough(counts: Int[np.ndarray, " block"]) -> int:
     return len(counts)
 
 
-def _mean(
-    sums: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"], draws: int, rng: np.random.Generator
-) -> tuple[float, Float[np.ndarray, " draw"]]:
-    """The mean in nats per token and its expanded draws."""
-    index = draw_blocks(counts, draws, rng)
-    if not np.isfinite(sums).all():
-        raise Undefined("a loss that is not finite has no interval; look at the ablation or the precision it came from")
-    value = float(BlockLosses(sums, counts).mean)
-    return value, expanded(value, mean_draws(sums, counts, index), len(counts))
-
-
 def _estimate(
-    value: float, drawn: Float[np.ndarray, " draw"], counts: Int[np.ndarray, " block"], what: str, unit: str = ""
+    value: np.ndarray, drawn: Float[np.ndarray, " draw"], counts: Int[np.ndarray, " block"], what: str, unit: str = ""
 ) -> Estimate:
     # Chunks shorter than a block are blocks themselves; the usual size is what the interval rests on.
     text = f"{what} of contiguous blocks of {int(np.median(counts))} token losses, {len(counts)} blocks"
-    made = percentile_estimate(value, drawn, n=int(counts.sum()), what=text, unit=unit)
+    made = percentile_estimate(float(value), drawn, n=int(counts.sum()), what=text, unit=unit)
     return replace(made, method=made.method.replace(" draws", f" draws, {EXPANSION}", 1))

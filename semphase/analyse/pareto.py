@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from semphase.analyse.blocks import BlockLosses, difference_estimate, draw_blocks, expanded, mean_draws
+from semphase.analyse.blocks import BlockLosses, difference_estimate, mean_with_draws
 from semphase.analyse.draws import percentile_estimate
 from semphase.analyse.estimate import Estimate
 
@@ -44,9 +44,7 @@ class Ratios:
 def ratios(changed: BlockLosses, baseline: BlockLosses, draws: int, rng: np.random.Generator) -> Ratios:
     """PPL ratios of conditions, sums [condition, block], to the baseline, sums [block]."""
     sums = np.atleast_2d(changed.sums) - baseline.sums
-    index = draw_blocks(baseline.counts, draws, rng)
-    point = sums.sum(axis=-1) / baseline.tokens
-    drawn = expanded(point, mean_draws(sums, baseline.counts, index), len(baseline.counts))
+    point, drawn = mean_with_draws(sums, baseline.counts, draws, rng)
     return Ratios(np.exp(point), np.exp(drawn), baseline.tokens)
 
 

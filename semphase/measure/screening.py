@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from semphase.measure.timing import wait_for
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 
@@ -47,8 +48,7 @@ def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
     for _ in range(_TRIES + 1):
         begun = time.perf_counter()
         product()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         times.append(time.perf_counter() - begun)
     return min(times[1:])
 

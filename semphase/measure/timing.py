@@ -137,7 +137,11 @@ def _seconds(attend: Attention, vectors: Triple) -> float:
 
 def _call(attend: Attention, vectors: Triple) -> None:
     attend(*vectors)
-    device = vectors[0].device
+    wait_for(vectors[0].device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

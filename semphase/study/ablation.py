@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -62,15 +61,18 @@ class Ablation:
     @cached_property
     def means(self) -> dict[int, Constant]:
         """The mean output of every head, by layer."""
-        first = next(iter(self.text.groups("choose")))
+        layers = range(self.study.tokenizing_model.layers)
 
         def measure() -> xr.Dataset:
-            with ExitStack() as stack:
-                replays = [stack.enter_context(self.text.replay(ids)) for ids in self.text.groups("choose")]
-                layers = [head_means(replays, layer) for layer in range(self.study.model.layers)]
-            return xr.Dataset({"mean": (("layer", "head", "d_head"), torch.stack(layers).cpu().numpy())})
+            groups = list(self.text.groups("choose"))
+            found = []
+            for ids in groups:  # one replay at a time, for together they would not fit
+                with self.text.replay(ids) as replay:
+                    found.append(torch.stack([head_means([replay], layer) for layer in layers]).cpu().numpy())
+            mean = np.average(found, axis=0, weights=[len(ids) for ids in groups])
+            return xr.Dataset({"mean": (("layer", "head", "d_head"), mean)})
 
-        key = self.text.key("head means", first, tokens=self.text.tokens("choose"))
+        key = self.text.key("head means", torch.from_numpy(self.text.chunks("choose")))
         found = self.study.store.get(key, measure)["mean"].values
         return {k: Constant(torch.from_numpy(own).to(self.study.model.device)) for k, own in enumerate(found)}
 
@@ -132,18 +134,15 @@ class Ablation:
 
     def gradient(self, kind: str) -> Float[np.ndarray, " head"]:
         """First-order estimate of the change of loss by each head alone, in nats per token of the choosing half."""
-        return self._gradient(kind, {})
-
-    def _gradient(self, kind: str, removed: Assignment) -> Float[np.ndarray, " head"]:
         model, total = self.study.tokenizing_model, np.zeros(self.heads)
         for ids in self.text.groups("choose"):
 
             def measure(ids: Ids = ids) -> xr.Dataset:
                 others = {layer: self.other(kind, layer) for layer in range(model.layers)}
-                found = gradient_importance(self.study.model, ids, others, self.changes(removed))
+                found = gradient_importance(self.study.model, ids, others)
                 return xr.Dataset({"change": (("layer", "head"), found.cpu().numpy())}, attrs={"unit": "nats"})
 
-            what = {"kind": kind, "removed": _named(removed), **self._means_named(kind)}
+            what = {"kind": kind, **self._means_named(kind)}
             total += self.study.store.get(self.text.key("gradient", ids, **what), measure)["change"].values.ravel()
         return total / self.text.tokens("choose")
 

@@ -68,7 +68,8 @@ def form_ratios(ablation: Ablation, by: Order, forms: Sequence[str]) -> dict[str
 def attention_cost(study: Study) -> xr.Dataset:
     """Seconds and FLOPs of causal attention by length, of as many heads as a layer has; kept for this machine."""
     model = study.model
-    d_head = study.ablation.means[0].outputs.shape[-1]
+    config = model.module.config.get_text_config()
+    d_head = getattr(config, "head_dim", None) or model.d_model // model.heads
     key = {
         "measurement": "attention times",
         "hardware": hardware(),

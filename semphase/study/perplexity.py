@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +39,7 @@ class Reading:
     """
 
     study: Study
+    _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ids(self) -> Int[np.ndarray, "chunk position"]:
@@ -134,10 +135,6 @@ class Reading:
 
         found = self.study.store.get(self.key(measurement, ids, **what), measure)
         return BlockLosses(found["sums"].values, found["counts"].values)
-
-    @cached_property
-    def _baselines(self) -> dict[str, BlockLosses]:
-        return {}
 
     def baseline(self, half: Half) -> BlockLosses:
         """Losses of the unchanged model."""

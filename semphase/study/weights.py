@@ -14,9 +14,10 @@ from torch import Tensor
 
 from semphase.analyse import bases
 from semphase.analyse.bases import HeadBasis, Mixing, Weights
-from semphase.analyse.blocks import EXPANSION, BlockLosses, draw_blocks, expanded, mean_draws
+from semphase.analyse.blocks import EXPANSION, BlockLosses
 from semphase.analyse.draws import percentile_estimate
 from semphase.analyse.estimate import Estimate
+from semphase.analyse.pareto import Ratios, ratios
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model
@@ -33,14 +34,6 @@ HEADS = 144
 GRID = (10, 16, 24, 32)
 CLUSTERS = 4 / 9
 SEEDED = ("random", "clusters", "scattered")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ratios:
-    """Perplexity ratios of several rebuilt models to the model itself, and their block-bootstrap draws."""
-
-    point: Float[np.ndarray, " condition"]
-    draws: Float[np.ndarray, "condition draw"]
 
 
 @dataclass(eq=False)
@@ -124,16 +117,13 @@ class WeightBasis:
     def smallest_ratio(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Estimate:
         """The smallest ratio over several numbers of components; all share the drawn blocks."""
         found = self.ratios([(kind, count) for count in counts], form)
-        return self.estimate(float(found.point.min()), found.draws.min(axis=0))
+        return self.estimate(float(found.values.min()), found.draws.min(axis=0))
 
     def ratios(self, conditions: Sequence[tuple[Kind, int]], form: Form = "registered") -> Ratios:
         """Ratios under several conditions; every call on a study draws the same blocks."""
         base = self.study.text.baseline("both")
-        changes = np.stack([self.losses(*condition, form).sums - base.sums for condition in conditions])
-        index = draw_blocks(base.counts, self.study.budget.draws, self.study.rng("rebuilt weights"))
-        point = BlockLosses(changes, base.counts).mean
-        drawn = expanded(point, mean_draws(changes, base.counts, index), len(base.counts))
-        return Ratios(np.exp(point), np.exp(drawn))
+        changed = BlockLosses(np.stack([self.losses(*condition, form).sums for condition in conditions]), base.counts)
+        return ratios(changed, base, self.study.budget.draws, self.study.rng("rebuilt weights"))
 
     def estimate(self, value: float, draws: Float[np.ndarray, " draw"], unit: str = "") -> Estimate:
         """What was made of ratios, with the percentile interval of the same made of their draws."""
@@ -146,14 +136,14 @@ class WeightBasis:
         at = [self.components(share, form) for share in (0.99, 0.997)]
         counts = [*self.grid, *at]
         found = self.ratios([*(("leading", count) for count in counts), ("clusters", self.clusters)], form)
-        ratios = np.concatenate([found.point[:, None], found.draws], axis=1)
-        steady = np.ones(ratios.shape[1])
+        drawn = np.concatenate([found.values[:, None], found.draws], axis=1)
+        steady = np.ones(drawn.shape[1])
         return {
             "K(90 %)": self.dimension(0.9, form).value * steady,
-            "smallest ratio": ratios[: len(self.grid)].min(axis=0),
-            "ratio at 99 %": ratios[-3],
-            "ratio at 99.7 %": ratios[-2],
-            "ratio with clusters": ratios[-1],
+            "smallest ratio": drawn[: len(self.grid)].min(axis=0),
+            "ratio at 99 %": drawn[-3],
+            "ratio at 99.7 %": drawn[-2],
+            "ratio with clusters": drawn[-1],
             "|ρ|": self.layer_correlation(form).value * steady,
         }
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semphase.analyse import spectra
-from semphase.analyse.blocks import EXPANSION, BlockLosses, draw_blocks, expanded, mean_draws, ratio_estimate
+from semphase.analyse.blocks import EXPANSION, BlockLosses, mean_with_draws, ratio_estimate
 from semphase.analyse.estimate import Estimate
 from semphase.analyse.spectra import Curves, Spectra
 from semphase.errors import SemphaseError
@@ -200,11 +200,9 @@ class Writes:
         """Log ratios of several kinds at every K of the grid, with paired draws of blocks."""
         baseline = self.study.text.baseline("judge")
         sums = np.stack([[self.losses(kind, k).sums - baseline.sums for k in self.grid] for kind in kinds])
-        index = draw_blocks(baseline.counts, draws or self.study.budget.draws, self.study.rng("low-rank writes"))
-        blocks = len(baseline.counts)
-        point = sums.sum(axis=-1) / baseline.tokens
-        drawn = expanded(point, mean_draws(sums, baseline.counts, index), blocks)
-        what = f"paired bootstrap of {blocks} contiguous blocks of token losses, {EXPANSION}"
+        rng = self.study.rng("low-rank writes")
+        point, drawn = mean_with_draws(sums, baseline.counts, draws or self.study.budget.draws, rng)
+        what = f"paired bootstrap of {len(baseline.counts)} contiguous blocks of token losses, {EXPANSION}"
         return Curves(point, drawn, baseline.tokens, what)
 
     def _named(self, kind: Kind) -> dict[str, Any]:

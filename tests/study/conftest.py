@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from semphase.models import Model, fixture, load
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
+from semphase.study.study import Progress
 from semphase.study.subject import Trained
 
 SHORT = Budget("short", draws=20, control_draws=10, simulations=20)
@@ -50,3 +52,20 @@ def study_of(lexicon: Lexicon, corpus: Corpus, tmp_path: Path) -> Callable[..., 
         return replace(made, **changes)
 
     return study
+
+
+@pytest.fixture
+def counted_progress() -> tuple[Progress, dict[str, list[int]]]:
+    """A progress for a study, and what it was told: the total and the steps done, by label."""
+    told: dict[str, list[int]] = {}
+
+    @contextmanager
+    def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+        told[label] = [total, 0]
+
+        def advance(count: int) -> None:
+            told[label][1] += count
+
+        yield advance
+
+    return progress, told

@@ -195,18 +195,8 @@ def test_a_copy_reads_its_parent_s_text_and_has_its_own_losses(few):
     assert float(copied.baseline("choose").mean) != float(few.text.baseline("choose").mean)
 
 
-def test_progress_counts_every_group(few):
-    told = {}
-
-    @contextmanager
-    def progress(label, total):
-        told[label] = [total, 0]
-
-        def advance(count):
-            told[label][1] += count
-
-        yield advance
-
+def test_progress_counts_every_group(few, counted_progress):
+    progress, told = counted_progress
     replace(few, progress=progress).text.losses(
         "losses", "both", lambda _model, ids: torch.ones(len(ids), 63), kind="zero"
     )

@@ -243,20 +243,8 @@ def test_the_rotation_reads_five_hundred_positions_or_as_many_as_the_model_has(s
     assert list(tokens) == random_gpt2.encode(study_of(random_gpt2).corpus.text)[:64]
 
 
-def test_progress_is_told_of_what_is_measured(study_of, random_gpt2):
-    from contextlib import contextmanager
-
-    told = {}
-
-    @contextmanager
-    def progress(label, total):
-        told[label] = [total, 0]
-
-        def advance(count):
-            told[label][1] += count
-
-        yield advance
-
+def test_progress_is_told_of_what_is_measured(study_of, random_gpt2, counted_progress):
+    progress, told = counted_progress
     everything(study_of(random_gpt2, progress=progress))
     assert any(label.startswith("streams of") for label in told)
     assert all(total == done for total, done in told.values())
