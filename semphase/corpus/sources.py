@@ -1,4 +1,4 @@
-"""Texts to read: WikiText-2, any text file, the tiny models' language, the English of Python's manual."""
+"""Texts to read: WikiText-2, UltraChat, text files, the tiny models' language, the English of Python's manual."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from semphase.corpus.grammar import sample_text
 from semphase.errors import SemphaseError
 from semphase.hub import Wanted, fetch
 
-NAMES = ("wikitext-2", "grammar", "pydoc")
+NAMES = ("wikitext-2", "ultrachat", "grammar", "pydoc")
 TINY_MODELS = ("tiny", "tiny-deep")
 GRAMMAR_SEED = 2  # the tiny models were trained on text of seed 1
 GRAMMAR_TOKENS = 300_000
 
 _WIKITEXT_FILE = "wikitext-2-raw-v1/test-00000-of-00001.parquet"
+_ULTRACHAT_FILES = "data/test_sft-*.parquet"
+_ULTRACHAT_DIALOGUES = 2_000  # about two million tokens, three times what the largest claim reads
+_INSTEAD = "--corpus PATH with a text file, or --corpus pydoc"
 _FEWEST_WORDS = 8
 _PROSE = 0.9  # least share of letters, spaces and plain punctuation in a paragraph of prose
 _MARKS = re.compile(r"[*`\"]")
@@ -36,11 +39,12 @@ class Corpus:
 def load(name_or_path: str) -> Corpus:
     """A corpus by name, or from a UTF-8 text file.
 
-    `wikitext-2` is the test split of the raw WikiText-2 (Merity et al. 2016), articles in order; `grammar`
-    is held-out text of the tiny models' language; `pydoc` is the prose of `pydoc_data.topics`. SemphaseError,
-    in one sentence, for what cannot be read or had.
+    `wikitext-2` is the test split of the raw WikiText-2 (Merity et al. 2016), articles in order; `ultrachat` is the
+    first 2,000 dialogues of the test split of UltraChat 200k (Ding et al. 2023); `grammar` is held-out text of the
+    tiny models' language; `pydoc` is the prose of `pydoc_data.topics`. SemphaseError, in one sentence, for what cannot
+    be read or had.
     """
-    makers = {"wikitext-2": _wikitext, "grammar": _grammar, "pydoc": _pydoc}
+    makers = {"wikitext-2": _wikitext, "ultrachat": _ultrachat, "grammar": _grammar, "pydoc": _pydoc}
     if name_or_path in makers:
         return _corpus(name_or_path, makers[name_or_path]())
     return _from_file(Path(name_or_path).expanduser())
@@ -91,11 +95,26 @@ def _wikitext() -> str:
         ids=("Salesforce/wikitext",),
         patterns=(_WIKITEXT_FILE,),
         whole=lambda folder: (folder / _WIKITEXT_FILE).exists(),
-        instead="--corpus PATH with a text file, or --corpus pydoc",
+        instead=_INSTEAD,
         kind="dataset",
     )
     rows = Dataset.from_parquet(str(fetch(wanted) / _WIKITEXT_FILE), keep_in_memory=True)
     return "\n\n".join(rows["text"])
+
+
+def _ultrachat() -> str:
+    from datasets import Dataset
+
+    wanted = Wanted(
+        ids=("HuggingFaceH4/ultrachat_200k",),
+        patterns=(_ULTRACHAT_FILES,),
+        whole=lambda folder: any(folder.glob(_ULTRACHAT_FILES)),
+        instead=_INSTEAD,
+        kind="dataset",
+    )
+    files = sorted(map(str, fetch(wanted).glob(_ULTRACHAT_FILES)))
+    dialogues = Dataset.from_parquet(files, columns=["messages"], keep_in_memory=True)[:_ULTRACHAT_DIALOGUES]
+    return "\n\n".join("\n".join(turn["content"] for turn in turns) for turns in dialogues["messages"])
 
 
 def _grammar() -> str:

@@ -24,7 +24,7 @@ def add_options(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--model", action="append", metavar="NAME", help="model to judge, repeatable (default: tiny)")
     add("--device", default="auto", type=_device, help="auto, cpu, cuda or mps (default: auto)")
-    add("--corpus", metavar="NAME|PATH", help="wikitext-2, grammar, pydoc or a UTF-8 text file")
+    add("--corpus", metavar="NAME|PATH", help="wikitext-2, ultrachat, grammar, pydoc or a UTF-8 text file")
     add("--lexicon", action="append", metavar="PATH", help="lexicon file, repeatable")
     add("--budget", choices=("quick", "standard", "full"), default="standard", help="how much to measure")
     add("--claims", action="append", metavar="GLOB", help="run only claims whose id matches, repeatable")

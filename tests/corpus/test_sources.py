@@ -80,9 +80,8 @@ def test_files_without_text(tmp_path, content, why):
 
 
 def test_a_file_that_is_not_there():
-    assert (
-        refused("no/such.txt") == "there is no corpus 'no/such.txt': choose wikitext-2, grammar, pydoc or a text file"
-    )
+    known = "wikitext-2, ultrachat, grammar, pydoc or a text file"
+    assert refused("no/such.txt") == f"there is no corpus 'no/such.txt': choose {known}"
 
 
 def test_a_folder(tmp_path):
@@ -116,23 +115,43 @@ def test_other_models_read_pydoc_with_a_notice_where_wikitext_cannot_be_had(no_h
     assert str(no_hub) in notice
 
 
-def test_wikitext_that_cannot_be_had_names_the_ways_out(no_hub):
-    assert refused("wikitext-2").endswith("use --corpus PATH with a text file, or --corpus pydoc")
+@pytest.mark.parametrize("name", ["wikitext-2", "ultrachat"])
+def test_what_cannot_be_had_from_the_hub_names_the_ways_out(no_hub, name):
+    assert refused(name).endswith("use --corpus PATH with a text file, or --corpus pydoc")
 
 
-def test_wikitext_from_the_cache(no_hub, tmp_path, monkeypatch):
+@pytest.fixture
+def cached(no_hub, tmp_path, monkeypatch):
+    """`cached(repository, file, columns)` puts a data set's file into the local cache."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "datasets"))
-    home = no_hub / "datasets--Salesforce--wikitext"
-    folder = home / "snapshots" / ("0" * 40) / "wikitext-2-raw-v1"
-    folder.mkdir(parents=True)
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text("0" * 40)
-    rows = ["", " = Robert <unk> = \n", " He was an actor . \n"]
     datasets.disable_progress_bars()
-    datasets.Dataset.from_dict({"text": rows}).to_parquet(folder / "test-00000-of-00001.parquet")
+
+    def put(repository, file, columns):
+        home = no_hub / f"datasets--{repository.replace('/', '--')}"
+        path = home / "snapshots" / ("0" * 40) / file
+        path.parent.mkdir(parents=True)
+        (home / "refs").mkdir()
+        (home / "refs" / "main").write_text("0" * 40)
+        datasets.Dataset.from_dict(columns).to_parquet(path)
+
+    return put
+
+
+def test_wikitext_from_the_cache(cached):
+    rows = ["", " = Robert <unk> = \n", " He was an actor . \n"]
+    cached("Salesforce/wikitext", "wikitext-2-raw-v1/test-00000-of-00001.parquet", {"text": rows})
     corpus, notice = sources.default_corpus("gpt2")
     assert (corpus.name, corpus.text, notice) == ("wikitext-2", "\n\n".join(rows), None)
+
+
+def test_ultrachat_from_the_cache_is_its_dialogues_turn_by_turn(cached):
+    dialogues = [["Who was first?", "Robert."], ["And then?", "Nobody."]]
+    messages = [[{"content": turn, "role": "user"} for turn in turns] for turns in dialogues]
+    columns = {"prompt": ["Who was first?", "And then?"], "messages": messages}
+    cached("HuggingFaceH4/ultrachat_200k", "data/test_sft-00000-of-00001-f7dfac4afe5b93f4.parquet", columns)
+    corpus = sources.load("ultrachat")
+    assert (corpus.name, corpus.text) == ("ultrachat", "Who was first?\nRobert.\n\nAnd then?\nNobody.")
 
 
 @pytest.mark.slow
