@@ -1,0 +1,65 @@
+"""What a killed training goes on from: one safetensors file for each phase, whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from semphase.errors import SemphaseError
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpoints of one training in a folder; those of another training, by `identity`, count as not there.
+
+    Tensors and what is not a tensor, as JSON in the file's header, are written together and put in place by one
+    rename, so that a kill leaves the state before or the state after.
+    """
+
+    folder: Path
+    identity: str
+
+    def write(self, phase: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
+        """Put the state of a phase in the place of its last one; SemphaseError where it cannot be written."""
+        part = self._path(phase).with_suffix(".part")
+        header = {"identity": self.identity, "facts": json.dumps(facts)}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, header)
+            part.replace(self._path(phase))
+        except (OSError, SafetensorError) as problem:
+            raise SemphaseError(
+                f"the checkpoint of {phase} cannot be written to {self.folder} ({problem}); "
+                "free some space or choose another store with --store."
+            ) from problem
+
+    def read(self, phase: str, device: str) -> tuple[dict[str, Tensor], Facts] | None:
+        """The last state of a phase, if it was written by this training."""
+        try:
+            with safe_open(self._path(phase), "pt", device=device) as file:
+                header = file.metadata() or {}
+                if header.get("identity") != self.identity:
+                    return None
+                # Copied, because the file is mapped into memory and will be replaced.
+                return {name: file.get_tensor(name).clone() for name in file.keys()}, json.loads(header["facts"])  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return None
+
+    def clear(self) -> None:
+        """Empty the folder of checkpoints, and take it away if nothing else is in it."""
+        for path in self.folder.glob("phase-*"):
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _path(self, phase: str) -> Path:
+        return self.folder / f"{phase.replace(' ', '-')}.safetensors"
