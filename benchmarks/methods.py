@@ -26,7 +26,7 @@ from semphase.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import pays, screening, speedup
+from semphase.measure.screening import pays, screening, screening_replay, speedup
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
@@ -125,16 +125,16 @@ class Replaying(Method):
         self._group = -1
         self._replay: Replay | None = None
 
-    def replayed(self) -> Model:
-        """The model that is replayed."""
-        return self.model
+    def replay(self, ids: Int[Tensor, "chunk position"]) -> Replay:
+        """The replay of one group of chunks."""
+        return Replay(self.model, ids)
 
     def swept(self, group: int, heads: Heads) -> tuple[Replay, Reply]:
         """Summed losses with each head zeroed alone; the replay is made with the first heads of a group."""
         begun = time.perf_counter()
         if self._replay is None or self._group != group:
             self.close()
-            self._replay, self._group = Replay(self.replayed(), self.groups[group]), group
+            self._replay, self._group = self.replay(self.groups[group]), group
         made = time.perf_counter()
         return self._replay, {"setup": made - begun, **_swept(self._replay, heads)}
 
@@ -230,11 +230,11 @@ class Screening(Replaying):
         """What can be asked."""
         return {**super().operations, "pays": self.pays, "confirm": self.confirm}
 
-    def replayed(self) -> Model:
-        """The copy for bfloat16 products, made when it is first wanted."""
+    def replay(self, ids: Int[Tensor, "chunk position"]) -> Replay:
+        """On the copy for bfloat16 products, made when it is first wanted."""
         if self.rough is None:
             self.rough = self.stack.enter_context(screening(self.model))
-        return self.rough
+        return screening_replay(self.model, self.rough, ids)
 
     def pays(self) -> Reply:
         """Would the engine screen on this machine, and how much faster are bfloat16 products?"""
@@ -242,7 +242,7 @@ class Screening(Replaying):
 
     def warm(self) -> Reply:
         """A head on the way; the unchanged loss comes with the confirmation."""
-        with screening(self.model) as rough, Replay(rough, self.groups[0]) as replay:
+        with screening(self.model) as rough, screening_replay(self.model, rough, self.groups[0]) as replay:
             head_by_head(replay, self.model.layers // 2, ZERO, [0])
         return {}
 

@@ -51,6 +51,7 @@ def test_removable(study: Study, judge: Judge) -> None:
         "ratio on the text that chose the order": at_registered(heads, by, "zero", "choose").estimate(),
         "curves": {curve.name: curve.table for curve in pareto(heads)},
         "preflight (nats moved unchanged, with a third zeroed)": study.text.checked,
+        **heads.screening_told("zero"),
     }
     chance = at_registered(heads, random_order(heads), "zero").estimate()
     judge(at_registered(heads, by, "zero").estimate(), control=chance, detail=detail)
@@ -78,6 +79,7 @@ def test_removable_any_order(study: Study, judge: Judge) -> None:
         "heads removed": count,
         "ratios": {", ".join(named): found.estimate(i) for i, named in enumerate(ORDERS)},
         "rank correlation of the gradient order with the exact one": rank_correlations(study),
+        **heads.screening_told("zero", "mean"),
     }
     judge(found.best(), control=chance.best(), detail=detail)
 

@@ -55,6 +55,7 @@ def test_identity(study: Study, judge: Judge) -> None:
         "heads replaced": count,
         "curves": {own.name: own.table for own in form_curves(heads)},
         "better form": better_identity(heads),
+        **heads.screening_told(*IDENTITY),
     }
     judge(best(own), control=best(dict.fromkeys(IDENTITY, random_order(heads))), detail=detail)
 
@@ -75,7 +76,8 @@ def test_relu(study: Study, judge: Judge) -> None:
     heads = study.ablation
     by = order(heads, "single", "relu")
     chance = at_registered(heads, random_order(heads), "relu").estimate()
-    detail = {"the same heads in other forms": form_ratios(heads, by, ("relu", "absolute", "zero"))}
+    other = form_ratios(heads, by, ("relu", "absolute", "zero"))
+    detail = {"the same heads in other forms": other, **heads.screening_told("relu")}
     judge(at_registered(heads, by, "relu").estimate(), control=chance, detail=detail)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -34,6 +34,10 @@ class Unembedding:
     def tiles(self) -> list[slice]:
         """The vocabulary, a few thousand tokens at a time."""
         return [slice(start, start + ROWS) for start in range(0, len(self.weight), ROWS)]
+
+    def only(self, tokens: Bool[Tensor, " vocabulary"]) -> Unembedding:
+        """The same for some tokens."""
+        return replace(self, weight=self.weight[tokens], bias=None if self.bias is None else self.bias[tokens])
 
     def logits(self, x: Float[Tensor, "position d"], tile: slice) -> Float[Tensor, "position row"]:
         """The logits of the tokens of one tile."""
@@ -89,10 +93,15 @@ def _direct(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " p
 
 def _shifted(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " position"]:
     """The same with each tile's logsumexp shifted by its largest logit."""
+    return log_normaliser(readout, x) - readout.of(x, token)
+
+
+def log_normaliser(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " position"]:
+    """The log of the summed exponentials of all logits, tile by tile."""
     # A backward pass computes one tile's logits after the other anew; else it would hold them all.
     again: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
     tiles = [checkpoint(_logsumexp, readout, x, tile, **again) for tile in readout.tiles]
-    return torch.logsumexp(torch.stack(tiles), dim=0) - readout.of(x, token)
+    return torch.logsumexp(torch.stack(tiles), dim=0)
 
 
 def _logsumexp(readout: Unembedding, x: Tensor, tile: slice) -> Float[Tensor, " position"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from semphase.models import Model
 
 Stream = Float[Tensor, "chunk position d"]
 Losses = Float[Tensor, "chunk predicted"]
+Read = Callable[[Stream, Int[Tensor, "chunk position"]], Losses]
+"""From what leaves the last block, and the text, to token losses."""
 MEMORY = 4 * 2**30
 
 
@@ -32,6 +35,7 @@ class Replay:
         self.model = model
         self.ids = ids.to(model.device)
         self.changes: dict[int, Change] = {}
+        self._read: Read = partial(token_losses, model)
         self._calls = _block_calls(model, self.ids[:1])
         self._streams = Shelf(
             model.layers,
@@ -57,6 +61,11 @@ class Replay:
     def close(self) -> None:
         """Give the memory and the temporary file back."""
         self._streams.close()
+
+    def read_by(self, read: Read) -> None:
+        """Read losses in another way from now on; those in force are read anew."""
+        self._read = read
+        self.in_force = self._losses(self._last, self.ids)
 
     def stream(self, layer: int) -> Stream:
         """What enters a block under the changes in force; for the number of layers, what leaves the last one."""
@@ -115,7 +124,7 @@ class Replay:
 
     def _losses(self, stream: Stream, ids: Tensor) -> Losses:
         with torch.no_grad():
-            return token_losses(self.model, stream, ids)
+            return self._read(stream, ids)
 
 
 class _Seen(Exception):

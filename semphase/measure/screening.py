@@ -1,7 +1,8 @@
 """Screening in bfloat16: all heads with less arithmetic, and again in full precision where a decision is near.
 
 Matrix products take bfloat16 factors; the residual stream, the norms and the sums of exponentials stay in float32, so
-most of the rounding is the same with and without a change and cancels in the difference.
+most of the rounding is the same with and without a change and cancels in the difference. Of a vocabulary the
+likely tokens alone are read out anew (semphase.measure.shortlist).
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from semphase.measure.replay import MEMORY, Replay
+from semphase.measure.shortlist import likely_tokens, shortlist
 from semphase.measure.timing import wait_for
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 
 FASTER = 1.5
 """Screening pays where a bfloat16 product is this many times faster; casts and confirmations take their share."""
+WORTH = 2
+"""A shortlist pays where the vocabulary is this many times as long."""
 _ROWS, _TRIES = 2048, 5
 
 
@@ -65,3 +71,13 @@ def screening(model: Model) -> Iterator[Model]:
             part.weight = nn.Parameter(part.weight.detach().bfloat16(), requires_grad=False)
     with torch.autocast(model.device.type, torch.bfloat16):
         yield replace(model, module=module, anatomy=anatomy(module))
+
+
+def screening_replay(model: Model, rough: Model, ids: Int[Tensor, "chunk position"], memory: int = MEMORY) -> Replay:
+    """A replay of the rough copy; where few tokens are likely, it reads losses by a shortlist of the exact model."""
+    replay = Replay(rough, ids, memory)
+    stream = replay.stream(model.layers)
+    likely = likely_tokens(model, stream)
+    if WORTH * int(likely.sum()) <= len(likely):
+        replay.read_by(shortlist(model, stream, likely).losses)
+    return replay

@@ -99,6 +99,13 @@ class Ablation:
             self._screened[kind] = screened_single(self, kind, self._single)
         return self._screened[kind]
 
+    def screening_told(self, *kinds: str) -> dict[str, Any]:
+        """For a report's detail: by how much the screening of these changes was off; nothing where all was exact."""
+        if not self.screens:
+            return {}
+        told = {kind: self.screened(kind).told() for kind in kinds}
+        return {"screening": told[kinds[0]] if len(kinds) == 1 else told}
+
     def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
         """The same for some heads, in rising order of their numbers."""
         chosen = tuple(sorted(int(head) for head in heads))

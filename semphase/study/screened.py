@@ -14,8 +14,7 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from semphase.analyse.blocks import BlockLosses
-from semphase.measure.replay import Replay
-from semphase.measure.screening import screening
+from semphase.measure.screening import screening, screening_replay
 from semphase.measure.sweeps import head_by_head
 from semphase.study.perplexity import Half, Ids, LazyReplay, joined
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from semphase.study.ablation import Ablation
 
-EDGE = 0.05
+EDGE = 0.02
 """Share of the heads confirmed at either end of the ranking and on either side of the registered count."""
 
 
@@ -76,7 +75,7 @@ def _differences(ablation: Ablation, kind: str) -> BlockLosses:
         copied = cache(lambda: stack.enter_context(screening(ablation.study.model)))
 
         def group(ids: Ids) -> BlockLosses:
-            with LazyReplay(lambda: Replay(copied(), ids, text.memory)) as lazy:
+            with LazyReplay(lambda: screening_replay(ablation.study.model, copied(), ids, text.memory)) as lazy:
 
                 def run(layer: int) -> Tensor:
                     return head_by_head(lazy.replay, layer, others[layer]) - lazy.replay.in_force

@@ -22,6 +22,7 @@ from semphase.errors import SemphaseError
 from semphase.measure.writes import GROUPS, PARTS, Rows, cosine_sums, leading_rows, low_rank_losses, plan
 from semphase.models import Model
 from semphase.study.perplexity import Ids
+from semphase.study.subject import Untrained
 from semphase.study.write_moments import measure_bases, measure_spectra
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["individual", "shared", "random individual", "random shared"]
 WRITES_VERSION = 1
+COPY_GROUPS = 4
+"""Groups of positions whose omission makes the intervals of untrained copies."""
 SOURCE_GRID = (8, 16, 32, 64, 128, 256, 512, 768)
 
 
@@ -115,7 +118,9 @@ class Writes:
 
     @cached_property
     def _plan(self) -> tuple[int, int]:
-        return plan(self.study.text.memory, self.d, self.layers)
+        groups, at_once = plan(self.study.text.memory, self.d, self.layers)
+        # Each group costs the eigenvalues of every layer once more; a control is judged by its bare value.
+        return (min(groups, COPY_GROUPS) if isinstance(self.study.subject, Untrained) else groups), at_once
 
     # Bases
 
