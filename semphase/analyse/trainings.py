@@ -36,6 +36,11 @@ class Drawn:
         """A function of the numbers, which keeps leading axes, of the point and of the draws."""
         return combined(function, self)
 
+    def at(self, cell: tuple[int, ...]) -> Drawn:
+        """The number of one cell, or of the cells behind it."""
+        drawn: tuple[Any, ...] = (slice(None), *cell)
+        return Drawn(self.point[cell], self.draws[drawn], self.n, self.what)
+
     def estimate(self, unit: str = "") -> Estimate:
         """The number of a single cell with the percentile interval of its draws."""
         return percentile_estimate(float(self.point), self.draws, n=self.n, what=self.what, unit=unit)

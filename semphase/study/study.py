@@ -35,6 +35,7 @@ from semphase.store import Store
 from semphase.study import tables
 from semphase.study.ablation import Ablation
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
+from semphase.study.cvfp import Cvfp
 from semphase.study.perplexity import Reading
 from semphase.study.prompts import (
     lexicon_prompts,
@@ -125,6 +126,11 @@ class Study:
     def writes(self) -> Writes:
         """What the blocks write to the stream, and losses when they write in few components."""
         return Writes(self)
+
+    @cached_property
+    def cvfp(self) -> Cvfp:
+        """CVFP language models trained on the model's embedding and the corpus."""
+        return Cvfp(self)
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:

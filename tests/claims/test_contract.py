@@ -30,7 +30,15 @@ from semphase.verdict.registration import check_registration, claims_in
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
-BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50)
+BUDGET = Budget(
+    "contract",
+    draws=60,
+    control_draws=20,
+    simulations=50,
+    documents=(4, 5, 6, 8),
+    validation_documents=4,
+    document_tokens=20,
+)
 
 
 def declared() -> list[tuple[Claim, Callable[..., Any]]]:

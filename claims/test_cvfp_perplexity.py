@@ -1,0 +1,178 @@
+"""The CVFP language model: which configuration predicts best, and what it owes to token input (003, 004 §1 and §5).
+
+Nine configurations, layers 1–3 by input tokens 1–3, at 50, 100, 200 and 500 documents. Perplexities are geometric
+means over seeds; the best PPL of a configuration is its lowest over the sizes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semphase import Published, above, at_least, below, claim
+from semphase.analyse.orderings import lead_of_smallest, smallest_fall
+from semphase.analyse.trainings import Drawn, combined
+from semphase.plugin.judging import Judge
+from semphase.study import Study
+from semphase.study.cvfp_evidence import margins_on_matrix, on_grids, on_margins, on_matrix, perplexities
+from semphase.study.grids import Measured
+
+UNTRAINED = "untrained context block"
+DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"
+ONE, TWO, THREE = 0, 1, 2
+LARGEST = -1
+
+
+@claim(
+    "cvfp.two-token-best",
+    statement="one layer, two tokens has the best PPL",
+    criterion="lowest best-PPL of nine",
+    parts=above(0, "lead over the next"),
+    estimator=f"lowest other best log validation PPL less that of one layer, two tokens; {DRAWS}",
+    unit="nats",
+    source="003",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "189.4")},
+    figures=("cvfp-maps",),
+)
+def test_two_token_best(study: Study, judge: Judge) -> None:
+    def lead(measured: Measured) -> Drawn:
+        return measured.best.of(lambda best: lead_of_smallest(best.reshape(*best.shape[:-2], 9), 3 * ONE + TWO))
+
+    matrix = study.cvfp.matrix
+    judge(**margins_on_matrix(study, lead, best_PPL=matrix.table(matrix.best.of(np.exp))))
+
+
+@claim(
+    "cvfp.depth-unneeded",
+    statement="one layer suffices",
+    criterion="best PPL of one layer ≤ best of three layers",
+    parts=at_least(0, "saving"),
+    estimator=f"lowest best log validation PPL of three layers less that of one layer, over input tokens; {DRAWS}",
+    unit="nats",
+    source="003",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "189.4, 193.7")},
+    figures=("cvfp-maps",),
+)
+def test_depth_unneeded(study: Study, judge: Judge) -> None:
+    def saving(measured: Measured) -> Drawn:
+        return measured.best.of(lambda best: best[..., THREE, :].min(axis=-1) - best[..., ONE, :].min(axis=-1))
+
+    matrix = study.cvfp.matrix
+    judge(**margins_on_matrix(study, saving, best_PPL=matrix.table(matrix.best.of(np.exp))))
+
+
+@claim(
+    "cvfp.three-token-plateau",
+    statement="the third token adds little",
+    criterion="mean gain 2→3 tokens < 25 % of the gain 1→2",
+    parts=below(0, "gain 2→3 less a quarter of gain 1→2"),
+    estimator=f"best validation PPL, mean over layers; gains are falls of it from fewer to more input tokens; {DRAWS}",
+    unit="PPL",
+    source="003",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "qualitative")},
+    figures=("cvfp-maps",),
+)
+def test_three_token_plateau(study: Study, judge: Judge) -> None:
+    def gains(measured: Measured) -> Drawn:
+        return measured.best.of(lambda best: -np.diff(np.exp(best).mean(axis=-2), axis=-1))
+
+    def excess(measured: Measured) -> Drawn:
+        return gains(measured).of(lambda gain: gain[..., 1] - 0.25 * gain[..., 0])
+
+    own = gains(study.cvfp.matrix)
+    told = {"gain_1→2": own.at((0,)).estimate(), "gain_2→3": own.at((1,)).estimate()}
+    judge(**on_matrix(study, excess, **told))
+
+
+@claim(
+    "cvfp.train-ppl-falls-with-tokens",
+    statement="more input tokens express more",
+    criterion="training PPL at the largest size falls with tokens at every depth",
+    parts=above(0, "smallest fall"),
+    estimator="log training PPL with the best epoch's parameters; its smallest fall from one number of input tokens to "
+    "the next at any depth; training documents resampled, trainings as they were, and seeds of each configuration",
+    unit="nats",
+    source="003",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "“consistently”")},
+)
+def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
+    def fall(measured: Measured) -> Drawn:
+        return measured.training_log_ppl.of(smallest_fall)
+
+    matrix = study.cvfp.matrix
+    judge(**margins_on_matrix(study, fall, training_PPL=matrix.table(matrix.training_log_ppl.of(np.exp))))
+
+
+@claim(
+    "cvfp.width-unneeded",
+    statement="doubling the context width is not needed",
+    criterion="one layer at width d, two tokens: PPL below three layers at width 2d, two tokens",
+    parts=above(0, "saving"),
+    estimator=f"log validation PPL at the largest size, three layers at width 2d less one layer at width d; {DRAWS}",
+    unit="nats",
+    source="003",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "189.4 < 197.0")},
+)
+def test_width_unneeded(study: Study, judge: Judge) -> None:
+    def saving(matrix: Measured, wide: Measured) -> Drawn:
+        narrow = matrix.log_ppl.at((ONE, TWO, LARGEST))
+        return combined(np.subtract, wide.log_ppl.at((0, 0, LARGEST)), narrow)
+
+    cvfp = study.cvfp
+    own, control = (cvfp.matrix, cvfp.wide), (cvfp.reservoir, cvfp.wide_reservoir)
+    judge(**on_margins(study, saving, own, control, three_layers_at_2d=perplexities(cvfp.wide)))
+
+
+@claim(
+    "cvfp.token-in-every-layer",
+    statement="feeding the token to every layer is essential",
+    criterion="PPL at least 20 % below the first-layer-only variant, same data",
+    parts=at_least(0.2, "share of PPL saved"),
+    estimator="three layers, one token at the largest size: 1 − validation PPL with the token in every layer over PPL "
+    f"with the token in the first layer only, everything else equal; {DRAWS}",
+    source="004 §1",
+    control=UNTRAINED,
+    cost="minutes",
+    published={"gpt2": Published("supported", "334 against 536")},
+)
+def test_token_in_every_layer(study: Study, judge: Judge) -> None:
+    def saved(matrix: Measured, first: Measured) -> Drawn:
+        every, only = matrix.log_ppl.at((THREE, ONE, LARGEST)), first.log_ppl.at((0, 0, LARGEST))
+        return combined(lambda a, b: 1 - np.exp(a - b), every, only)
+
+    cvfp = study.cvfp
+    own, control = (cvfp.matrix, cvfp.first_only), (cvfp.reservoir, cvfp.first_only_reservoir)
+    detail = {"PPL_by_size": perplexities(cvfp.matrix), "first_layer_only": perplexities(cvfp.first_only)}
+    judge(**on_grids(study, saved, own, control, **detail))
+
+
+@claim(
+    "cvfp.early-stopping",
+    statement="the accuracy dip at 500 documents is early stopping",
+    criterion="with patience ≥ 3, validation accuracy at the largest size ≥ at the next smaller",
+    parts=at_least(0, "gain in accuracy"),
+    estimator="three layers, one token in the first layer only, as where the dip was seen: validation accuracy with the "
+    f"best epoch's parameters at the largest size less that at the next smaller, patience 3; {DRAWS}",
+    source="004 §5",
+    control="patience 1, with which the dip was seen",
+    cost="minutes",
+)
+def test_early_stopping(study: Study, judge: Judge) -> None:
+    def gain(measured: Measured) -> Drawn:
+        return measured.accuracy.at((0, 0)).of(lambda accuracy: accuracy[..., -1] - accuracy[..., -2])
+
+    patient, hasty = study.cvfp.patient, study.cvfp.first_only
+    detail = {
+        "accuracy_by_size": {"patience 3": patient.accuracy.point, "patience 1": hasty.accuracy.point},
+        "epochs_by_size_and_seed": {"patience 3": patient.epochs, "patience 1": hasty.epochs},
+    }
+    judge(**on_grids(study, gain, (patient,), (hasty,), **detail))
