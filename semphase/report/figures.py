@@ -15,6 +15,7 @@ from semphase.analyse.families import G
 from semphase.analyse.fit import compare
 from semphase.analyse.shapes import full_curve, truncated_curve
 from semphase.lexicon import CONDITIONS
+from semphase.report.audit_figures import AUDIT_MAKERS
 from semphase.report.cvfp_figures import CVFP_MAKERS
 from semphase.report.head_figures import HEAD_MAKERS
 from semphase.report.weight_figures import WEIGHT_MAKERS
@@ -187,6 +188,7 @@ MAKERS: Mapping[str, Callable[[Any], Figure]] = {
     **WEIGHT_MAKERS,
     **WRITE_MAKERS,
     **CVFP_MAKERS,
+    **AUDIT_MAKERS,
 }
 
 
