@@ -28,6 +28,7 @@ from semphase.study.grids import Grid, Measured, Text, Training
 if TYPE_CHECKING:
     from semphase.study.study import Study
 
+Ids = Int[np.ndarray, "document position"]
 CVFP_VERSION = 1
 APART = 1000
 """Between the first seeds of two studies whose seeds are neighbours."""
@@ -131,7 +132,7 @@ class Cvfp:
         """A grid's trainings, those done that the store lacks."""
         grid = Grid(name, sizes, seeds, **shape)
         if grid not in self._measured:
-            found = self._trained(grid.name, grid.trainings(self.vocabulary.width))
+            found = self._all(grid.name, grid.trainings(self.vocabulary.width))
             study = self.study
             self._measured[grid] = Measured(
                 grid, found, self.documents.length, study.budget.draws, lambda purpose: study.rng(f"CVFP {purpose}")
@@ -140,31 +141,32 @@ class Cvfp:
 
     # Trainings
 
-    def _trained(self, name: str, trainings: Sequence[Training]) -> list[xr.Dataset]:
+    def _all(self, name: str, trainings: Sequence[Training]) -> list[xr.Dataset]:
         missing = [own for own in trainings if not self.study.store.path(self._key(own)).exists()]
         label = f"{len(missing)} CVFP trainings of {self.study.label} ({name}), in documents"
+        fresh = {}
         if missing:
             with self.study.progress(label, sum(own.documents for own in missing)) as advance:
                 for own in missing:
-                    self._train(own)
+                    fresh[own] = self.trained(own)
                     advance(own.documents)
-        return [self._train(own) for own in trainings]
+        return [fresh[own] if own in fresh else self.trained(own) for own in trainings]
 
-    def _train(self, own: Training) -> xr.Dataset:
+    def trained(self, own: Training) -> xr.Dataset:
+        """What a training gave, from the store or made now; it resumes from the checkpoints of one that was killed."""
         key = self._key(own)
         folder = self.study.store.path(key).with_suffix("")
 
         def measure() -> xr.Dataset:
             return train(
-                own.configuration, own.recipe, self.vocabulary, *self._split(own),
+                own.configuration, own.recipe, self.vocabulary, *self.split(own),
                 seed=own.seed, kind=own.kind, folder=folder,
             )  # fmt: skip
 
         return self.study.store.get(key, measure)
 
-    def _split(
-        self, own: Training
-    ) -> tuple[Int[np.ndarray, "document position"], Int[np.ndarray, "document position"]]:
+    def split(self, own: Training) -> tuple[Ids, Ids]:
+        """Training and validation documents as rows of the vocabulary."""
         chosen = self.documents.first(own.documents)
         training = self.vocabulary.index(chosen.training)
         if own.text == "shuffled":
@@ -173,7 +175,7 @@ class Cvfp:
 
     def _key(self, own: Training) -> dict[str, Any]:
         return self._common("CVFP training") | {
-            "tokens": _hash(*self._split(own)),
+            "tokens": _hash(*self.split(own)),
             "configuration": asdict(own.configuration),
             "recipe": asdict(own.recipe),
             "seed": own.seed,
