@@ -24,6 +24,7 @@ from semphase.cvfp import Configuration, Recipe, Vocabulary, agreement, cache_ti
 from semphase.cvfp.configuration import Kind
 from semphase.report.provenance import hardware
 from semphase.study.grids import Grid, Measured, Text, Training
+from semphase.study.together import each_of, workers_for
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -146,10 +147,10 @@ class Cvfp:
         label = f"{len(missing)} CVFP trainings of {self.study.label} ({name}), in documents"
         fresh = {}
         if missing:
+            workers = workers_for(self.vocabulary.width, self.vocabulary.rows.device)
             with self.study.progress(label, sum(own.documents for own in missing)) as advance:
-                for own in missing:
-                    fresh[own] = self.trained(own)
-                    advance(own.documents)
+                results = each_of(missing, self.trained, workers, lambda own: advance(own.documents))
+            fresh = dict(zip(missing, results, strict=True))
         return [fresh[own] if own in fresh else self.trained(own) for own in trainings]
 
     def trained(self, own: Training) -> xr.Dataset:
