@@ -108,7 +108,14 @@ def _line(axis: Axes, measured: Measured, at: tuple[int, int], colour: str, styl
     ends = np.clip([value - np.exp(low), np.exp(high) - value], 0, None)
     axis.errorbar(measured.tokens, value, yerr=ends, fmt="o", ms=3, lw=0.8, color=colour, alpha=0.7)
     fitted = np.exp(law.log_a[at] + law.alpha[at] * np.log(measured.tokens))
-    axis.plot(measured.tokens, fitted, style, color=colour, lw=1.3, label=f"{label}: α = {law.alpha[at]:.3f}")
+    axis.plot(
+        measured.tokens,
+        fitted,
+        style,
+        color=colour,
+        lw=1.3,
+        label=f"{label}: α = {law.alpha[at]:.3f}".replace("-", "−"),
+    )
 
 
 def _map(figure: Figure, axis: Axes, measured: Measured, numbers: Drawn, form: str) -> None:
@@ -117,7 +124,7 @@ def _map(figure: Figure, axis: Axes, measured: Measured, numbers: Drawn, form: s
     middle = (numbers.point.min() + numbers.point.max()) / 2
     for i, j in measured.configurations.values():
         own = numbers.at((i, j)).estimate()
-        text = f"{form.format(own.value)}\n[{form.format(own.low)}, {form.format(own.high)}]"
+        text = f"{form.format(own.value)}\n[{form.format(own.low)}, {form.format(own.high)}]".replace("-", "−")
         colour = "black" if own.value > middle else "white"
         axis.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
     axis.set(xlabel="input tokens", ylabel="layers", xticks=range(3), yticks=range(3))

@@ -13,6 +13,7 @@ from semphase.corpus import load as load_corpus
 from semphase.errors import SemphaseError
 from semphase.lexicon import load as load_lexicon
 from semphase.models import fixture, load
+from semphase.report.cvfp_figures import CVFP_MAKERS
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
@@ -84,6 +85,20 @@ def test_planted_exponents_come_out(worlds: dict[str, Study]) -> None:
     np.testing.assert_allclose(matrix.laws.alpha[1], -0.42, atol=1e-9)
     np.testing.assert_allclose(matrix.laws.r2, 1, atol=1e-9)
     assert matrix.law("alpha").at((0, 0)).estimate().value == pytest.approx(-0.51, abs=1e-9)
+
+
+def test_figures_show_every_configuration(worlds: dict[str, Study]) -> None:
+    study = worlds["as claimed"]
+    left, right = CVFP_MAKERS["cvfp-scaling"](study).axes
+    assert [len(axis.get_legend().get_texts()) for axis in (left, right)] == [9, 8]
+    assert left.get_legend().get_texts()[0].get_text() == "1L 1tok: α = −0.510"
+    alpha = CVFP_MAKERS["cvfp-maps"](study).axes[0]
+    assert [text.get_text().split("\n")[0] for text in alpha.texts[:4]] == ["−0.510", "−0.460", "−0.460", "−0.420"]
+    convergence = CVFP_MAKERS["cvfp-convergence"](study).axes
+    # The dashed level, and three numbers of tokens with two seeds each.
+    assert [len(axis.lines) for axis in convergence] == [7, 7, 7]
+    spectra = CVFP_MAKERS["cvfp-spectra"](study).axes
+    assert (len(spectra[0].lines), len(spectra[1].texts)) == (10, 9)
 
 
 def test_a_training_that_fails_is_an_error_and_no_verdict(
