@@ -33,6 +33,10 @@ class RunKey:
     seed: int
 
 
+NO_CHOICE = RunKey("", "", "", 0)
+"""The key of verdicts without a model, such as an audit's, which no option of a run can change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """The verdict that a claim should have; `missing` where the run is recorded but this claim is not."""

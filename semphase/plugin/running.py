@@ -13,7 +13,7 @@ import pytest
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.plugin import expectations
 from semphase.plugin.collect import claim_of, label_of
-from semphase.plugin.expectations import RunKey
+from semphase.plugin.expectations import NO_CHOICE, RunKey
 from semphase.plugin.judging import Judge
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.session import session_of
@@ -128,9 +128,11 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
 
 
 def _run_key(item: pytest.Item) -> RunKey:
-    origin, settings = _origin(item), session_of(item.config).settings
+    """What the verdict depends on; without a model on nothing that a run could choose, so one record serves all."""
+    origin = _origin(item)
     if origin is None:
-        return RunKey("", "", settings.budget, settings.seed)
+        return NO_CHOICE
+    settings = session_of(item.config).settings
     return RunKey(origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,6 +66,18 @@ def test_what_broke_is_not_recorded_and_fails_the_run(make: Make) -> None:
     folder = project.folder / "fixtures" / "expected"
     assert (folder / "tiny.toml").read_text().endswith('[run.verdicts]\n"order.low" = "refuted"\n')
     assert '"audit.table" = "supported"' in (folder / "no-model.toml").read_text()
+
+
+def test_one_record_of_a_claim_without_a_model_serves_every_run(make: Make) -> None:
+    project = make()
+    project.run("--accept", "--claims=audit.table", "--seed=3", "--budget=quick")
+    text = (project.folder / "fixtures" / "expected" / "no-model.toml").read_text()
+    assert tomllib.loads(text)["run"] == [
+        {"corpus": "", "lexicon": "", "budget": "", "seed": 0, "verdicts": {"audit.table": "supported"}}
+    ]
+    assert project.run("--strict-expectations", "--claims=audit.table", "--seed=4", "--budget=full").code == 0
+    project.run("--accept", "--claims=audit.table")
+    assert (project.folder / "fixtures" / "expected" / "no-model.toml").read_text() == text
 
 
 def test_a_damaged_record_is_refused_before_anything_runs(make: Make) -> None:
