@@ -46,7 +46,7 @@ class Comparison:
     def detail(self) -> dict[str, Any]:
         """How many figures were compared, and both numbers of each disagreement."""
         wrong = np.flatnonzero(self.deviations > 1)
-        return {"figures compared": len(self.names), "disagreements": [self._told(i) for i in wrong]}
+        return {"figures compared": len(self.names), "disagreements": [self._told(int(i)) for i in wrong]}
 
     def _told(self, i: int) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -35,7 +35,7 @@ class Interval:
     # An array on the left leaves the operation to the interval on the right.
     __array_ufunc__: ClassVar[None] = None
 
-    def __getitem__(self, index: object) -> Interval:
+    def __getitem__(self, index: Any) -> Interval:
         return self.map(lambda array: array[index])
 
     def __len__(self) -> int:
