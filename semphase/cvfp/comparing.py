@@ -50,7 +50,7 @@ def agreement(
     names = ("cosine", "squared_error", "relative_error", "cosine_elsewhere")
     return xr.Dataset(
         {
-            name: (("form", "position"), torch.stack(values).double().cpu().numpy())
+            name: (("form", "position"), torch.stack(values).cpu().double().numpy())
             for name, *values in zip(names, *measured, strict=True)
         },
         coords={"form": ["phase 1", "evaluated"]},

@@ -9,21 +9,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+Pieces = tuple[Tensor, ...]
+Found = tuple[Tensor, Tensor, Tensor | None]
+
 
 class _Tied(torch.autograd.Function):
     """The head is frozen, so d nats / d x is computed with the loss and kept, [token, d], instead of the logits."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, head: Tensor, target: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
-        tiles = head.split(chunk)
-        if len(tiles) == 1:
-            nats, best, slope = _whole(x, head, target, ctx.needs_input_grad[0])
-        else:
-            nats, best, slope = _tiled(x, head, tiles, target, ctx.needs_input_grad[0])
-        if slope is not None:
-            slope -= head[target].to(slope.dtype)
-            ctx.save_for_backward(slope.to(x.dtype))
-        correct = best == target
+        pieces = head.split(chunk)
+        of_pieces = _whole if len(pieces) == 1 else _piecewise
+        nats, correct, pull = of_pieces(x, pieces, target, ctx.needs_input_grad[0])
+        if pull is not None:
+            ctx.save_for_backward((pull - head[target]).to(x.dtype))
         ctx.mark_non_differentiable(correct)
         return nats, correct
 
@@ -37,46 +36,44 @@ class _Tied(torch.autograd.Function):
 def tied_losses(
     x: Float[Tensor, "token d"], head: Float[Tensor, "type d"], target: Int[Tensor, " token"], chunk: int
 ) -> tuple[Float[Tensor, " token"], Bool[Tensor, " token"]]:
-    """−log p in nats of each target under logits x·head, and whether it was the likeliest type.
+    """−log p in nats of each target under logits x·head, and whether no type was likelier.
 
     Logits are float32 at least and exist for `chunk` types at a time. The gradient is x's; the head has none.
     """
     return _Tied.apply(x, head, target, chunk)
 
 
-def _logits(x: Tensor, tile: Tensor) -> Tensor:
-    return (x @ tile.T).to(torch.promote_types(x.dtype, torch.float32))
+def _logits(x: Tensor, piece: Tensor) -> Tensor:
+    return (x @ piece.T).to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _summary(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    top, place = logits.max(dim=-1)
-    return top, place, logits.logsumexp(dim=-1)
-
-
-def _whole(x: Tensor, head: Tensor, target: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Where all types fit into one piece: each logit is computed once."""
+def _whole(x: Tensor, pieces: Pieces, target: Tensor, wanted: bool) -> Found:
+    """Where all types fit into one piece, each logit is computed once; the last result is Σ p·head, if wanted."""
+    (head,) = pieces
     logits = _logits(x, head)
-    top, best = logits.max(dim=-1)
-    own = logits.gather(1, target[:, None])[:, 0]
-    share = logits.sub_(top[:, None]).exp_()
-    total = share.sum(dim=-1)
-    nats = total.log() + top - own
-    slope = (share @ head.to(share.dtype)) / total[:, None] if wanted else None
-    return nats, best, slope
+    top, hit = logits.amax(dim=-1), logits.gather(1, target[:, None])[:, 0]
+    shares = torch.softmax(logits, dim=-1)
+    # The likeliest type's share is 1 / Σ exp(logit − top), which saves another pass over the exponentials.
+    nats = top - hit - shares.amax(dim=-1).log()
+    return nats, hit >= top, shares @ head.to(shares.dtype) if wanted else None
 
 
-def _tiled(
-    x: Tensor, head: Tensor, tiles: tuple[Tensor, ...], target: Tensor, wanted: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Where they do not: log-sums piece by piece, and the logits once more for the gradient."""
-    tops, places, sums = zip(*[_summary(_logits(x, tile)) for tile in tiles], strict=True)
-    total = torch.logsumexp(torch.stack(sums), dim=0)
-    piece = torch.stack(tops).max(dim=0).indices[None]
-    best = torch.stack(places).gather(0, piece)[0] + piece[0] * len(tiles[0])
-    own = (x * head[target]).sum(dim=-1).to(total.dtype)
-    if not wanted:
-        return total - own, best, None
-    slope = torch.zeros_like(x, dtype=total.dtype)
-    for tile in tiles:
-        slope += (_logits(x, tile) - total[:, None]).exp_() @ tile.to(total.dtype)
-    return total - own, best, slope
+def _piecewise(x: Tensor, pieces: Pieces, target: Tensor, wanted: bool) -> Found:
+    """Where they do not, log-sums are made piece by piece, and the logits once more for Σ p·head."""
+    hit, tops, sums = x.new_zeros(len(x), dtype=torch.promote_types(x.dtype, torch.float32)), [], []
+    for number, piece in enumerate(pieces):
+        logits, own = _logits(x, piece), target - number * len(pieces[0])
+        there = logits.gather(1, own.clamp(0, len(piece) - 1)[:, None])[:, 0]
+        hit = torch.where((own >= 0) & (own < len(piece)), there, hit)
+        tops.append(logits.amax(dim=-1))
+        sums.append(logits.logsumexp(dim=-1))
+    total = torch.stack(sums).logsumexp(dim=0)
+    nats, correct = total - hit, hit >= torch.stack(tops).amax(dim=0)
+    return nats, correct, _pull(x, pieces, total) if wanted else None
+
+
+def _pull(x: Tensor, pieces: Pieces, total: Tensor) -> Tensor:
+    pull = torch.zeros_like(x, dtype=total.dtype)
+    for piece in pieces:
+        pull += (_logits(x, piece) - total[:, None]).exp_() @ piece.to(total.dtype)
+    return pull

@@ -168,7 +168,7 @@ def every_prediction(
 
 def _note(record: EpochRecord, configuration: Configuration, seen: Sequence[Float[Tensor, " figure"]]) -> None:
     """Write an epoch down: the only place where phase 2 waits for the device."""
-    nats, correct = torch.stack(list(seen)).double().T.tolist()
+    nats, correct = torch.stack(list(seen)).T.tolist()
     if not max(nats) < math.inf or math.isnan(sum(nats)):
         raise SemphaseError(
             f"{PHASE} of {configuration.name} diverged in epoch {record.epochs + 1}: the loss is no number; "

@@ -122,7 +122,7 @@ def _identity(
 ) -> str:
     digest = hashlib.sha256(repr((configuration, recipe, seed, kind, [s.length for s in streams])).encode())
     for tensor in (vocabulary.rows, vocabulary.head, *[stream.ids for stream in streams]):
-        digest.update(str(tensor.dtype).encode() + tensor.double().cpu().numpy().tobytes())
+        digest.update(str(tensor.dtype).encode() + tensor.cpu().double().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -186,7 +186,7 @@ def _by_document(task: _Task, block: TokenBlock, reading: Reading, split: str) -
     count = reading.stream.documents
     units = {"nats": "nat", "predicted": "token", "correct": "token"}
     values = {
-        "nats": np.bincount(owner, nats.double().cpu().numpy(), count),
+        "nats": np.bincount(owner, nats.cpu().double().numpy(), count),
         "predicted": np.bincount(owner, minlength=count),
         "correct": np.bincount(owner, correct.cpu().numpy(), count).astype(int),
     }
