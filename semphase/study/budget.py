@@ -13,8 +13,8 @@ class Budget:
     samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all;
     stages: how often a greedy order of heads is ranked anew before the registered count is reached;
     screens: whether single heads may be screened in bfloat16 first; documents, validation_documents: for training
-    CVFP models and for judging them, of document_tokens each or fewer where the corpus is short; seeds: of every
-    such training.
+    CVFP models and for judging them, of document_tokens each or fewer where the corpus is short; control_sizes: how
+    many of these sizes the controls are trained at, smallest first; seeds: of every training that is no control.
     """
 
     name: str
@@ -27,11 +27,12 @@ class Budget:
     documents: tuple[int, ...] = (50, 100, 200, 500)
     validation_documents: int = 50
     document_tokens: int = 40
+    control_sizes: int = 4
     seeds: int = 1
 
 
 BUDGETS = {
-    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=2),
+    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=2, control_sizes=3),
     "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3, seeds=3),
     "full": Budget(
         "full",

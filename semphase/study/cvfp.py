@@ -68,6 +68,11 @@ class Cvfp:
         return self.study.budget.documents
 
     @property
+    def control_sizes(self) -> tuple[int, ...]:
+        """The same for the controls."""
+        return self.sizes[: self.study.budget.control_sizes]
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the trainings."""
         return tuple(APART * self.study.seed + i for i in range(self.study.budget.seeds))
@@ -106,8 +111,10 @@ class Cvfp:
 
     @property
     def first_only_reservoir(self) -> Measured:
-        """The same untrained, at the largest size."""
-        return self.control("reservoir, token in the first layer", "reservoir", sizes=self.sizes[-1:], **DEEP_FIRST)
+        """The same untrained, at the largest size of the controls."""
+        return self.control(
+            "reservoir, token in the first layer", "reservoir", sizes=self.control_sizes[-1:], **DEEP_FIRST
+        )
 
     @property
     def patient(self) -> Measured:
@@ -123,11 +130,15 @@ class Cvfp:
     @property
     def wide_reservoir(self) -> Measured:
         """The same untrained."""
-        return self.control("wide reservoir", "reservoir", sizes=self.sizes[-1:], layers=(3,), tokens=(2,), width=2)
+        return self.control(
+            "wide reservoir", "reservoir", sizes=self.control_sizes[-1:], layers=(3,), tokens=(2,), width=2
+        )
 
     def control(self, name: str, kind: Kind, text: Text = "as it stands", **shape: Any) -> Measured:
         """A grid with one seed."""
-        return self.measured(name, shape.pop("sizes", self.sizes), self.seeds[:1], kind=kind, text=text, **shape)
+        return self.measured(
+            name, shape.pop("sizes", self.control_sizes), self.seeds[:1], kind=kind, text=text, **shape
+        )
 
     def measured(self, name: str, sizes: tuple[int, ...], seeds: tuple[int, ...], **shape: Any) -> Measured:
         """A grid's trainings, those done that the store lacks."""
@@ -246,6 +257,7 @@ class Cvfp:
         documents, budget = self.documents, self.study.budget
         return {
             "training documents": self.sizes,
+            "training documents of the controls": self.control_sizes,
             "training tokens": [size * documents.length for size in self.sizes],
             "validation documents": budget.validation_documents,
             "validation tokens": documents.validation.size,
