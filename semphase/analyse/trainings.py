@@ -5,7 +5,7 @@ one sample for all trainings, so that comparisons are paired; and the seeds, for
 kept over the sizes that start from the same weights. A bootstrap of S seeds has S − 1 parts in S of the variance of
 their mean, so its deviations are stretched by √(S/(S − 1)); even so a nominal 95 % of three seeds alone cover about
 75 %, for three numbers know little of their spread. A single seed is kept as it is: the interval then says nothing of
-other seeds, and its method says that.
+other seeds, and its method says that. Documents count as independent, which neighbours in one text are not quite.
 """
 
 from __future__ import annotations
