@@ -17,8 +17,8 @@ class ClippedAdam:
     def __init__(self, block: nn.Module, rate: float, bound: float) -> None:
         self.named = dict(block.named_parameters())
         self.bound = bound
-        device = next(iter(self.named.values())).device.type
-        self._adam = torch.optim.Adam(self.named.values(), lr=rate, fused=device in FUSED)
+        self._fused = next(iter(self.named.values())).device.type in FUSED
+        self._adam = torch.optim.Adam(self.named.values(), lr=rate, fused=self._fused)
 
     def step(self) -> None:
         """One step on the gradients that have been summed up, which are dropped."""
@@ -39,5 +39,6 @@ class ClippedAdam:
         for name, parameter in self.named.items():
             parameter.copy_(tensors[f"block.{name}"])
             own = {moment: tensors[f"{moment}.{name}"] for moment in MOMENTS}
-            # Only MPS and the CPU's fused form agree on where the step counter lies: with the parameter.
+            # The fused form counts its steps on the device, the other one on the processor.
+            own["step"] = own["step"] if self._fused else own["step"].cpu()
             self._adam.state[parameter] = own
