@@ -45,6 +45,7 @@ def test_power_law(study: Study, judge: Judge) -> None:
         "with_a_floor": matrix.saturations(),
         "what_a_floor_can_show": "four sizes leave the form with a floor one degree of freedom: they can show that no "
         "floor is needed up to here, hardly that there is none; AICc needs more points than one seed gives",
+        "epochs_by_size_and_seed_(one_that_used_all_20_was_still_learning)": matrix.table(matrix.epochs),
         "controls": what_remains(study),
     }
     judge(**on_matrix(study, smallest_r2, **detail))

@@ -113,11 +113,18 @@ def jackknifed(
 
 
 def over_seeds(
-    values: Float[np.ndarray, "*cell seed"], draws: Float[np.ndarray, "draw *cell seed"], seeds: Any
+    values: Float[np.ndarray, "*cell seed"],
+    draws: Float[np.ndarray, "draw *cell seed"],
+    seeds: Float[np.ndarray, "draw *cell seed"],
 ) -> Drawn:
-    """The mean over seeds of numbers whose draws of documents are already made."""
+    """The mean over seeds of numbers whose draws of documents are already made.
+
+    Stretched weights may be negative, so a mean is held within the numbers that it is made of: where all seeds agree,
+    or stop at a limit, no draw goes beyond.
+    """
+    drawn = np.clip((draws * seeds).sum(axis=-1), draws.min(axis=-1), draws.max(axis=-1))
     text = f"bootstrap over training documents, trainings as they were{_told(seeds)}"
-    return Drawn(values.mean(axis=-1), (draws * seeds).sum(axis=-1), values.shape[-1], text)
+    return Drawn(values.mean(axis=-1), drawn, values.shape[-1], text)
 
 
 def iterations_needed(

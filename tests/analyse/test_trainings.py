@@ -132,6 +132,15 @@ def test_seeds_are_averaged_within_each_draw():
     np.testing.assert_allclose(found.draws, [[1.0], [6.0]])
 
 
+def test_no_draw_goes_beyond_the_seeds():
+    values = np.array([[41.0, 41.0, 41.0], [41.0, 41.0, 32.0]])
+    weights = seed_weights(500, (2,), 3, np.random.default_rng(0))
+    found = over_seeds(values, np.broadcast_to(values, (500, 2, 3)), weights)
+    assert (weights @ values[1]).max() > 41
+    np.testing.assert_array_equal(found.draws[:, 0], 41)
+    assert (found.draws[:, 1].min(), found.draws[:, 1].max()) == (32, 41)
+
+
 @pytest.mark.parametrize(("seeds", "least"), [(1, 0.90), (3, 0.86), (8, 0.90)])
 def test_a_planted_loss_is_covered(seeds, least):
     """Documents vary by 0.3 nats, seeds by 0.02 (by nothing where there is one): the usual proportions."""
