@@ -35,7 +35,8 @@ BUDGET = Budget(
     draws=60,
     control_draws=20,
     simulations=50,
-    documents=(4, 5, 6, 8),
+    documents=(4, 6, 8),
+    control_sizes=2,
     validation_documents=4,
     document_tokens=20,
 )
