@@ -233,9 +233,7 @@ class Comparison:
     def growth(self) -> list[tuple[str, float, float]]:
         """The engine on fewer heads, on other numbers of tokens, by layer: what, seconds, seconds a head."""
         own, chunks, length = self.timed["c"], self.facts["chunks"], self.facts["length"]
-        rows = []
-        for name, part, step in (("1/4", chunks, 4), ("1/2", chunks, 2)):
-            rows.append((f"{name} of the heads", *self._grown(part, step)))
+        rows = [("1/4 of the heads", *self._grown(chunks, 4))]
         if len(own.heads) == self.total:
             rows.append(("all heads", self.seconds("c"), self.seconds("c") / self.total))
         other = [chunks // 2, 2 * chunks] if self.options.growth else [chunks // 2]
