@@ -33,7 +33,9 @@ class Budget:
 
 BUDGETS = {
     "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048, stages=2, control_sizes=3),
-    "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3, seeds=3),
+    "standard": Budget(
+        "standard", draws=500, control_draws=100, simulations=2000, tokens=16384, stages=3, control_sizes=3, seeds=3
+    ),
     "full": Budget(
         "full",
         draws=4000,

@@ -74,16 +74,20 @@ def _differences(ablation: Ablation, kind: str) -> BlockLosses:
     with ExitStack() as stack:
         copied = cache(lambda: stack.enter_context(screening(ablation.study.model)))
 
-        def group(ids: Ids) -> BlockLosses:
+        def group(ids: Ids, advance: Callable[[int], None]) -> BlockLosses:
             with LazyReplay(lambda: screening_replay(ablation.study.model, copied(), ids, text.memory)) as lazy:
 
                 def run(layer: int) -> Tensor:
                     return head_by_head(lazy.replay, layer, others[layer]) - lazy.replay.in_force
 
-                rows = [
-                    text.stored("screened heads", ids, partial(run, layer), ("head",), kind=kind, layer=layer)
-                    for layer in layers
-                ]
+                rows = []
+                for layer in layers:
+                    made = partial(run, layer)
+                    rows.append(text.stored("screened heads", ids, made, ("head",), kind=kind, layer=layer))
+                    advance(len(rows[-1].sums))
             return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
 
-        return joined([group(ids) for ids in text.groups("choose")])
+        groups = list(text.groups("choose"))
+        label = f"{kind}: heads screened in bfloat16, {ablation.study.label}"
+        with ablation.study.progress(label, len(groups) * ablation.heads) as advance:
+            return joined([group(ids, advance) for ids in groups])
