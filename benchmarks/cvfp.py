@@ -21,7 +21,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="cvfp.py", description=__doc__)
     parser.add_argument("--model", default="tiny", help="whose embedding: a name, a folder, a .gguf file or a hub id")
-    parser.add_argument("--corpus", help="a text file, wikitext-2, ultrachat, grammar or pydoc; by default by the model")
+    parser.add_argument(
+        "--corpus", help="a text file, wikitext-2, ultrachat, grammar or pydoc; by default what suits the model"
+    )
     parser.add_argument("--tokens", type=int, nargs="+", default=SIZES, help="numbers of tokens, multiples of 20")
     parser.add_argument("--out", type=Path, default=HERE / "cvfp-results.md", help="where the results are written")
     parser.add_argument("--smoke", action="store_true", help="200 and 1,000 tokens: does everything run?")

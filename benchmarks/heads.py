@@ -20,7 +20,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="heads.py", description=__doc__)
     parser.add_argument("--model", default="tiny", help="a name, a folder, a .gguf file or a hub id")
-    parser.add_argument("--corpus", help="a text file, wikitext-2, ultrachat, grammar or pydoc; by default by the model")
+    parser.add_argument(
+        "--corpus", help="a text file, wikitext-2, ultrachat, grammar or pydoc; by default what suits the model"
+    )
     parser.add_argument("--tokens", type=whole, default=2048, help="tokens of text, two chunks at least")
     parser.add_argument("--sample", type=whole, default=12, help="heads that the peers are timed on")
     parser.add_argument("--engine-sample", type=whole, help="heads that the engine is timed on, instead of all")

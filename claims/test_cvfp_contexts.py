@@ -207,9 +207,9 @@ def rank_against(measured: Measured, other: list[int]) -> Drawn:
 
 def ranks(measured: Measured) -> dict[str, Any]:
     """Effective ranks by size, of both splits."""
-    return {split: measured.table(measured.rank(split).point) for split in ("training", "validation")}
+    return {split: measured.table(measured.rank(split)) for split in ("training", "validation")}
 
 
 def iterations(measured: Measured) -> dict[str, Any]:
     """Mean iterations by size, and the share of converged tokens at the last one of every training."""
-    return {"iterations_by_size": measured.table(measured.iterations.point), "share_converged": measured.last_shares}
+    return {"iterations_by_size": measured.table(measured.iterations), "share_converged": measured.last_shares}

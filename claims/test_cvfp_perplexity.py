@@ -172,7 +172,9 @@ def test_early_stopping(study: Study, judge: Judge) -> None:
 
     patient, hasty = study.cvfp.patient, study.cvfp.first_only
     detail = {
-        "accuracy_by_size": {"patience 3": patient.accuracy.point, "patience 1": hasty.accuracy.point},
+        "accuracy_by_size": {
+            name: own.table(own.accuracy) for name, own in (("patience 3", patient), ("patience 1", hasty))
+        },
         "epochs_by_size_and_seed": {"patience 3": patient.epochs, "patience 1": hasty.epochs},
     }
     judge(**on_grids(study, gain, (patient,), (hasty,), **detail))

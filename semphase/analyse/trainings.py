@@ -45,6 +45,12 @@ class Drawn:
         """The number of a single cell with the percentile interval of its draws."""
         return percentile_estimate(float(self.point), self.draws, n=self.n, what=self.what, unit=unit)
 
+    def estimates(self, unit: str = "") -> Estimate | list[Estimate]:
+        """The same for one axis of cells: a list of them; without an axis, the single one."""
+        if not self.point.ndim:
+            return self.estimate(unit)
+        return [self.at((i,)).estimate(unit) for i in range(len(self.point))]
+
     @property
     def share_above_zero(self) -> float:
         """In how many of the draws the number of a single cell is above 0."""

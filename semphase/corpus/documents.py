@@ -46,8 +46,12 @@ def in_documents(
     """The first `training` and the last `validation` documents of a text.
 
     A document is `length` consecutive tokens, fewer where the text is too short for that. Raises SemphaseError, with
-    the number of documents that there are, where one would have fewer than 20 tokens.
+    the number of documents that there are, where one would have fewer than 20 tokens, and where a part would be empty.
     """
+    if min(training, validation) < 1:
+        raise SemphaseError(
+            f"{training} documents for training and {validation} for validation: give 1 or more of each."
+        )
     ids, wanted = np.asarray(tokens), training + validation
     fitting = min(length, len(ids) // wanted)
     if fitting < SHORTEST:

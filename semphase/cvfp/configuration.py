@@ -118,5 +118,9 @@ class Recipe:
                 raise SemphaseError(f"a CVFP recipe has {name} = {getattr(self, name)}; give 1 or more.")
         if not (0 <= self.diversity <= 1 and 0 <= self.share <= 1):
             raise SemphaseError("a CVFP recipe's diversity and share are parts of a whole; give 0 to 1.")
-        if self.noise < 0 or self.fewest > self.most:
+        for name in ("context_rate", "context_clip", "token_rate", "token_clip"):
+            if not getattr(self, name) > 0:
+                raise SemphaseError(f"a CVFP recipe has {name} = {getattr(self, name)}; give more than 0.")
+        # "Not at least 0" is true of NaN as well.
+        if not self.noise >= 0 or self.fewest > self.most:
             raise SemphaseError("a CVFP recipe needs noise of at least 0, and most iterations not below the fewest.")

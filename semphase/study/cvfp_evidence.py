@@ -66,7 +66,7 @@ def _estimates(statistics: Statistic | Mapping[str, Statistic], grids: Grids) ->
 
 def perplexities(measured: Measured) -> dict[str, Any]:
     """Validation perplexity of every configuration at every size."""
-    return measured.table(np.exp(measured.log_ppl.point))
+    return measured.table(measured.log_ppl.of(np.exp))
 
 
 def laws(measured: Measured) -> dict[str, Any]:

@@ -179,10 +179,10 @@ class Measured:
         return {f"{layers}L {tokens}tok": (i, j) for (i, layers), (j, tokens) in every}
 
     def table(self, numbers: Drawn | np.ndarray) -> dict[str, Any]:
-        """Numbers of every configuration by its name: estimates of single numbers, values of several."""
+        """Numbers of every configuration by its name: estimates of drawn ones, a list of them by size; arrays bare."""
         if isinstance(numbers, np.ndarray):
             return {name: numbers[at] for name, at in self.configurations.items()}
-        return {name: numbers.at(at).estimate() for name, at in self.configurations.items()}
+        return {name: numbers.at(at).estimates() for name, at in self.configurations.items()}
 
     # Arrays and weights
 

@@ -55,6 +55,12 @@ def test_too_short_a_text_says_how_many_documents_there_are():
     )
 
 
+@pytest.mark.parametrize("counts", [(0, 3), (3, 0)])
+def test_an_empty_part_is_refused(counts):
+    with pytest.raises(SemphaseError, match="give 1 or more of each"):
+        in_documents(range(1000), *counts, 100)
+
+
 def test_unseen_tokens_are_counted_by_size():
     tokens = np.concatenate([np.zeros(20), np.ones(20), np.arange(20)]).astype(int)
     made = in_documents(tokens, 2, 1, 20)

@@ -64,6 +64,9 @@ def test_an_unknown_token_input_is_refused():
         ({"patience": 0}, "patience = 0"),
         ({"diversity": 1.5}, "give 0 to 1"),
         ({"noise": -0.1}, "noise of at least 0"),
+        ({"noise": float("nan")}, "noise of at least 0"),
+        ({"context_rate": 0.0}, "context_rate = 0.0; give more than 0"),
+        ({"token_clip": float("nan")}, "token_clip = nan"),
         ({"fewest": 9, "most": 8}, "most iterations not below the fewest"),
     ],
 )

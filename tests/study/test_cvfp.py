@@ -60,6 +60,18 @@ def test_every_training_stands_in_its_place(grid):
         assert made.log_ppl.point[i, j, s] == pytest.approx(float(each + other_each) / 2, rel=1e-12)
 
 
+def test_numbers_by_size_have_an_interval_each(grid):
+    made = grid()
+    by_size, alpha = made.table(made.log_ppl), made.table(made.law("alpha"))
+    assert list(by_size) == list(alpha) == ["1L 1tok", "1L 3tok", "2L 1tok", "2L 3tok"]
+    for name, at in made.configurations.items():
+        assert [own.value for own in by_size[name]] == made.log_ppl.point[at].tolist()
+        for own, drawn in zip(by_size[name], made.log_ppl.draws[:, *at].T, strict=True):
+            low, high = np.percentile(drawn, [2.5, 97.5])
+            assert (own.low, own.high) == (min(low, own.value), max(high, own.value))
+        assert alpha[name].value == made.law("alpha").point[at]
+
+
 def test_a_training_is_done_once(study, grid, monkeypatch):
     first = grid()
     monkeypatch.setattr("semphase.study.cvfp.train", refuse)
