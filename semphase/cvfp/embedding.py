@@ -46,9 +46,14 @@ class Vocabulary:
 
 
 def vocabulary_of(model: Model, *documents: Documents) -> Vocabulary:
-    """The vocabulary of some documents of the model's token ids, on the model's device and in its dtype."""
+    """The vocabulary of some documents of the model's token ids, on the model's device and in its dtype.
+
+    Raises SemphaseError for float16, in which the slopes of phase 1 are too small to be kept.
+    """
     weight = model.module.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
+    if weight.dtype == torch.float16:
+        raise SemphaseError("CVFP models cannot be trained in float16; choose --dtype float32 or bfloat16.")
     types = np.unique(np.concatenate([np.ravel(each) for each in documents]))
     return normalised(weight.detach()[torch.from_numpy(types).to(weight.device)], types)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +27,12 @@ def test_rows_are_the_models_normalised(tiny):
     centred = weight - weight.mean(dim=1, keepdim=True)
     np.testing.assert_allclose(found.rows, centred / centred.norm(dim=1, keepdim=True) * 8, rtol=1e-3)
     assert not found.rows.requires_grad
+
+
+def test_float16_is_refused(tiny, documents):
+    half = replace(tiny, module=copy.deepcopy(tiny.module).half(), dtype=torch.float16)
+    with pytest.raises(SemphaseError, match="float16; choose --dtype float32"):
+        vocabulary_of(half, documents)
 
 
 def test_index_finds_the_rows(tiny):
