@@ -52,7 +52,7 @@ def attention_times(
     )
     inputs = {length: _draw(generator, heads, length, d_head, device, dtype) for length in lengths}
     forms = _forms(feature_map, d_head**-0.5)
-    with _one_thread():
+    with one_thread():
         seconds = _timed(list(forms.values()), list(inputs.values()), repeats)
     counts = (kernels.kernelised_flops, kernels.softmax_flops)
     flops = np.array([[count(length, heads, d_head) for length in inputs] for count in counts])
@@ -118,7 +118,8 @@ def _timed(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Tensor work inside the block gets one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
