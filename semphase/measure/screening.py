@@ -1,8 +1,8 @@
 """Screening in bfloat16: all heads with less arithmetic, and again in full precision where a decision is near.
 
 Matrix products take bfloat16 factors; the residual stream, the norms and the sums of exponentials stay in float32, so
-most of the rounding is the same with and without a change and cancels in the difference. Of a vocabulary the
-likely tokens alone are read out anew (semphase.measure.shortlist).
+most of the rounding is the same with and without a change and cancels in the difference. Where few tokens of a long
+vocabulary are likely, only those are read out anew (semphase.measure.shortlist).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from semphase.study.ablation import Ablation
 
+SCREENING_VERSION = 2
 EDGE = 0.02
 """Share of the heads confirmed at either end of the ranking and on either side of the registered count."""
 
@@ -82,8 +83,8 @@ def _differences(ablation: Ablation, kind: str) -> BlockLosses:
 
                 rows = []
                 for layer in layers:
-                    made = partial(run, layer)
-                    rows.append(text.stored("screened heads", ids, made, ("head",), kind=kind, layer=layer))
+                    what = {"kind": kind, "layer": layer, "screening": SCREENING_VERSION}
+                    rows.append(text.stored("screened heads", ids, partial(run, layer), ("head",), **what))
                     advance(len(rows[-1].sums))
             return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
 
