@@ -217,9 +217,14 @@ class Cvfp:
         d = self.vocabulary.width
         return Configuration(DEEP["layers"][0], DEEP["tokens"][0], d, d)
 
+    @property
+    def smallest(self) -> Ids:
+        """Documents of the smallest training set as rows of the vocabulary."""
+        return self.vocabulary.index(self.documents.first(self.sizes[0]).training)
+
     def agreement(self, seed: int) -> xr.Dataset:
         """Parallel against sequential contexts at every position of the smallest training set (004, section 2)."""
-        training = self.vocabulary.index(self.documents.first(self.sizes[0]).training)
+        training = self.smallest
         key = self._common("CVFP agreement") | {
             "tokens": _hash(training),
             "configuration": asdict(self.deep),
@@ -234,7 +239,7 @@ class Cvfp:
     @cached_property
     def cache_times(self) -> xr.Dataset:
         """Seconds of building the cache of the smallest training set in both forms; kept for this machine."""
-        training = self.vocabulary.index(self.documents.first(self.sizes[0]).training)
+        training = self.smallest
         key = self._common("CVFP cache times") | {
             "hardware": hardware(),
             "tokens": _hash(training),
