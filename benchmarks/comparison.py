@@ -19,8 +19,17 @@ from semphase.analyse.pareto import removable
 from semphase.report.provenance import hardware
 
 TURNS = 6
+SETTINGS = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-LABELS = {"a": "(a) TransformerLens", "b": "(b) nnsight", "c": "(c) engine, float32", "d": "(d) engine, screened"}
+LABELS = {
+    "a": "(a) TransformerLens",
+    "aa": "(a') (a), memory kept",
+    "b": "(b) nnsight",
+    "c": "(c) engine, float32",
+    "d": "(d) engine, screened",
+}
+"""(a) and (b) run as a user's script would; (a') has the settings with which nox makes the C library keep freed memory."""
+AS_ALONE = ("a", "b")
 Heads = list[list[int]]
 
 
@@ -65,7 +74,10 @@ class Comparison:
         self, commands: Mapping[str, list[str]], peer: list[str] | None, options: Namespace, stack: ExitStack
     ) -> None:
         self.options, self.stack = options, stack
-        self.workers = {key: stack.enter_context(Worker(command)) for key, command in commands.items()}
+        self.workers = {
+            key: stack.enter_context(Worker(command, without=SETTINGS if key in AS_ALONE else ()))
+            for key, command in commands.items()
+        }
         self.facts = {key: worker.reply() for key, worker in self.workers.items()}["c"]
         self.total = self.facts["layers"] * self.facts["heads"]
         self.left_out: str | None = "no --peer-python was given"
@@ -85,7 +97,7 @@ class Comparison:
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="semphase-"))
         try:
             self.workers["c"].ask("export", folder=folder)
-            worker = self.stack.enter_context(Worker([*command, folder], **OFFLINE))
+            worker = self.stack.enter_context(Worker([*command, folder], without=SETTINGS, **OFFLINE))
             found = worker.reply()
         except Failed as problem:
             self.left_out = str(problem)
@@ -178,7 +190,7 @@ class Comparison:
             return f"{LABELS[key]} {self.peer['version']}"
         if key != "d" or self.screens["pays"]:
             return LABELS[key]
-        return f"{LABELS[key]}; does not pay here (bf16 products {self.screens['speedup']:.2g} times float32)"
+        return f"{LABELS[key]}; does not pay here"
 
     def remarks(self) -> list[str]:
         """What the table does not hold."""
@@ -188,7 +200,10 @@ class Comparison:
             "ΔPPL that of ΔPPL, relative to the largest |ΔPPL|; each, relative to the head's own |ΔPPL| where that is "
             "above 1 % of the largest."
         )
-        sampled = f"(a) and (b) were timed on {len(first.heads)} heads spread over the layers and scaled to all."
+        sampled = (
+            f"(a), (a') and (b) were timed on {len(first.heads)} heads spread over the layers and scaled to all. (a) and "
+            "(b) ran as a script does by default, the others with the settings of the C library's allocator that nox gives."
+        )
         spread = f"A head took (a) {min(first.turns):.3g} to {max(first.turns):.3g} s, turn by turn."
         return [columns, sampled, spread, self._share(), *self._screening()]
 
@@ -207,7 +222,8 @@ class Comparison:
         both = [pair for pair in own.sums if pair in exact.sums]
         rank = spearmanr([exact.sums[pair] for pair in both], [own.sums[pair] for pair in both]).statistic
         told = [
-            f"(d) ranks {len(both)} heads as (c) does with a Spearman correlation of {rank:.6f}; "
+            f"(d) screens in {self.screens['way']}, whose products are {self.screens['speedup']:.2g} times as fast as "
+            f"float32 ones here, and ranks {len(both)} heads as (c) does with a Spearman correlation of {rank:.6f}; "
             f"{len(self.confirmed['chosen'])} of {len(own.heads)} were confirmed in float32."
         ]
         if len(both) < self.total:

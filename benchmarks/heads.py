@@ -13,6 +13,7 @@ from worker import Failed, serve
 from semphase.errors import SemphaseError
 
 HERE = Path(__file__).resolve().parent
+METHODS = ("a", "aa", "c", "d")
 SMOKE = {"tokens": 512, "sample": 4}
 
 
@@ -30,7 +31,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "results.md", help="where the results are written")
     parser.add_argument("--growth", action="store_true", help="time the engine on twice the tokens as well")
     parser.add_argument("--smoke", action="store_true", help="512 tokens and four heads: does everything run?")
-    parser.add_argument("--only", choices=("a", "c", "d"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     for name, value in SMOKE.items() if options.smoke else ():
         setattr(options, name, value)
@@ -50,7 +51,7 @@ def commands(options: argparse.Namespace) -> dict[str, list[str]]:
     shared = ["--model", options.model, "--tokens", str(options.tokens)]
     shared += ["--corpus", options.corpus] if options.corpus else []
     shared += [flag for flag in ("--growth", "--smoke") if getattr(options, flag[2:])]
-    return {key: [sys.executable, str(HERE / "heads.py"), "--only", key, *shared] for key in "acd"}
+    return {key: [sys.executable, str(HERE / "heads.py"), "--only", key, *shared] for key in METHODS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ from semphase.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import pays, screening, screening_replay, speedup
+from semphase.measure.screening import Make, fastest, screening, speedups
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
@@ -54,7 +54,7 @@ def ready(options: Namespace) -> tuple[Reply, Operations]:
         "parameters": model.parameters, "size": model.size_class, "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }  # fmt: skip
-    method = {"a": Hooks, "c": Engine, "d": Screening}[options.only]
+    method = {"a": Hooks, "aa": Hooks, "c": Engine, "d": Screening}[options.only]
     return facts, method(model, text, main, facts["group"]).operations
 
 
@@ -218,12 +218,15 @@ class Engine(Replaying):
 
 
 class Screening(Replaying):
-    """(d) The engine with bfloat16 products, and in float32 again for the heads near a decision."""
+    """(d) The engine screening in the faster way here, and in float32 again for the heads near a decision."""
 
     def __init__(self, model: Model, *text: Any) -> None:
         super().__init__(model, *text)
         self.stack = ExitStack()
-        self.rough: Model | None = None
+        self.made: Make | None = None
+        self.gains = speedups(model)
+        self.fastest = fastest(model, self.groups[0].numel())
+        self.way = self.fastest or max(self.gains, key=lambda way: self.gains[way])
 
     @property
     def operations(self) -> Operations:
@@ -231,18 +234,18 @@ class Screening(Replaying):
         return {**super().operations, "pays": self.pays, "confirm": self.confirm}
 
     def replay(self, ids: Int[Tensor, "chunk position"]) -> Replay:
-        """On the copy for bfloat16 products, made when it is first wanted."""
-        if self.rough is None:
-            self.rough = self.stack.enter_context(screening(self.model))
-        return screening_replay(self.model, self.rough, ids)
+        """By the model's rough copy, made when it is first wanted."""
+        if self.made is None:
+            self.made = self.stack.enter_context(screening(self.model, self.way))
+        return self.made(ids, {})
 
     def pays(self) -> Reply:
-        """Would the engine screen on this machine, and how much faster are bfloat16 products?"""
-        return {"pays": pays(self.model), "speedup": speedup(self.model)}
+        """Would the engine screen on this machine, how, and how much faster are its products?"""
+        return {"pays": self.fastest is not None, "way": self.way, "speedup": self.gains[self.way]}
 
     def warm(self) -> Reply:
         """A head on the way; the unchanged loss comes with the confirmation."""
-        with screening(self.model) as rough, screening_replay(self.model, rough, self.groups[0]) as replay:
+        with screening(self.model, self.way) as make, make(self.groups[0], {}) as replay:
             head_by_head(replay, self.model.layers // 2, ZERO, [0])
         return {}
 

@@ -84,7 +84,7 @@ class Results:
         """The cells of all methods; one that could not be had says why."""
         cells = [row.cells for row in self.rows]
         if self.left_out:
-            cells.insert(1, [f"(b) nnsight, left out: {self.left_out}", *[NOTHING] * (len(HEADS) - 1)])
+            cells.insert(2, [f"(b) nnsight, left out: {self.left_out}", *[NOTHING] * (len(HEADS) - 1)])
         return cells
 
     @property

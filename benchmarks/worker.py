@@ -27,9 +27,12 @@ class Failed(Exception):
 
 
 class Worker:
-    """A process of its own that answers requests one after the other; ended with the `with` block."""
+    """A process of its own that answers requests one after the other; ended with the `with` block.
 
-    def __init__(self, command: Sequence[str], **environment: str) -> None:
+    Its environment is this one's, `without` some variables and with others.
+    """
+
+    def __init__(self, command: Sequence[str], without: Sequence[str] = (), **environment: str) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close
         try:
             self._process = subprocess.Popen(  # noqa: S603
@@ -38,7 +41,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 text=True,
-                env={**os.environ, **environment},
+                env={name: value for name, value in os.environ.items() if name not in without} | environment,
             )
         except OSError as problem:
             self._log.close()

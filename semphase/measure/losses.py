@@ -35,14 +35,18 @@ class Unembedding:
         """The vocabulary, a few thousand tokens at a time."""
         return [slice(start, start + ROWS) for start in range(0, len(self.weight), ROWS)]
 
-    def only(self, tokens: Bool[Tensor, " vocabulary"]) -> Unembedding:
-        """The same for some tokens."""
+    def only(self, tokens: Bool[Tensor, " vocabulary"] | Int[Tensor, " some"]) -> Unembedding:
+        """The same for some tokens, by a mask or by their ids."""
         return replace(self, weight=self.weight[tokens], bias=None if self.bias is None else self.bias[tokens])
 
     def logits(self, x: Float[Tensor, "position d"], tile: slice) -> Float[Tensor, "position row"]:
         """The logits of the tokens of one tile."""
         bias = None if self.bias is None else self.bias[tile]
         return self.finished(functional.linear(x, self.weight[tile], bias))
+
+    def all(self, x: Float[Tensor, "*any d"]) -> Float[Tensor, "*any vocabulary"]:
+        """The logits of all tokens."""
+        return self.finished(functional.linear(x, self.weight, self.bias))
 
     def of(self, x: Float[Tensor, "position d"], token: Int[Tensor, " position"]) -> Float[Tensor, " position"]:
         """The logit of one token at each position."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -139,21 +139,35 @@ def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[t
     """The arguments beside the stream that each block is called with.
 
     Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
-    a chunk's keys at every replay.
+    a chunk's keys at every replay. The blocks are called but not run, except the first, which shows what they return.
     """
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    returned: list[type] = []
 
-    def record(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+    def standing_in(own: Callable[..., Any]) -> Callable[..., Any]:
+        def record(*args: Any, **kwargs: Any) -> Any:
+            stream = first_tensor(args if args else kwargs["hidden_states"])
+            calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+            if not returned:
+                returned.append(type(own(*args, **kwargs)))
+            return (stream,) if issubclass(returned[0], tuple) else stream
 
-    handles = [block.register_forward_pre_hook(record, with_kwargs=True) for block in model.anatomy.blocks]
-    try:
-        with torch.no_grad(), attending(model, {}):
-            model.module.base_model(input_ids=ids, use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
+        return record
+
+    with ExitStack() as stack, torch.no_grad(), attending(model, {}):
+        for block in model.anatomy.blocks:
+            stack.enter_context(_replaced(block, standing_in(block.forward)))
+        model.module.base_model(input_ids=ids, use_cache=False)
     return calls
+
+
+@contextmanager
+def _replaced(block: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    block.forward = forward
+    try:
+        yield
+    finally:
+        del block.forward
 
 
 def _embedded(model: Model, ids: Int[Tensor, "chunk position"]) -> Stream:

@@ -1,8 +1,10 @@
-"""Screening in bfloat16: all heads with less arithmetic, and again in full precision where a decision is near.
+"""Screening: all heads with less arithmetic, and again in full precision where a decision is near.
 
-Matrix products take bfloat16 factors; the residual stream, the norms and the sums of exponentials stay in float32, so
-most of the rounding is the same with and without a change and cancels in the difference. Where few tokens of a long
-vocabulary are likely, only those are read out anew (semphase.measure.shortlist).
+Two ways, of which the faster one here is taken. "int8" rounds the products of what a head's change alters, and nothing
+else (semphase.measure.rounded); it needs memory for the unchanged inputs and results of all products. "bfloat16" gives
+matrix products bfloat16 factors; the residual stream and the norms stay in float32, so most of the rounding is the
+same with and without a change and cancels in the difference. Where few tokens of a long vocabulary are likely, both
+read out only those anew, and a sample of the others (semphase.measure.shortlist).
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Int
@@ -19,33 +22,64 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from semphase.errors import SemphaseError
+from semphase.measure.attention import Changes
 from semphase.measure.replay import MEMORY, Replay
-from semphase.measure.shortlist import likely_tokens, shortlist
+from semphase.measure.rounded import Around, Rounded, kept_bytes, weight_levels
+from semphase.measure.shortlist import shortlist, split_vocabulary
 from semphase.measure.timing import wait_for
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 
+Way = Literal["int8", "bfloat16"]
+
 FASTER = 1.5
-"""Screening pays where a bfloat16 product is this many times faster; casts and confirmations take their share."""
+"""Screening pays where its products are this many times faster; the rest and confirmations take their share."""
 WORTH = 2
 """A shortlist pays where the vocabulary is this many times as long."""
+SAME = 1e-5
+"""By how many nats unchanged losses may differ when they are replayed: other sums of the same numbers."""
 _ROWS, _TRIES = 2048, 5
 
 
-def pays(model: Model) -> bool:
-    """Would screening save time here? Small models spend theirs elsewhere, half precision has nothing to save."""
-    large = model.size_class != "tiny" and model.dtype == torch.float32
-    return large and speedup(model) >= FASTER
+class Make(Protocol):
+    """What makes replays that screen."""
+
+    def __call__(self, ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
+        """A replay of some chunks with some changes in force."""
 
 
-def speedup(model: Model) -> float:
-    """How many times faster the device multiplies bfloat16 matrices than float32 ones of the model's width; measured."""
+def fastest(model: Model, tokens: int, memory: int = MEMORY) -> Way | None:
+    """How to screen a text of so many tokens here; None where it would save no time or not fit into memory.
+
+    Small models spend their time elsewhere, and half precision has nothing to save.
+    """
+    if model.size_class == "tiny" or model.dtype != torch.float32:
+        return None
+    gains = speedups(model)
+    if kept_bytes(model, tokens) + tokens * model.layers * model.d_model * model.dtype.itemsize > memory:
+        gains.pop("int8", None)
+    way = max(gains, key=lambda own: gains[own])
+    return way if gains[way] >= FASTER else None
+
+
+def speedups(model: Model) -> dict[Way, float]:
+    """How many times faster than in float32 the device multiplies matrices of the model's width; measured.
+
+    int8 is missing where the device has no such product.
+    """
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(_ROWS, model.d_model, generator=draw).to(model.device)
-    weight = torch.randn(4 * model.d_model, model.d_model, generator=draw).to(model.device)
-    exact = _seconds(lambda: functional.linear(x, weight), model.device)
-    half, narrow = x.bfloat16(), weight.bfloat16()
-    return exact / _seconds(lambda: functional.linear(half, narrow), model.device)
+    rows = torch.randn(4 * model.d_model, model.d_model, generator=draw).to(model.device)
+    exact = _seconds(lambda: functional.linear(x, rows), model.device)
+    narrow = rows.bfloat16()
+    gains: dict[Way, float] = {
+        "bfloat16": exact / _seconds(lambda: functional.linear(x.bfloat16(), narrow), model.device)
+    }
+    around = Around(weight_levels(rows), torch.zeros_like(x), functional.linear(torch.zeros_like(x), rows))
+    with suppress(RuntimeError):
+        gains["int8"] = exact / _seconds(lambda: around.product(x), model.device)
+    return gains
 
 
 def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
@@ -60,24 +94,53 @@ def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
 
 
 @contextmanager
-def screening(model: Model) -> Iterator[Model]:
-    """A copy of the model whose matrix products take bfloat16 factors; valid inside the block.
+def screening(model: Model, way: Way, memory: int = MEMORY) -> Iterator[Make]:
+    """What makes replays that screen, one at a time; they are valid inside the block."""
+    with {"int8": _int8, "bfloat16": _bfloat16}[way](model, memory) as make:
 
-    The weights of its products are cast once; the embedding, even where it is tied to the unembedding, is not.
-    """
+        def screened(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
+            replay = make(ids, changes)
+            stream = replay.stream(model.layers)
+            split = split_vocabulary(model, stream)
+            if WORTH * split.read <= len(split.likely):
+                replay.read_by(shortlist(model, stream, split).losses)
+            return replay
+
+        yield screened
+
+
+@contextmanager
+def _int8(model: Model, memory: int) -> Iterator[Make]:
+    rounded = Rounded(model)
+
+    def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
+        with rounded.recorded():
+            replay = _moved(Replay(rounded.model, ids, memory - kept_bytes(model, ids.numel())), changes)
+        again = replay.with_outputs(0, replay.outputs(0)[None])
+        if float((again - replay.in_force).abs().max()) > SAME:
+            replay.close()
+            raise SemphaseError(
+                f"the products of {model.name} ({model.family}) cannot be rounded, for its own losses do not come back; "
+                "use --budget full, which does not screen."
+            )
+        return replay
+
+    yield make
+
+
+@contextmanager
+def _bfloat16(model: Model, memory: int) -> Iterator[Make]:
+    """The weights of the products are cast once; the embedding, even where it is tied to the unembedding, is not."""
     module = copy.deepcopy(model.module)
     for part in module.modules():
         if isinstance(part, nn.Linear | Conv1D):
             part.weight = nn.Parameter(part.weight.detach().bfloat16(), requires_grad=False)
+    rough = replace(model, module=module, anatomy=anatomy(module))
     with torch.autocast(model.device.type, torch.bfloat16):
-        yield replace(model, module=module, anatomy=anatomy(module))
+        yield lambda ids, changes: _moved(Replay(rough, ids, memory), changes)
 
 
-def screening_replay(model: Model, rough: Model, ids: Int[Tensor, "chunk position"], memory: int = MEMORY) -> Replay:
-    """A replay of the rough copy; where few tokens are likely, it reads losses by a shortlist of the exact model."""
-    replay = Replay(rough, ids, memory)
-    stream = replay.stream(model.layers)
-    likely = likely_tokens(model, stream)
-    if WORTH * int(likely.sum()) <= len(likely):
-        replay.read_by(shortlist(model, stream, likely).losses)
+def _moved(replay: Replay, changes: Changes) -> Replay:
+    if changes:
+        replay.move(changes)
     return replay

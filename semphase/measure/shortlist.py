@@ -1,8 +1,11 @@
-"""Losses near a text's own ones: the likely tokens exactly, all others together and to first order.
+"""Losses near a text's own ones: the likely tokens exactly, a weighted sample of all others, and their gradient.
 
-For screening. A changed head moves the stream a little; the few thousand tokens that hold nearly all probability are
-read out anew, and the logarithm of the sum of all other exponentials follows its gradient. Its error is of second
-order in the change, times the share of the others.
+For screening. A changed head moves the stream a little. The tokens that hold most of the probability are read out
+anew. The sum R of all other exponentials follows its gradient, R exp(μ·δ), where δ is the change of the stream and μ
+the mean of their unembedding rows under the model; what that leaves out is R exp(μ·δ) E(exp u − 1 − u) for the
+departures u of single logits from μ·δ, and is estimated from a sample of the tokens drawn by their probability on the
+text (importance sampling with a control variate). It is of second order in δ, unbiased where logits are linear in
+the stream, and the same tokens serve all changes, so that heads are compared on equal terms.
 """
 
 from __future__ import annotations
@@ -16,23 +19,43 @@ from torch import Tensor
 from semphase.measure.losses import POSITIONS, Unembedding, log_normaliser, unembedding
 from semphase.models import Model
 
-SHARE = 0.98
+SHARE = 0.9
 """Of the probability on a text, what the likely tokens hold."""
+SAMPLE = 1024
+"""Draws among the others."""
+_LARGEST = 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """A vocabulary in likely tokens and others; of the others some are `drawn`, and stand for `weight` tokens each."""
+
+    likely: Bool[Tensor, " vocabulary"]
+    drawn: Int[Tensor, " sample"]
+    weight: Float[Tensor, " sample"]
+
+    @property
+    def read(self) -> int:
+        """How many tokens are read out."""
+        return int(self.likely.sum()) + len(self.drawn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shortlist:
-    """The readout around the streams `at`: the `likely` tokens, and what the others add, log-sum and gradient.
+    """The readout around the streams `at`, in the model's own precision.
 
-    It is short enough to stay in the model's own precision where the blocks before it do not: rounded logits would be
-    most of the error.
+    Of the tokens beside the `likely` ones, `rest` is the log of their summed exponentials, `slope` its gradient. The
+    `drawn` ones had logits `before` and stand for a share `part` of that sum.
     """
 
     model: Model
     likely: Unembedding
+    drawn: Unembedding
     at: Float[Tensor, "chunk predicted d"]
     rest: Float[Tensor, "chunk predicted"]
     slope: Float[Tensor, "chunk predicted d"]
+    before: Float[Tensor, "chunk predicted sample"]
+    part: Float[Tensor, "chunk predicted sample"]
 
     def losses(
         self, stream: Float[Tensor, "copied_chunk position d"], ids: Int[Tensor, "copied_chunk position"]
@@ -40,32 +63,47 @@ class Shortlist:
         """As `token_losses` gives them, of any number of copies of the chunks, one copy after the other."""
         with torch.autocast(stream.device.type, enabled=False):
             x = self.model.anatomy.final_norm(stream[:, :-1])
-            copies = x.unflatten(0, (-1, len(self.at)))
-            rest = self.rest + ((copies - self.at) * self.slope).sum(dim=-1)
-            flat = x.flatten(0, 1)
+            copies, flat = x.unflatten(0, (-1, len(self.at))), x.flatten(0, 1)
+            shift = ((copies - self.at) * self.slope).sum(dim=-1)
+            # Where a change breaks the model, an exponential that overflows would look like a broken measurement.
+            apart = (self.drawn.all(copies) - self.before - shift[..., None]).clamp_(max=_LARGEST)
+            curved = (self.part * (apart.expm1() - apart)).sum(dim=-1)
+            rest = self.rest + shift + curved.log1p()
             total = torch.logaddexp(log_normaliser(self.likely, flat), rest.flatten())
             return (total - unembedding(self.model).of(flat, ids[:, 1:].flatten())).view(len(ids), -1)
 
 
-def likely_tokens(model: Model, stream: Float[Tensor, "chunk position d"]) -> Bool[Tensor, " vocabulary"]:
-    """The fewest tokens that hold `SHARE` of the probability on a text; `stream` is what leaves the last block."""
+def split_vocabulary(model: Model, stream: Float[Tensor, "chunk position d"]) -> Split:
+    """The fewest tokens that hold `SHARE` of the probability on a text, and draws among the others by theirs.
+
+    `stream` is what leaves the last block.
+    """
     with torch.no_grad(), torch.autocast(stream.device.type, enabled=False):
         readout, at = unembedding(model), model.anatomy.final_norm(stream[:, :-1]).flatten(0, 1)
-        mass, order = torch.stack([_mass(readout, x) for x in at.split(POSITIONS)]).sum(dim=0).sort(descending=True)
-        held = mass.cumsum(dim=0) - mass < SHARE * mass.sum()
-        return torch.zeros_like(held).scatter_(0, order, held)
+        mass = torch.stack([_mass(readout, x) for x in at.split(POSITIONS)]).sum(dim=0).double()
+    ranked, order = mass.sort(descending=True)
+    held = ranked.cumsum(dim=0) - ranked < SHARE * mass.sum()
+    likely = torch.zeros_like(held).scatter_(0, order, held)
+    others = mass.masked_fill(likely, 0).cpu()
+    if not others.any():
+        return Split(likely, order[:0], mass[:0])
+    draws = torch.multinomial(others, SAMPLE, replacement=True, generator=torch.Generator().manual_seed(0))
+    drawn, count = draws.unique(return_counts=True)
+    weight = count / SAMPLE * others.sum() / others[drawn]
+    return Split(likely, drawn.to(mass.device), weight.to(mass.device, at.dtype))
 
 
-def shortlist(
-    model: Model, stream: Float[Tensor, "chunk position d"], likely: Bool[Tensor, " vocabulary"]
-) -> Shortlist:
-    """The readout of some tokens, and of all others together, around `stream`, what leaves the last block."""
+def shortlist(model: Model, stream: Float[Tensor, "chunk position d"], split: Split) -> Shortlist:
+    """The readout of the likely tokens, and of all others together, around `stream`, what leaves the last block."""
     with torch.no_grad(), torch.autocast(stream.device.type, enabled=False):
         readout, at = unembedding(model), model.anatomy.final_norm(stream[:, :-1])
-        others = readout.only(~likely)
+        others = readout.only(~split.likely)
         parts = [_first_order(others, x) for x in at.flatten(0, 1).split(POSITIONS)]
         rest, slope = (torch.cat(found) for found in zip(*parts, strict=True))
-    return Shortlist(model, readout.only(likely), at, rest.view(at.shape[:-1]), slope.view(at.shape))
+        rest, drawn = rest.view(at.shape[:-1]), readout.only(split.drawn)
+        before = drawn.all(at)
+        part = split.weight * (before - rest[..., None]).exp()
+    return Shortlist(model, readout.only(split.likely), drawn, at, rest, slope.view(at.shape), before, part)
 
 
 def _mass(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " vocabulary"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from torch import Tensor
 
 from semphase.analyse.blocks import BlockLosses
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
-from semphase.measure.screening import pays
+from semphase.measure.replay import Replay
+from semphase.measure.screening import Way, fastest, screening
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
 from semphase.study.perplexity import Half, Ids, LazyReplay, Reading, joined
-from semphase.study.screened import Screened, screened_single
+from semphase.study.screened import Screened, screened_single, screening_named
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -84,24 +86,27 @@ class Ablation:
 
     def single(self, kind: str, half: Half) -> BlockLosses:
         """Losses with one head changed, sums [head, block]; screened on the choosing half where that saves time."""
-        if half == "choose" and self.screens:
+        if half == "choose" and self.screening is not None:
             return self.screened(kind).losses
         return self._remembered(("single", kind, half), lambda: self._single(kind, half, None))
 
     @cached_property
-    def screens(self) -> bool:
-        """Are single heads screened in bfloat16? Not at full budget, and only where the device gains by it."""
-        return self.study.budget.screens and pays(self.study.model)
+    def screening(self) -> Way | None:
+        """How single heads are screened: not at all at full budget, and only where the device gains by it."""
+        if not self.study.budget.screens:
+            return None
+        return fastest(self.study.model, next(self.text.groups("choose")).numel(), self.text.memory)
 
     def screened(self, kind: str) -> Screened:
         """Single heads on the choosing half, screened, and exact near every decision."""
         if kind not in self._screened:
-            self._screened[kind] = screened_single(self, kind, self._single)
+            assert self.screening is not None
+            self._screened[kind] = screened_single(self, self.screening, kind, self._single)
         return self._screened[kind]
 
     def screening_told(self, *kinds: str) -> dict[str, Any]:
         """For a report's detail: by how much the screening of these changes was off; nothing where all was exact."""
-        if not self.screens:
+        if self.screening is None:
             return {}
         told = {kind: self.screened(kind).told() for kind in kinds}
         return {"screening": told[kinds[0]] if len(kinds) == 1 else told}
@@ -193,26 +198,42 @@ class Ablation:
         return BlockLosses(np.stack([row.sums for row in rows]), rows[0].counts)
 
     def after(self, removed: Assignment, kind: str, heads: Sequence[int]) -> Float[np.ndarray, " head"]:
-        """Mean loss on the choosing half with each of some heads changed on top of those already changed."""
+        """Mean loss on the choosing half with each of some heads changed on top of those already changed.
+
+        Screened where single heads are, and not confirmed: it serves to order heads, and an order is judged by exact
+        losses on the other half.
+        """
         base, sums, groups = self.changes(removed), [], list(self.text.groups("choose"))
         what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
+        what |= self._means_named(kind) | ({} if self.screening is None else screening_named(self.screening))
         with self.study.progress(f"{kind}: heads ranked anew, {self.study.label}", len(groups) * len(heads)) as advance:
             for ids in groups:
                 run = partial(self._after_group, ids, base, kind, sorted(heads), advance)
-                sums.append(self.text.stored("further heads", ids, run, ("head",), **what, **self._means_named(kind)))
+                sums.append(self.text.stored("further heads", ids, run, ("head",), **what))
         mean = joined(sums).mean
         return mean[np.argsort(np.argsort(heads))]
 
     def _after_group(
         self, ids: Ids, base: dict[int, Together], kind: str, heads: list[int], advance: Callable[[int], None]
     ) -> Tensor:
-        rows = []
-        with self.text.replay(ids) as replay:
-            replay.move(base)
-            for layer, own in self._by_layer(heads).items():
-                rows.append(head_by_head(replay, layer, self.other(kind, layer), own))
+        rows, wanted = [], self._by_layer(heads)
+        # Made beforehand in full precision: around a screening replay every product may be rough.
+        others = {layer: self.other(kind, layer) for layer in wanted}
+        with self._replay_around(ids, base) as replay:
+            for layer, own in wanted.items():
+                rows.append(head_by_head(replay, layer, others[layer], own))
                 advance(len(own))
         return torch.cat(rows)
+
+    @contextmanager
+    def _replay_around(self, ids: Ids, base: dict[int, Together]) -> Iterator[Replay]:
+        if self.screening is not None:
+            with screening(self.study.model, self.screening, self.text.memory) as make, make(ids, base) as replay:
+                yield replay
+            return
+        with self.text.replay(ids) as replay:
+            replay.move(base)
+            yield replay
 
     def changes(self, assignment: Assignment) -> dict[int, Together]:
         """Changes by layer, as the engine takes them."""

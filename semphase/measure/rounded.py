@@ -1,0 +1,158 @@
+"""Matrix products of what changed alone, in 8-bit integers.
+
+A changed head alters the input x of every later product W x a little. From the unchanged model's x₀ and W x₀, kept in
+full precision, W x = W x₀ + W (x − x₀), and only the second product is rounded: each row of x − x₀ and of W to integer
+steps of 1/127 of its largest entry (row-wise scales as in Dettmers et al. 2022, LLM.int8()). The error is a share of
+the change, about a hundredth, and vanishes with it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+from jaxtyping import Float, Int8
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from semphase.models import Model
+from semphase.models.anatomy import anatomy
+
+LEVELS = 127
+_LEAST = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """The rows of one or several weight matrices in steps of `step`."""
+
+    levels: Int8[Tensor, "d_in d_out"]
+    step: Float[Tensor, " d_out"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """Products with one input around its unchanged value `at`, where they give `there`."""
+
+    weight: Weight
+    at: Float[Tensor, "token d_in"]
+    there: Float[Tensor, "token d_out"]
+
+    def product(self, x: Float[Tensor, "copied_chunk position d_in"]) -> Float[Tensor, "copied_chunk position d_out"]:
+        """The products with an altered input, of any number of copies of the chunks, one copy after the other."""
+        change = x.reshape(-1, *self.at.shape) - self.at
+        step = (change.abs().amax(dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
+        levels = change.div_(step).round_().to(torch.int8).flatten(0, 1)
+        found = torch._int_mm(levels, self.weight.levels).to(step.dtype).view(len(change), len(self.at), -1)
+        return torch.addcmul(self.there, found.mul_(step), self.weight.step).view(*x.shape[:-1], -1)
+
+
+class Rounded:
+    """A model whose blocks round their products once they have been `recorded`; the parameters are the model's own."""
+
+    def __init__(self, model: Model) -> None:
+        own = [*model.module.parameters(), *model.module.buffers()]
+        module = copy.deepcopy(model.module, {id(tensor): tensor for tensor in own})
+        self.model = replace(model, module=module, anatomy=anatomy(module))
+        self._recording = False
+        self._calls: dict[_Product, tuple[Tensor, Tensor]] = {}
+        self._weights: dict[tuple[_Product, ...], Weight] = {}
+        self._last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
+        self._products: list[_Product] = []
+        for parent, name, part in _products(self.model):
+            self._products.append(_Product(part, self))
+            setattr(parent, name, self._products[-1])
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Inside the block products are exact; around the last input that each one took there they are rounded later.
+
+        What was recorded before is given up.
+        """
+        for product in self._products:
+            product.shared = None
+        self._recording = True
+        try:
+            yield
+        finally:
+            self._recording = False
+        for _, same in groupby(list(self._calls), key=lambda product: id(self._calls[product][0])):
+            self._gather(tuple(same))
+
+    def _gather(self, products: tuple[_Product, ...]) -> None:
+        """Consecutive products with one input become one product."""
+        if products not in self._weights:
+            self._weights[products] = weight_levels(torch.cat([_rows(product.exact) for product in products]))
+        calls = [self._calls.pop(product) for product in products]
+        there = torch.cat([result.flatten(0, -2) for _, result in calls], dim=-1)
+        around = Around(self._weights[products], calls[0][0].flatten(0, -2), there)
+        widths = [result.shape[-1] for _, result in calls]
+        for place, product in enumerate(products):
+            product.shared = _Shared(around, widths, place)
+
+    def result(self, product: _Product, x: Tensor) -> Tensor:
+        """One product with x; those that share their input are made together, by the first of them."""
+        if self._recording or product.shared is None:
+            found: Tensor = product.exact(x)
+            if self._recording:
+                self._calls.pop(product, None)  # a later call moves to the end
+                self._calls[product] = x, found
+            return found
+        around, place = product.shared.around, product.shared.place
+        if self._last is None or self._last[0] is not around or self._last[1] is not x:
+            self._last = around, x, around.product(x).split(product.shared.widths, dim=-1)
+        parts = self._last[2]
+        if place == len(parts) - 1:
+            self._last = None
+        return parts[place]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shared:
+    around: Around
+    widths: list[int]
+    place: int
+
+
+class _Product(nn.Module):
+    """What stands in a block for one of its products."""
+
+    def __init__(self, exact: nn.Module, rounded: Rounded) -> None:
+        super().__init__()
+        self.exact, self.rounded = exact, rounded
+        self.shared: _Shared | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rounded.result(self, x)
+
+
+def weight_levels(rows: Float[Tensor, "d_out d_in"]) -> Weight:
+    """Each row in integer steps of 1/127 of its largest entry."""
+    step = (rows.detach().abs().amax(dim=-1) / LEVELS).clamp_min(_LEAST)
+    return Weight((rows.detach() / step[:, None]).round().to(torch.int8).T, step)
+
+
+def kept_bytes(model: Model, tokens: int) -> int:
+    """Memory that inputs and results of all products of a text of so many tokens take, at most."""
+    return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in _products(model))
+
+
+def _products(model: Model) -> list[tuple[nn.Module, str, nn.Module]]:
+    """The matrix products of all blocks: where each is, its name there, and itself."""
+    return [
+        (parent, name, part)
+        for block in model.anatomy.blocks
+        for parent in block.modules()
+        for name, part in parent.named_children()
+        if isinstance(part, nn.Linear | Conv1D)
+    ]
+
+
+def _rows(product: nn.Module) -> Float[Tensor, "d_out d_in"]:
+    weight = product.weight
+    assert isinstance(weight, Tensor)
+    return weight.T if isinstance(product, Conv1D) else weight

@@ -1,0 +1,97 @@
+"""Which way of screening is taken, and that both find the effects of a trained model's heads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from semphase.corpus.grammar import sample_text
+from semphase.measure import screening as module
+from semphase.measure import shortlist
+from semphase.measure.replay import Replay
+from semphase.measure.screening import fastest, screening, speedups
+from semphase.measure.sweeps import head_by_head, substitute
+from semphase.models import load
+
+ZERO = substitute("zero")
+TOKENS = 512
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load("tiny", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def large(tiny):
+    """The same, said to be large enough to be worth screening."""
+    return replace(tiny, parameters=10**9)
+
+
+@pytest.fixture
+def gains(monkeypatch):
+    """Sets how many times faster the products are said to be."""
+    return lambda **given: monkeypatch.setattr(module, "speedups", lambda _model: dict(given))
+
+
+def test_the_faster_way_is_taken(large, gains):
+    gains(int8=3.0, bfloat16=2.0)
+    assert fastest(large, TOKENS) == "int8"
+    gains(int8=3.0, bfloat16=5.0)
+    assert fastest(large, TOKENS) == "bfloat16"
+    gains(bfloat16=2.0)
+    assert fastest(large, TOKENS) == "bfloat16"
+
+
+def test_a_way_that_saves_nothing_is_not_taken(large, gains):
+    gains(int8=1.2, bfloat16=0.7)
+    assert fastest(large, TOKENS) is None
+
+
+def test_int8_needs_room_for_what_it_keeps(large, gains):
+    gains(int8=3.0, bfloat16=2.0)
+    assert fastest(large, TOKENS, memory=2**20) == "bfloat16"
+    gains(int8=3.0, bfloat16=1.0)
+    assert fastest(large, TOKENS, memory=2**20) is None
+
+
+def test_small_models_and_half_precision_are_not_screened(tiny, large, gains):
+    gains(int8=3.0, bfloat16=2.0)
+    assert fastest(tiny, TOKENS) is None
+    assert fastest(replace(large, dtype=torch.bfloat16), TOKENS) is None
+
+
+def test_a_device_without_integer_products_screens_in_bfloat16_only(tiny, monkeypatch):
+    assert set(speedups(tiny)) == {"int8", "bfloat16"}
+
+    def refused(*_: object) -> torch.Tensor:
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch, "_int_mm", refused)
+    assert set(speedups(tiny)) == {"bfloat16"}
+
+
+@pytest.mark.parametrize("way", ["int8", "bfloat16"])
+def test_a_trained_model_has_the_effects_of_full_precision(tiny, way):
+    ids = torch.tensor(tiny.encode(sample_text(TOKENS, seed=5))[:TOKENS]).view(4, 128)
+    layers = range(0, tiny.layers, 3)
+    with Replay(tiny, ids) as replay:
+        wanted = [head_by_head(replay, layer, ZERO) - replay.in_force for layer in layers]
+    with screening(tiny, way) as make, make(ids, {}) as replay:
+        found = [head_by_head(replay, layer, ZERO) - replay.in_force for layer in layers]
+    exact, rough = (torch.cat(own).mean(dim=(1, 2)).numpy() for own in (wanted, found))
+    # Both ways keep 8 bits: errors of a hundredth of the effects.
+    assert 0 < float(np.abs(rough - exact).max()) < 0.1 * float(np.ptp(exact))
+
+
+def test_only_a_short_list_is_read(tiny, monkeypatch):
+    """A text that makes half of the vocabulary likely is read out whole."""
+    ids = torch.tensor(tiny.encode(sample_text(TOKENS, seed=5))[:TOKENS]).view(4, 128)
+    monkeypatch.setattr(shortlist, "SAMPLE", 10)
+    for share, short in ((1.0, False), (0.3, True)):
+        monkeypatch.setattr(shortlist, "SHARE", share)
+        with screening(tiny, "int8") as make, make(ids, {}) as rough:
+            assert isinstance(getattr(rough._read, "__self__", None), shortlist.Shortlist) == short
