@@ -9,8 +9,7 @@ import json
 import math
 import time
 from argparse import Namespace
-from contextlib import ExitStack
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from semphase.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Make, fastest, screening, speedups
+from semphase.measure.screening import Make, Way, fastest, screening, speedups
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
@@ -222,21 +221,32 @@ class Screening(Replaying):
 
     def __init__(self, model: Model, *text: Any) -> None:
         super().__init__(model, *text)
-        self.stack = ExitStack()
         self.made: Make | None = None
-        self.gains = speedups(model)
-        self.fastest = fastest(model, self.groups[0].numel())
-        self.way = self.fastest or max(self.gains, key=lambda way: self.gains[way])
 
     @property
     def operations(self) -> Operations:
         """What can be asked."""
         return {**super().operations, "pays": self.pays, "confirm": self.confirm}
 
+    @cached_property
+    def fastest(self) -> Way | None:
+        """The engine's choice; made when it is first asked for, since other processes are busy while they load."""
+        return fastest(self.model, self.groups[0].numel())
+
+    @cached_property
+    def gains(self) -> dict[Way, float]:
+        """How many times faster than float32 either way multiplies."""
+        return speedups(self.model)
+
+    @property
+    def way(self) -> Way:
+        """How to screen, even where it does not pay."""
+        return self.fastest or max(self.gains, key=lambda way: self.gains[way])
+
     def replay(self, ids: Int[Tensor, "chunk position"]) -> Replay:
         """By the model's rough copy, made when it is first wanted."""
         if self.made is None:
-            self.made = self.stack.enter_context(screening(self.model, self.way))
+            self.made = screening(self.model, self.way)
         return self.made(ids, {})
 
     def pays(self) -> Reply:
@@ -245,7 +255,7 @@ class Screening(Replaying):
 
     def warm(self) -> Reply:
         """A head on the way; the unchanged loss comes with the confirmation."""
-        with screening(self.model, self.way) as make, make(self.groups[0], {}) as replay:
+        with screening(self.model, self.way)(self.groups[0], {}) as replay:
             head_by_head(replay, self.model.layers // 2, ZERO, [0])
         return {}
 
@@ -258,7 +268,7 @@ class Screening(Replaying):
     def confirm(self, differences: list[float], heads: Heads, total: int) -> Reply:
         """Losses in float32 of the heads near a decision; `wanted` is how many these would be among all heads."""
         self.close()
-        self.stack.close()
+        self.made = None
         chosen = near_decisions(np.array(differences), math.floor(SHARE * len(heads))).tolist()
         wanted = len(near_decisions(np.arange(total, dtype=float), math.floor(SHARE * total)))
         setup = seconds = baseline = 0.0

@@ -163,11 +163,14 @@ def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[t
 
 @contextmanager
 def _replaced(block: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    own = vars(block).get("forward")  # absent where the class's serves
     block.forward = forward
     try:
         yield
     finally:
         del block.forward
+        if own is not None:
+            block.forward = own
 
 
 def _embedded(model: Model, ids: Int[Tensor, "chunk position"]) -> Stream:

@@ -45,7 +45,7 @@ class Around:
     def product(self, x: Float[Tensor, "copied_chunk position d_in"]) -> Float[Tensor, "copied_chunk position d_out"]:
         """The products with an altered input, of any number of copies of the chunks, one copy after the other."""
         change = x.reshape(-1, *self.at.shape) - self.at
-        step = (change.abs().amax(dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
+        step = (torch.linalg.vector_norm(change, torch.inf, dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
         levels = change.div_(step).round_().to(torch.int8).flatten(0, 1)
         found = torch._int_mm(levels, self.weight.levels).to(step.dtype).view(len(change), len(self.at), -1)
         return torch.addcmul(self.there, found.mul_(step), self.weight.step).view(*x.shape[:-1], -1)
@@ -63,7 +63,7 @@ class Rounded:
         self._weights: dict[tuple[_Product, ...], Weight] = {}
         self._last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
         self._products: list[_Product] = []
-        for parent, name, part in _products(self.model):
+        for parent, name, part in products(self.model):
             self._products.append(_Product(part, self))
             setattr(parent, name, self._products[-1])
 
@@ -83,15 +83,15 @@ class Rounded:
         for _, same in groupby(list(self._calls), key=lambda product: id(self._calls[product][0])):
             self._gather(tuple(same))
 
-    def _gather(self, products: tuple[_Product, ...]) -> None:
+    def _gather(self, same: tuple[_Product, ...]) -> None:
         """Consecutive products with one input become one product."""
-        if products not in self._weights:
-            self._weights[products] = weight_levels(torch.cat([_rows(product.exact) for product in products]))
-        calls = [self._calls.pop(product) for product in products]
+        if same not in self._weights:
+            self._weights[same] = weight_levels(torch.cat([_rows(product.exact) for product in same]))
+        calls = [self._calls.pop(product) for product in same]
         there = torch.cat([result.flatten(0, -2) for _, result in calls], dim=-1)
-        around = Around(self._weights[products], calls[0][0].flatten(0, -2), there)
+        around = Around(self._weights[same], calls[0][0].flatten(0, -2), there)
         widths = [result.shape[-1] for _, result in calls]
-        for place, product in enumerate(products):
+        for place, product in enumerate(same):
             product.shared = _Shared(around, widths, place)
 
     def result(self, product: _Product, x: Tensor) -> Tensor:
@@ -130,6 +130,16 @@ class _Product(nn.Module):
         return self.rounded.result(self, x)
 
 
+def integers_multiply(device: torch.device) -> bool:
+    """Does the device multiply 8-bit integers, and without saturating? Processors without VNNI may not."""
+    largest = torch.full((32, 64), LEVELS, dtype=torch.int8, device=device)
+    try:
+        found = torch._int_mm(largest, largest.T)
+    except RuntimeError:
+        return False
+    return bool((found == 64 * LEVELS**2).all())
+
+
 def weight_levels(rows: Float[Tensor, "d_out d_in"]) -> Weight:
     """Each row in integer steps of 1/127 of its largest entry."""
     step = (rows.detach().abs().amax(dim=-1) / LEVELS).clamp_min(_LEAST)
@@ -138,10 +148,10 @@ def weight_levels(rows: Float[Tensor, "d_out d_in"]) -> Weight:
 
 def kept_bytes(model: Model, tokens: int) -> int:
     """Memory that inputs and results of all products of a text of so many tokens take, at most."""
-    return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in _products(model))
+    return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in products(model))
 
 
-def _products(model: Model) -> list[tuple[nn.Module, str, nn.Module]]:
+def products(model: Model) -> list[tuple[nn.Module, str, nn.Module]]:
     """The matrix products of all blocks: where each is, its name there, and itself."""
     return [
         (parent, name, part)

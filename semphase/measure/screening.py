@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.pytorch_utils import Conv1D
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Changes
 from semphase.measure.replay import MEMORY, Replay
-from semphase.measure.rounded import Around, Rounded, kept_bytes, weight_levels
+from semphase.measure.rounded import Around, Rounded, integers_multiply, kept_bytes, products, weight_levels
 from semphase.measure.shortlist import shortlist, split_vocabulary
 from semphase.measure.timing import wait_for
 from semphase.models import Model
@@ -76,8 +74,8 @@ def speedups(model: Model) -> dict[Way, float]:
     gains: dict[Way, float] = {
         "bfloat16": exact / _seconds(lambda: functional.linear(x.bfloat16(), narrow), model.device)
     }
-    around = Around(weight_levels(rows), torch.zeros_like(x), functional.linear(torch.zeros_like(x), rows))
-    with suppress(RuntimeError):
+    if integers_multiply(model.device):
+        around = Around(weight_levels(rows), torch.zeros_like(x), functional.linear(torch.zeros_like(x), rows))
         gains["int8"] = exact / _seconds(lambda: around.product(x), model.device)
     return gains
 
@@ -93,51 +91,58 @@ def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
     return min(times[1:])
 
 
-@contextmanager
-def screening(model: Model, way: Way, memory: int = MEMORY) -> Iterator[Make]:
-    """What makes replays that screen, one at a time; they are valid inside the block."""
-    with {"int8": _int8, "bfloat16": _bfloat16}[way](model, memory) as make:
+def screening(model: Model, way: Way, memory: int = MEMORY) -> Make:
+    """What makes replays that screen, of one group of chunks at a time: a new one invalidates the last."""
+    make = {"int8": _int8, "bfloat16": _bfloat16}[way](model, memory)
 
-        def screened(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
-            replay = make(ids, changes)
-            stream = replay.stream(model.layers)
-            split = split_vocabulary(model, stream)
-            if WORTH * split.read <= len(split.likely):
-                replay.read_by(shortlist(model, stream, split).losses)
-            return replay
-
-        yield screened
-
-
-@contextmanager
-def _int8(model: Model, memory: int) -> Iterator[Make]:
-    rounded = Rounded(model)
-
-    def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
-        with rounded.recorded():
-            replay = _moved(Replay(rounded.model, ids, memory - kept_bytes(model, ids.numel())), changes)
-        again = replay.with_outputs(0, replay.outputs(0)[None])
-        if float((again - replay.in_force).abs().max()) > SAME:
-            replay.close()
-            raise SemphaseError(
-                f"the products of {model.name} ({model.family}) cannot be rounded, for its own losses do not come back; "
-                "use --budget full, which does not screen."
-            )
+    def screened(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
+        replay = make(ids, changes)
+        stream = replay.stream(model.layers)
+        split = split_vocabulary(model, stream)
+        if WORTH * split.read <= len(split.likely):
+            replay.read_by(shortlist(model, stream, split).losses)
         return replay
 
-    yield make
+    return screened
 
 
-@contextmanager
-def _bfloat16(model: Model, memory: int) -> Iterator[Make]:
-    """The weights of the products are cast once; the embedding, even where it is tied to the unembedding, is not."""
+def _int8(model: Model, memory: int) -> Make:
+    rounded = Rounded(model)
+    checked = False
+
+    def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
+        nonlocal checked
+        with rounded.recorded():
+            replay = _moved(Replay(rounded.model, ids, memory - kept_bytes(model, ids.numel())), changes)
+        if not checked:
+            _require_same(replay)
+            checked = True
+        return replay
+
+    return make
+
+
+def _require_same(replay: Replay) -> None:
+    """A product that works twice in a pass would be rounded around the wrong input."""
+    again = replay.with_outputs(0, replay.outputs(0)[None])
+    if float((again - replay.in_force).abs().max()) > SAME:
+        replay.close()
+        raise SemphaseError(
+            f"the products of {replay.model.name} ({replay.model.family}) cannot be rounded, for its own losses do not "
+            "come back; use --budget full, which does not screen."
+        )
+
+
+def _bfloat16(model: Model, memory: int) -> Make:
+    """The weights of the blocks' products are cast once; the blocks, and nothing else, run in autocast."""
     module = copy.deepcopy(model.module)
-    for part in module.modules():
-        if isinstance(part, nn.Linear | Conv1D):
-            part.weight = nn.Parameter(part.weight.detach().bfloat16(), requires_grad=False)
     rough = replace(model, module=module, anatomy=anatomy(module))
-    with torch.autocast(model.device.type, torch.bfloat16):
-        yield lambda ids, changes: _moved(Replay(rough, ids, memory), changes)
+    for *_, part in products(rough):
+        part.weight = nn.Parameter(part.weight.detach().bfloat16(), requires_grad=False)
+    for block in rough.anatomy.blocks:
+        own: Callable[..., Any] = block.forward
+        block.forward = torch.autocast(model.device.type, torch.bfloat16)(own)
+    return lambda ids, changes: _moved(Replay(rough, ids, memory), changes)
 
 
 def _moved(replay: Replay, changes: Changes) -> Replay:

@@ -19,7 +19,7 @@ from torch import Tensor
 from semphase.analyse.blocks import BlockLosses
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Way, fastest, screening
+from semphase.measure.screening import Make, Way, fastest, screening
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
 from semphase.study.perplexity import Half, Ids, LazyReplay, Reading, joined
 from semphase.study.screened import Screened, screened_single, screening_named
@@ -96,6 +96,12 @@ class Ablation:
         if not self.study.budget.screens:
             return None
         return fastest(self.study.model, next(self.text.groups("choose")).numel(), self.text.memory)
+
+    @cached_property
+    def rough(self) -> Make:
+        """What makes replays that screen; what they keep stays in memory until the next one."""
+        assert self.screening is not None
+        return screening(self.study.model, self.screening, self.text.memory)
 
     def screened(self, kind: str) -> Screened:
         """Single heads on the choosing half, screened, and exact near every decision."""
@@ -217,7 +223,6 @@ class Ablation:
         self, ids: Ids, base: dict[int, Together], kind: str, heads: list[int], advance: Callable[[int], None]
     ) -> Tensor:
         rows, wanted = [], self._by_layer(heads)
-        # Made beforehand in full precision: around a screening replay every product may be rough.
         others = {layer: self.other(kind, layer) for layer in wanted}
         with self._replay_around(ids, base) as replay:
             for layer, own in wanted.items():
@@ -228,7 +233,7 @@ class Ablation:
     @contextmanager
     def _replay_around(self, ids: Ids, base: dict[int, Together]) -> Iterator[Replay]:
         if self.screening is not None:
-            with screening(self.study.model, self.screening, self.text.memory) as make, make(ids, base) as replay:
+            with self.rough(ids, base) as replay:
                 yield replay
             return
         with self.text.replay(ids) as replay:

@@ -12,7 +12,7 @@ from semphase.analyse.blocks import BlockLosses
 from semphase.measure.timing import LENGTHS, attention_times
 from semphase.report.provenance import hardware
 from semphase.study.ablation import Ablation, numbers
-from semphase.study.orders import Curve, Order, at_registered, curve, order, ratios_of
+from semphase.study.orders import Curve, Order, at_registered, curve, curve_counts, order, ratios_of
 from semphase.study.study import Study
 
 IDENTITY = ("identity", "identity-l1")
@@ -55,6 +55,8 @@ def form_curves(ablation: Ablation) -> list[Curve]:
     orders = {form: order(ablation, "single", form) for form in (*IDENTITY, "relu")}
     followed = {"absolute": orders["relu"], **dict.fromkeys(CROSSING, orders[better_identity(ablation)])}
     every = {**orders, **followed}
+    counts = curve_counts(ablation, CURVE_POINTS)
+    ablation.joints([numbers(by[:count], form) for form, by in every.items() for count in counts], "judge")  # together
     return [curve(ablation, form, by, form, points=CURVE_POINTS) for form, by in every.items()]
 
 

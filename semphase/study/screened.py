@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from semphase.analyse.blocks import BlockLosses
-from semphase.measure.screening import Way, screening
+from semphase.measure.screening import Way
 from semphase.measure.sweeps import head_by_head
 from semphase.study.perplexity import Half, Ids, LazyReplay, joined
 
@@ -77,25 +76,21 @@ def screened_single(
 def _differences(ablation: Ablation, way: Way, kind: str) -> BlockLosses:
     """Losses by screening less the baseline by screening, sums [head, block]."""
     text, layers = ablation.text, range(ablation.study.model.layers)
-    # Made beforehand in full precision: inside the block every product is rough.
-    others = {layer: ablation.other(kind, layer) for layer in layers}
-    with ExitStack() as stack:
-        made = cache(lambda: stack.enter_context(screening(ablation.study.model, way, text.memory)))
 
-        def group(ids: Ids, advance: Callable[[int], None]) -> BlockLosses:
-            with LazyReplay(lambda: made()(ids, {})) as lazy:
+    def group(ids: Ids, advance: Callable[[int], None]) -> BlockLosses:
+        with LazyReplay(lambda: ablation.rough(ids, {})) as lazy:
 
-                def run(layer: int) -> Tensor:
-                    return head_by_head(lazy.replay, layer, others[layer]) - lazy.replay.in_force
+            def run(layer: int) -> Tensor:
+                return head_by_head(lazy.replay, layer, ablation.other(kind, layer)) - lazy.replay.in_force
 
-                rows = []
-                for layer in layers:
-                    what = {"kind": kind, "layer": layer, **screening_named(way)}
-                    rows.append(text.stored("screened heads", ids, partial(run, layer), ("head",), **what))
-                    advance(len(rows[-1].sums))
-            return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
+            rows = []
+            for layer in layers:
+                what = {"kind": kind, "layer": layer, **screening_named(way)}
+                rows.append(text.stored("screened heads", ids, partial(run, layer), ("head",), **what))
+                advance(len(rows[-1].sums))
+        return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
 
-        groups = list(text.groups("choose"))
-        label = f"{kind}: heads screened in {way}, {ablation.study.label}"
-        with ablation.study.progress(label, len(groups) * ablation.heads) as advance:
-            return joined([group(ids, advance) for ids in groups])
+    groups = list(text.groups("choose"))
+    label = f"{kind}: heads screened in {way}, {ablation.study.label}"
+    with ablation.study.progress(label, len(groups) * ablation.heads) as advance:
+        return joined([group(ids, advance) for ids in groups])

@@ -56,7 +56,7 @@ def test_copies_of_the_text_are_multiplied_as_one_is():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_heads_have_the_effects_of_exact_products(loaded, family):
     model = loaded(family)
-    with Replay(model, ids) as exact, screening(model, "int8") as make, make(ids, {}) as rough:
+    with Replay(model, ids) as exact, screening(model, "int8")(ids, {}) as rough:
         torch.testing.assert_close(rough.in_force, exact.in_force)
         for layer in range(model.layers):
             wanted = head_by_head(exact, layer, ZERO) - exact.in_force
@@ -67,7 +67,7 @@ def test_heads_have_the_effects_of_exact_products(loaded, family):
 
 def test_changes_in_force_are_the_new_unchanged_state(loaded):
     model, base = loaded("llama"), {1: Ablated((0, 2))}
-    with Replay(model, ids) as exact, screening(model, "int8") as make, make(ids, base) as rough:
+    with Replay(model, ids) as exact, screening(model, "int8")(ids, base) as rough:
         exact.move(base)
         torch.testing.assert_close(rough.in_force, exact.in_force)
         for layer in range(model.layers):
@@ -105,8 +105,7 @@ def test_what_is_kept_fits_into_what_is_counted(loaded):
 
 def test_a_broken_head_is_named(loaded):
     with (
-        screening(loaded("llama"), "int8") as make,
-        make(ids, {}) as rough,
+        screening(loaded("llama"), "int8")(ids, {}) as rough,
         pytest.raises(SemphaseError, match="head 0 of layer 1"),
     ):
         head_by_head(rough, 1, lambda seen: torch.full_like(seen.outputs, torch.nan))
@@ -116,5 +115,5 @@ def test_a_product_that_works_twice_in_a_pass_is_refused(tmp_path):
     model = random_model("llama", tmp_path)
     first, last = model.anatomy.blocks[0], model.anatomy.blocks[-1]
     last.mlp = first.mlp
-    with screening(model, "int8") as make, pytest.raises(SemphaseError, match=r"cannot be rounded.* --budget full"):
-        make(ids, {})
+    with pytest.raises(SemphaseError, match=r"cannot be rounded.* --budget full"):
+        screening(model, "int8")(ids, {})

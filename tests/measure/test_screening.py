@@ -64,13 +64,18 @@ def test_small_models_and_half_precision_are_not_screened(tiny, large, gains):
     assert fastest(replace(large, dtype=torch.bfloat16), TOKENS) is None
 
 
-def test_a_device_without_integer_products_screens_in_bfloat16_only(tiny, monkeypatch):
+def refused(*_: torch.Tensor) -> torch.Tensor:
+    raise NotImplementedError
+
+
+def saturated(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (a.int() @ b.int()).clamp(max=2**15 - 1)
+
+
+@pytest.mark.parametrize("product", [refused, saturated])
+def test_a_device_without_exact_integer_products_screens_in_bfloat16_only(tiny, monkeypatch, product):
     assert set(speedups(tiny)) == {"int8", "bfloat16"}
-
-    def refused(*_: object) -> torch.Tensor:
-        raise NotImplementedError
-
-    monkeypatch.setattr(torch, "_int_mm", refused)
+    monkeypatch.setattr(torch, "_int_mm", product)
     assert set(speedups(tiny)) == {"bfloat16"}
 
 
@@ -80,7 +85,7 @@ def test_a_trained_model_has_the_effects_of_full_precision(tiny, way):
     layers = range(0, tiny.layers, 3)
     with Replay(tiny, ids) as replay:
         wanted = [head_by_head(replay, layer, ZERO) - replay.in_force for layer in layers]
-    with screening(tiny, way) as make, make(ids, {}) as replay:
+    with screening(tiny, way)(ids, {}) as replay:
         found = [head_by_head(replay, layer, ZERO) - replay.in_force for layer in layers]
     exact, rough = (torch.cat(own).mean(dim=(1, 2)).numpy() for own in (wanted, found))
     # Both ways keep 8 bits: errors of a hundredth of the effects.
@@ -93,5 +98,5 @@ def test_only_a_short_list_is_read(tiny, monkeypatch):
     monkeypatch.setattr(shortlist, "SAMPLE", 10)
     for share, short in ((1.0, False), (0.3, True)):
         monkeypatch.setattr(shortlist, "SHARE", share)
-        with screening(tiny, "int8") as make, make(ids, {}) as rough:
+        with screening(tiny, "int8")(ids, {}) as rough:
             assert isinstance(getattr(rough._read, "__self__", None), shortlist.Shortlist) == short
