@@ -32,6 +32,10 @@ MOST_RIVAL_DRAWS = 200
 """Resamples for the interval of a rival's p; each takes two numerical fits."""
 
 
+ERROR_DRAWS = 20
+"""Draws of a measurement error under which a fit is tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tails:
     """A power-law fit of each draw; a draw of fewer than three different positive values has NaN and distance ∞."""
@@ -112,17 +116,24 @@ def fit_tail(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Gen
 
 
 def power_law_estimates(
-    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, over: str = "heads"
+    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, over: str = "heads", error: float = 0.0
 ) -> PowerLawEstimates:
     """The fit, its goodness with Wilson's interval over the draws, and the p at which each rival beats it.
 
     The interval of the goodness is that of a share counted in finitely many samples. A rival's number is itself the
     p of a test; its interval says how much it hangs on which values (`over`) there are: they are resampled, at most
     `MOST_RIVAL_DRAWS` times, and threshold and rivals fitted anew. It is often wide, as p-values are.
+
+    `error` is the standard deviation with which the values were measured. A small one can move the threshold and with
+    it the goodness by far, so its interval is widened to what the values give when that error is added again.
     """
     fit = fit_tail(values, draws, rng)
     share = proportion(round(fit.p * draws), draws)
     text = f"share of {draws} samples of the fitted law that fit it worse (Clauset et al. 2009, 4.1), {share.method}"
+    if error:
+        moved = _goodness_when_moved(values, error, min(draws, MOST_RIVAL_DRAWS), rng.spawn(1)[0])
+        share = replace(share, low=min(share.low, *moved), high=max(share.high, *moved))
+        text += f"; widened to {ERROR_DRAWS} draws of a measurement error of {error:.2g}"
     beaten = _beaten_draws(values, min(draws, MOST_RIVAL_DRAWS), rng)
     rivals = (fit.against_lognormal, fit.against_exponential)
     estimates = [
@@ -130,6 +141,13 @@ def power_law_estimates(
         for rival, drawn in zip(rivals, beaten.T, strict=True)
     ]
     return PowerLawEstimates(fit, replace(share, method=text), *estimates)
+
+
+def _goodness_when_moved(
+    values: Float[np.ndarray, " value"], error: float, draws: int, rng: np.random.Generator
+) -> list[float]:
+    moved = [_positive(values + rng.normal(0, error, size=values.shape)) for _ in range(ERROR_DRAWS)]
+    return [goodness(own, tails(own[None]), draws, rng) for own in moved]
 
 
 def tails(values: Float[np.ndarray, "draw value"]) -> Tails:

@@ -45,7 +45,7 @@ class Around:
     def product(self, x: Float[Tensor, "copied_chunk position d_in"]) -> Float[Tensor, "copied_chunk position d_out"]:
         """The products with an altered input, of any number of copies of the chunks, one copy after the other."""
         change = x.reshape(-1, *self.at.shape) - self.at
-        step = (torch.linalg.vector_norm(change, torch.inf, dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
+        step = (change.abs().amax(dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
         levels = change.div_(step).round_().to(torch.int8).flatten(0, 1)
         found = torch._int_mm(levels, self.weight.levels).to(step.dtype).view(len(change), len(self.at), -1)
         return torch.addcmul(self.there, found.mul_(step), self.weight.step).view(*x.shape[:-1], -1)

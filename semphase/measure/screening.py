@@ -13,7 +13,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Int
@@ -138,10 +138,11 @@ def _bfloat16(model: Model, memory: int) -> Make:
     module = copy.deepcopy(model.module)
     rough = replace(model, module=module, anatomy=anatomy(module))
     for *_, part in products(rough):
-        part.weight = nn.Parameter(part.weight.detach().bfloat16(), requires_grad=False)
+        exact = part.weight
+        assert isinstance(exact, Tensor)
+        part.weight = nn.Parameter(exact.detach().bfloat16(), requires_grad=False)
     for block in rough.anatomy.blocks:
-        own: Callable[..., Any] = block.forward
-        block.forward = torch.autocast(model.device.type, torch.bfloat16)(own)
+        block.forward = torch.autocast(model.device.type, torch.bfloat16)(block.forward)
     return lambda ids, changes: _moved(Replay(rough, ids, memory), changes)
 
 

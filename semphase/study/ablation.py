@@ -117,6 +117,10 @@ class Ablation:
         told = {kind: self.screened(kind).told() for kind in kinds}
         return {"screening": told[kinds[0]] if len(kinds) == 1 else told}
 
+    def screening_error(self, kind: str) -> float:
+        """Root mean square error of the screening where it was confirmed, nats per token; 0 where all was exact."""
+        return 0.0 if self.screening is None else self.screened(kind).rms_error
+
     def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
         """The same for some heads, in rising order of their numbers."""
         chosen = tuple(sorted(int(head) for head in heads))

@@ -207,6 +207,17 @@ def test_the_estimates_hold_the_fit_and_say_how_they_were_made():
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
+def test_a_measurement_error_widens_the_goodness_and_nothing_else():
+    values = pareto(60, 3)
+    plain = power_law_estimates(values, 40, np.random.default_rng(0))
+    moved = power_law_estimates(values, 40, np.random.default_rng(0), error=float(np.median(values)))
+    assert moved.goodness.value == plain.goodness.value
+    assert moved.goodness.low <= plain.goodness.low <= plain.goodness.high <= moved.goodness.high
+    assert moved.goodness.high - moved.goodness.low > plain.goodness.high - plain.goodness.low
+    assert moved.beaten_by_lognormal == plain.beaten_by_lognormal
+    assert "widened to 20 draws of a measurement error" in moved.goodness.method
+
+
 def test_runs_repeat_and_are_silent(capfd):
     """The guard in conftest.py watches the global random state meanwhile, and warnings are errors."""
     values = exponential(40, 0)

@@ -131,6 +131,7 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     assert ablation.single("zero", "choose") is found.losses
     told = ablation.screening_told("zero")
     assert told["screening"]["screened in"] == way
+    assert ablation.screening_error("zero") == found.rms_error
     assert told["screening"]["heads confirmed in full precision"] == found.confirmed
 
 
@@ -149,6 +150,7 @@ def test_further_heads_are_screened_where_single_ones_are(
 def test_exact_losses_are_not_said_to_be_screened(study: Study) -> None:
     assert study.ablation.screening is None
     assert study.ablation.screening_told("zero") == {}
+    assert study.ablation.screening_error("zero") == 0
 
 
 def test_the_heads_near_a_decision_are_the_ends_and_the_threshold() -> None:
