@@ -226,11 +226,10 @@ class Ablation:
     def _after_group(
         self, ids: Ids, base: dict[int, Together], kind: str, heads: list[int], advance: Callable[[int], None]
     ) -> Tensor:
-        rows, wanted = [], self._by_layer(heads)
-        others = {layer: self.other(kind, layer) for layer in wanted}
+        rows = []
         with self._replay_around(ids, base) as replay:
-            for layer, own in wanted.items():
-                rows.append(head_by_head(replay, layer, others[layer], own))
+            for layer, own in self._by_layer(heads).items():
+                rows.append(head_by_head(replay, layer, self.other(kind, layer), own))
                 advance(len(own))
         return torch.cat(rows)
 

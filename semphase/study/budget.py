@@ -12,7 +12,7 @@ class Budget:
     draws: bootstrap draws of an estimate; control_draws: of each control; simulations: parametric-bootstrap
     samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all;
     stages: how often a greedy order of heads is ranked anew before the registered count is reached;
-    screens: whether single heads may be screened in bfloat16 first; documents, validation_documents: for training
+    screens: whether single heads may be screened first; documents, validation_documents: for training
     CVFP models and for judging them, of document_tokens each or fewer where the corpus is short; control_sizes: how
     many of these sizes the controls are trained at, smallest first; seeds: of every training that is no control.
     """
