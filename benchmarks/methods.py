@@ -25,7 +25,7 @@ from semphase.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Make, Way, fastest, screening, speedups
+from semphase.measure.screening import Make, Product, Way, fastest, screening, speedups
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
@@ -234,7 +234,7 @@ class Screening(Replaying):
         return fastest(self.model, self.groups[0].numel())
 
     @cached_property
-    def gains(self) -> dict[Way, float]:
+    def gains(self) -> dict[Product, float]:
         """How many times faster than float32 either way multiplies."""
         return speedups(self.model)
 
@@ -251,7 +251,7 @@ class Screening(Replaying):
 
     def pays(self) -> Reply:
         """Would the engine screen on this machine, how, and how much faster are its products?"""
-        return {"pays": self.fastest is not None, "way": self.way, "speedup": self.gains[self.way]}
+        return {"pays": self.fastest is not None, "way": self.way, "speedup": max(self.gains.values())}
 
     def warm(self) -> Reply:
         """A head on the way; the unchanged loss comes with the confirmation."""

@@ -27,12 +27,22 @@ NAME = "semphase"
 Outputs = Float[Tensor, "batch position head d_head"]
 
 
+def softmax_outputs(seen: Attending) -> Outputs:
+    """The heads' outputs under the model's own softmax attention."""
+    if seen.softcap is not None:
+        return seen.weighted(seen.scores().masked_fill(~seen.visible, float("-inf")).softmax(dim=-1))
+    attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    found: Tensor = attend(seen.module, seen.query, seen.key, seen.value, seen.mask, scaling=seen.scaling)[0]
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Attending:
     """What the attention of one layer sees: queries, keys and values with positions and norms applied.
 
     Keys and values may have fewer heads (`group` query heads share one). `mask` is true where a key may be seen,
     None for plain causal attention. Scores are multiplied by `scaling`, then capped where the model does that.
+    `attend` makes the outputs of unchanged heads.
     """
 
     module: nn.Module
@@ -42,6 +52,7 @@ class Attending:
     mask: Bool[Tensor, "batch 1 position key"] | None
     scaling: float
     softcap: float | None = None
+    attend: Callable[[Attending], Outputs] = softmax_outputs
 
     @property
     def heads(self) -> int:
@@ -55,12 +66,8 @@ class Attending:
 
     @cached_property
     def outputs(self) -> Outputs:
-        """The heads' outputs under the model's own softmax attention."""
-        if self.softcap is not None:
-            return self.weighted(self.scores().masked_fill(~self.visible, float("-inf")).softmax(dim=-1))
-        attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
-        found: Tensor = attend(self.module, self.query, self.key, self.value, self.mask, scaling=self.scaling)[0]
-        return found
+        """The heads' outputs without a change."""
+        return self.attend(self)
 
     @cached_property
     def visible(self) -> Bool[Tensor, "batch 1 position key"]:
@@ -92,25 +99,26 @@ Changes = Mapping[int, Change]
 
 
 class _Seam:
-    """The changes in force, by attention module."""
+    """The changes in force, by attention module, and what makes the outputs of unchanged heads."""
 
     changes: Mapping[int, Change] = {}
+    attend: Change = staticmethod(softmax_outputs)
 
 
 @contextmanager
-def attending(model: Model, changes: Changes) -> Iterator[None]:
-    """Inside the block, the attention of the layers in `changes` gives what the changes return.
+def attending(model: Model, changes: Changes, attend: Change = softmax_outputs) -> Iterator[None]:
+    """Inside the block, the attention of the layers in `changes` gives what the changes return, others `attend`.
 
     Raises SemphaseError for a model whose attention does not go through the interface.
     """
     inside = {id(part): change for layer, change in changes.items() for part in model.anatomy.blocks[layer].modules()}
-    before = _Seam.changes
+    before = _Seam.changes, _Seam.attend
     with _installed(model):
-        _Seam.changes = inside
+        _Seam.changes, _Seam.attend = inside, attend
         try:
             yield
         finally:
-            _Seam.changes = before
+            _Seam.changes, _Seam.attend = before
 
 
 @contextmanager
@@ -154,7 +162,7 @@ def _attend(
             "choose a model of another family."
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    seen = Attending(module, query, key, value, attention_mask, scale, other.get("softcap"))
+    seen = Attending(module, query, key, value, attention_mask, scale, other.get("softcap"), _Seam.attend)
     change = _Seam.changes.get(id(module))
     return (seen.outputs if change is None else change(seen)).contiguous(), None
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from semphase.measure.attention import Attending, Change, Changes, Outputs, attending
+from semphase.measure.attention import Attending, Change, Changes, Outputs, attending, softmax_outputs
 from semphase.measure.losses import token_losses
 from semphase.measure.shelf import Shelf
 from semphase.measure.streams import first_tensor
@@ -36,6 +36,7 @@ class Replay:
         self.ids = ids.to(model.device)
         self.changes: dict[int, Change] = {}
         self._read: Read = partial(token_losses, model)
+        self._attend: Change = softmax_outputs
         self._calls = _block_calls(model, self.ids[:1])
         self._streams = Shelf(
             model.layers,
@@ -67,6 +68,10 @@ class Replay:
         self._read = read
         self.in_force = self._losses(self._last, self.ids)
 
+    def attend_by(self, attend: Change) -> None:
+        """Make the outputs of unchanged heads in another way from now on; probes, and what is in force, stay as they are."""
+        self._attend = attend
+
     def stream(self, layer: int) -> Stream:
         """What enters a block under the changes in force; for the number of layers, what leaves the last one."""
         return self._last if layer == self.model.layers else self._streams[layer]
@@ -83,8 +88,8 @@ class Replay:
             found.append(look(seen))
             raise _Seen
 
-        with suppress(_Seen):
-            self._run(layer, self.stream(layer), {layer: change}, stop=layer + 1)
+        with torch.no_grad(), attending(self.model, {layer: change}), suppress(_Seen):
+            self._through(layer, self.stream(layer))
         return found[0]
 
     def losses(self, changes: Changes) -> Losses:
@@ -111,16 +116,18 @@ class Replay:
         layers = sorted({*changes, *self.changes})
         return next((k for k in layers if changes.get(k) != self.changes.get(k)), self.model.layers)
 
-    def _run(
-        self, start: int, stream: Stream, changes: Changes, *, stop: int | None = None, keep: bool = False
-    ) -> Stream:
-        with torch.no_grad(), attending(self.model, changes):
-            for layer in range(start, self.model.layers if stop is None else stop):
+    def _run(self, start: int, stream: Stream, changes: Changes, *, keep: bool = False) -> Stream:
+        with torch.no_grad(), attending(self.model, changes, self._attend):
+            for layer in range(start, self.model.layers):
                 if keep:
                     self._streams[layer] = stream
-                args, kwargs = self._calls[layer]
-                stream = first_tensor(self.model.anatomy.blocks[layer](stream, *args, **kwargs))
+                stream = self._through(layer, stream)
         return stream
+
+    def _through(self, layer: int, stream: Stream) -> Stream:
+        """What leaves a block."""
+        args, kwargs = self._calls[layer]
+        return first_tensor(self.model.anatomy.blocks[layer](stream, *args, **kwargs))
 
     def _losses(self, stream: Stream, ids: Tensor) -> Losses:
         with torch.no_grad():

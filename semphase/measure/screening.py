@@ -1,10 +1,11 @@
 """Screening: all heads with less arithmetic, and again in full precision where a decision is near.
 
-Two ways, of which the faster one here is taken. "int8" rounds the products of what a head's change alters, and nothing
-else (semphase.measure.rounded); it needs memory for the unchanged inputs and results of all products. "bfloat16" gives
-matrix products bfloat16 factors; the residual stream and the norms stay in float32, so most of the rounding is the
-same with and without a change and cancels in the difference. Where few tokens of a long vocabulary are likely, both
-read out only those anew, and a sample of the others (semphase.measure.shortlist).
+The fastest way here is taken. "int8" rounds the products of what a head's change alters, and nothing else
+(semphase.measure.rounded); it needs memory for the unchanged inputs and results of all products. "bfloat16" gives
+matrix products and attention bfloat16 factors; the residual stream and the norms stay in float32, so most of the
+rounding is the same with and without a change and cancels in the difference. "int8+bfloat16" has the products of the
+one and the attention of the other (semphase.measure.half_attention). Where few tokens of a long vocabulary are likely,
+all read out only those anew, and a sample of the others (semphase.measure.shortlist).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.nn import functional
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Changes
+from semphase.measure.half_attention import half_outputs
 from semphase.measure.replay import MEMORY, Replay
 from semphase.measure.rounded import Around, Rounded, integers_multiply, kept_bytes, products, weight_levels
 from semphase.measure.shortlist import shortlist, split_vocabulary
@@ -29,7 +31,8 @@ from semphase.measure.timing import wait_for
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 
-Way = Literal["int8", "bfloat16"]
+Product = Literal["int8", "bfloat16"]
+Way = Product | Literal["int8+bfloat16"]
 
 FASTER = 1.5
 """Screening pays where its products are this many times faster; the rest and confirmations take their share."""
@@ -57,11 +60,13 @@ def fastest(model: Model, tokens: int, memory: int = MEMORY) -> Way | None:
     gains = speedups(model)
     if kept_bytes(model, tokens) + tokens * model.layers * model.d_model * model.dtype.itemsize > memory:
         gains.pop("int8", None)
-    way = max(gains, key=lambda own: gains[own])
-    return way if gains[way] >= FASTER else None
+    product = max(gains, key=lambda own: gains[own])
+    if gains[product] < FASTER:
+        return None
+    return "int8+bfloat16" if product == "int8" and gains["bfloat16"] >= FASTER else product
 
 
-def speedups(model: Model) -> dict[Way, float]:
+def speedups(model: Model) -> dict[Product, float]:
     """How many times faster than in float32 the device multiplies matrices of the model's width; measured.
 
     int8 is missing where the device has no such product.
@@ -71,7 +76,7 @@ def speedups(model: Model) -> dict[Way, float]:
     rows = torch.randn(4 * model.d_model, model.d_model, generator=draw).to(model.device)
     exact = _seconds(lambda: functional.linear(x, rows), model.device)
     narrow = rows.bfloat16()
-    gains: dict[Way, float] = {
+    gains: dict[Product, float] = {
         "bfloat16": exact / _seconds(lambda: functional.linear(x.bfloat16(), narrow), model.device)
     }
     if integers_multiply(model.device):
@@ -93,7 +98,7 @@ def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
 
 def screening(model: Model, way: Way, memory: int = MEMORY) -> Make:
     """What makes replays that screen, of one group of chunks at a time: a new one invalidates the last."""
-    make = {"int8": _int8, "bfloat16": _bfloat16}[way](model, memory)
+    make = (_bfloat16 if way == "bfloat16" else _int8)(model, memory)
 
     def screened(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
         replay = make(ids, changes)
@@ -101,6 +106,8 @@ def screening(model: Model, way: Way, memory: int = MEMORY) -> Make:
         split = split_vocabulary(model, stream)
         if WORTH * split.read <= len(split.likely):
             replay.read_by(shortlist(model, stream, split).losses)
+        if way != "int8":
+            replay.attend_by(half_outputs)
         return replay
 
     return screened

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from semphase.study.ablation import Ablation
 
-SCREENING_VERSION = 3
+SCREENING_VERSION = 4
 EDGE = 0.01
 """Share of the heads confirmed at either end of the ranking and on either side of the registered count."""
 

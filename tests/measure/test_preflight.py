@@ -56,7 +56,7 @@ def test_only_the_beginning_of_the_text_is_read(loaded, ids):
 
 
 def test_a_seam_that_changes_do_not_reach_is_an_error(loaded, ids, monkeypatch):
-    monkeypatch.setattr(replay, "attending", lambda model, _changes: attending(model, {}))
+    monkeypatch.setattr(replay, "attending", lambda model, *_: attending(model, {}))
     with pytest.raises(
         SemphaseError,
         match=r"^zeroing a third of the heads of \S+ moves the loss by .*choose a model of another family\.$",

@@ -178,6 +178,20 @@ def test_outputs_are_those_under_the_changes_in_force(loaded, ids):
     assert torch.equal(changed[:, :, 2], CONSTANT.outputs[2].expand(CHUNKS, POSITIONS, D_HEAD))
 
 
+def test_another_way_of_attending_serves_unchanged_heads_of_replayed_layers_only(loaded, ids):
+    """Attention that gives nothing is every head ablated, except where a change stands or nothing is replayed."""
+    every = Ablated((0, 1, 2, 3))
+    with Replay(loaded("llama"), ids) as replay:
+        before, own, wanted = replay.in_force, replay.outputs(2), replay.losses({1: Scaled((0,), 2.0), 2: every})
+        replay.attend_by(lambda seen: torch.zeros_like(seen.query.transpose(1, 2)))
+        doubled = Scaled((0,), 2.0)
+        assert torch.equal(replay.in_force, before)
+        assert torch.equal(replay.outputs(2), own)
+        found = replay.with_outputs(1, replay.probe(1, doubled)[None])
+        np.testing.assert_allclose(replay.losses({1: doubled}), replay.losses({1: every}), atol=CLOSE)
+    np.testing.assert_allclose(found, wanted, atol=CLOSE)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chunks_read_together_are_those_read_alone(loaded, replays, ids, family):
     replay, changes = replays(family), {0: Ablated((1,)), 2: Reformed((0, 3), "relu")}

@@ -113,7 +113,7 @@ def test_further_heads_come_on_top(ablation: Ablation) -> None:
         assert loss == pytest.approx(float(joint.mean), rel=1e-5)
 
 
-@pytest.mark.parametrize("way", ["int8", "bfloat16"])
+@pytest.mark.parametrize("way", ["int8", "int8+bfloat16", "bfloat16"])
 def test_screening_ranks_the_heads_as_full_precision_does(
     study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -135,7 +135,7 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     assert told["screening"]["heads confirmed in full precision"] == found.confirmed
 
 
-@pytest.mark.parametrize("way", ["int8", "bfloat16"])
+@pytest.mark.parametrize("way", ["int8", "int8+bfloat16", "bfloat16"])
 def test_further_heads_are_screened_where_single_ones_are(
     study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
