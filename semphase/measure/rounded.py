@@ -58,13 +58,11 @@ class Rounded:
         own = [*model.module.parameters(), *model.module.buffers()]
         module = copy.deepcopy(model.module, {id(tensor): tensor for tensor in own})
         self.model = replace(model, module=module, anatomy=anatomy(module))
-        self._recording = False
-        self._calls: dict[_Product, tuple[Tensor, Tensor]] = {}
+        self._pass = _Pass()
         self._weights: dict[tuple[_Product, ...], Weight] = {}
-        self._last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
         self._products: list[_Product] = []
         for parent, name, part in products(self.model):
-            self._products.append(_Product(part, self))
+            self._products.append(_Product(part, self._pass))
             setattr(parent, name, self._products[-1])
 
     @contextmanager
@@ -75,40 +73,28 @@ class Rounded:
         """
         for product in self._products:
             product.shared = None
-        self._recording = True
+        calls: dict[_Product, _Call] = {}
+        self._pass.calls = calls
         try:
             yield
         finally:
-            self._recording = False
-        for _, same in groupby(list(self._calls), key=lambda product: id(self._calls[product][0])):
-            self._gather(tuple(same))
+            self._pass.calls = None
+        for same in [tuple(same) for _, same in groupby(calls, key=lambda product: id(calls[product][0]))]:
+            self._gather(same, [calls.pop(product) for product in same])
 
-    def _gather(self, same: tuple[_Product, ...]) -> None:
+    def _gather(self, same: tuple[_Product, ...], calls: list[_Call]) -> None:
         """Consecutive products with one input become one product."""
         if same not in self._weights:
             self._weights[same] = weight_levels(torch.cat([_rows(product.exact) for product in same]))
-        calls = [self._calls.pop(product) for product in same]
         there = torch.cat([result.flatten(0, -2) for _, result in calls], dim=-1)
         around = Around(self._weights[same], calls[0][0].flatten(0, -2), there)
         widths = [result.shape[-1] for _, result in calls]
         for place, product in enumerate(same):
             product.shared = _Shared(around, widths, place)
 
-    def result(self, product: _Product, x: Tensor) -> Tensor:
-        """One product with x; those that share their input are made together, by the first of them."""
-        if self._recording or product.shared is None:
-            found: Tensor = product.exact(x)
-            if self._recording:
-                self._calls.pop(product, None)  # a later call moves to the end
-                self._calls[product] = x, found
-            return found
-        around, place = product.shared.around, product.shared.place
-        if self._last is None or self._last[0] is not around or self._last[1] is not x:
-            self._last = around, x, around.product(x).split(product.shared.widths, dim=-1)
-        parts = self._last[2]
-        if place == len(parts) - 1:
-            self._last = None
-        return parts[place]
+
+_Call = tuple[Tensor, Tensor]
+"""A product's input and result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,16 +104,41 @@ class _Shared:
     place: int
 
 
+class _Pass:
+    """What the products of a pass have in common; it does not know them, so that they go as soon as nobody does."""
+
+    calls: dict[_Product, _Call] | None = None
+    """Exact products, in the order of their last calls, while they are recorded."""
+    _last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
+
+    def rounded(self, shared: _Shared, x: Tensor) -> Tensor:
+        """One product with x; those that share their input are made together, by the first of them."""
+        around, place = shared.around, shared.place
+        if self._last is None or self._last[0] is not around or self._last[1] is not x:
+            self._last = around, x, around.product(x).split(shared.widths, dim=-1)
+        parts = self._last[2]
+        if place == len(parts) - 1:
+            self._last = None
+        return parts[place]
+
+
 class _Product(nn.Module):
     """What stands in a block for one of its products."""
 
-    def __init__(self, exact: nn.Module, rounded: Rounded) -> None:
+    def __init__(self, exact: nn.Module, common: _Pass) -> None:
         super().__init__()
-        self.exact, self.rounded = exact, rounded
+        self.exact, self.common = exact, common
         self.shared: _Shared | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.rounded.result(self, x)
+        calls = self.common.calls
+        if calls is None and self.shared is not None:
+            return self.common.rounded(self.shared, x)
+        found: Tensor = self.exact(x)
+        if calls is not None:
+            calls.pop(self, None)  # a later call moves to the end
+            calls[self] = x, found
+        return found
 
 
 def integers_multiply(device: torch.device) -> bool:

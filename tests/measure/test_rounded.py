@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +104,22 @@ def test_what_is_kept_fits_into_what_is_counted(loaded):
     arounds = {id(p.shared.around): p.shared.around for p in rounded.model.module.modules() if hasattr(p, "shared")}
     kept = sum(own.at.nbytes + own.there.nbytes for own in arounds.values())
     assert 0.5 * kept_bytes(model, ids.numel()) < kept <= kept_bytes(model, ids.numel())
+
+
+def test_what_is_kept_goes_with_the_last_that_uses_it(loaded):
+    """At once, not when the garbage collector comes round: it may be gigabytes."""
+    gc.collect()
+    gc.disable()
+    try:
+        rough = screening(loaded("llama"), "int8")(ids, {})
+        kept = [weakref.ref(own.shared.around.there) for own in rough.model.module.modules() if hasattr(own, "shared")]
+        assert all(own() is not None for own in kept)
+        rough.close()
+        del rough
+        assert kept
+        assert all(own() is None for own in kept)
+    finally:
+        gc.enable()
 
 
 def test_a_broken_head_is_named(loaded):
