@@ -25,7 +25,7 @@ from semphase.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Make, Product, Way, fastest, screening, speedups
+from semphase.measure.screening import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
@@ -231,7 +231,7 @@ class Screening(Replaying):
     @cached_property
     def fastest(self) -> Way | None:
         """The engine's choice; made when it is first asked for, since other processes are busy while they load."""
-        return fastest(self.model, self.groups[0].numel())
+        return fastest(self.model, self.groups[0].numel(), self.gains) if worth_screening(self.model) else None
 
     @cached_property
     def gains(self) -> dict[Product, float]:
@@ -251,7 +251,11 @@ class Screening(Replaying):
 
     def pays(self) -> Reply:
         """Would the engine screen on this machine, how, and how much faster are its products?"""
-        return {"pays": self.fastest is not None, "way": self.way, "speedup": max(self.gains.values())}
+        return {
+            "pays": self.fastest is not None,
+            "way": self.way,
+            "speedup": self.gains["bfloat16" if self.way == "bfloat16" else "int8"],
+        }
 
     def warm(self) -> Reply:
         """A head on the way; the unchanged loss comes with the confirmation."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Evidence, Needs, above, at_least, below, claim, significant
+from semphase import Evidence, Needs, NotApplicable, above, at_least, below, claim, significant
 from semphase.analyse.pareto import importance, layer_pattern, super_additivity
-from semphase.analyse.tails import power_law_estimates
+from semphase.analyse.tails import LEAST, power_law_estimates
 from semphase.plugin.judging import Judge
 from semphase.study import Study
 from semphase.study.ablation import numbers
@@ -26,7 +26,8 @@ from semphase.study.orders import (
 )
 
 SOURCE = "001 exp10"
-HEADS = Needs(layers=2)
+HEADS = Needs(layers=2, heads=4)
+"""Of fewer, 30 % are not one."""
 
 
 @claim(
@@ -114,6 +115,8 @@ def rank_correlations(study: Study) -> dict[str, float]:
 )
 def test_power_law(study: Study, judge: Judge) -> None:
     values, heads = single_importance(study), study.ablation
+    if (harmful := int((values > 0).sum())) < LEAST:
+        raise NotApplicable(f"needs {LEAST} heads whose removal hurts, the model has {harmful}")
     off = heads.screening_error("zero") * float(study.text.baseline("choose").perplexity)
 
     def evidence(of: np.ndarray, error: float = 0.0) -> tuple[dict[str, Any], Any]:
@@ -141,7 +144,7 @@ def test_power_law(study: Study, judge: Judge) -> None:
     source=SOURCE,
     control="heads dealt to the layers at random",
     cost="minutes",
-    needs=Needs(layers=3),
+    needs=Needs(layers=3, heads=6),
     figures=("heads-layers",),
 )
 def test_layer_pattern(study: Study, judge: Judge) -> None:
@@ -171,7 +174,7 @@ def test_layer_pattern(study: Study, judge: Judge) -> None:
     source=SOURCE,
     control="as many heads drawn at random",
     cost="minutes",
-    needs=HEADS,
+    needs=Needs(layers=2, heads=7),
     figures=("heads-pareto",),
 )
 def test_super_additive(study: Study, judge: Judge) -> None:

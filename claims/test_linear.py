@@ -26,7 +26,8 @@ from semphase.study.forms import (
 from semphase.study.orders import at_registered, order, random_order, ratios_of
 
 SOURCE = "001 exp10"
-HEADS = Needs(layers=2)
+HEADS = Needs(layers=2, heads=4)
+"""Of fewer, 30 % are not one."""
 REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity without, on the second half of the chunks"
 
 
@@ -123,7 +124,7 @@ def test_crossing(study: Study, judge: Judge) -> None:
     source=SOURCE,
     control="both in random order",
     cost="minutes",
-    needs=HEADS,
+    needs=Needs(layers=2, heads=10),
 )
 def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     heads = study.ablation

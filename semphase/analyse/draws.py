@@ -83,7 +83,7 @@ def percentile_estimate(value: float, draws: np.ndarray, *, n: int, what: str, u
     if not np.isfinite(value) or len(finite) < (1 - MOST_UNDEFINED) * len(draws):
         raise Undefined(
             f"no interval could be made by {what}: the value is {value:.4g} and {len(draws) - len(finite)} of "
-            f"{len(draws)} draws are undefined; give more prompts or words."
+            f"{len(draws)} draws are undefined; there is too little to resample."
         )
     low, high = np.percentile(finite, [2.5, 97.5])
     notes = [f"percentile {what}, {len(draws)} draws"]

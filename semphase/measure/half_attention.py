@@ -20,7 +20,7 @@ QUERIES = 128
 def half_outputs(seen: Attending) -> Outputs:
     """The heads' outputs, factors and scores rounded to 8 bits.
 
-    In full precision where scores are capped or, on a processor, where keys before a position are hidden.
+    Not where scores are capped or, on a processor, where keys before a position are hidden.
     """
     fused = seen.query.device.type != "cpu"
     if seen.softcap is not None or (seen.mask is not None and not fused):

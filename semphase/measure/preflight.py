@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -28,6 +30,11 @@ def preflight(model: Model, ids: Int[Tensor, "chunk position"]) -> tuple[float, 
     own, tolerance = model_loss(model, sample), loss_tolerance(str(model.dtype).removeprefix("torch."))
     third = tuple(range(0, model.heads, 3))
     with Replay(model, sample) as replay:
+        if not math.isfinite(own):
+            raise SemphaseError(
+                f"the loss of {model.name} is {own} before any change, for {_first_broken(replay)}; check the weights or "
+                "choose a wider --dtype."
+            )
         kept = abs(float(replay.in_force.double().mean()) - own)
         zeroed = replay.losses({layer: Ablated(third) for layer in range(model.layers)})
         moved = abs(float(zeroed.double().mean()) - own)
@@ -42,6 +49,14 @@ def preflight(model: Model, ids: Int[Tensor, "chunk position"]) -> tuple[float, 
             "do not reach its attention; choose a model of another family."
         )
     return kept, moved
+
+
+def _first_broken(replay: Replay) -> str:
+    """Where numbers stop being finite."""
+    for block in range(replay.model.layers):
+        if not bool(replay.stream(block + 1).isfinite().all()):
+            return f"what block {block} writes is not finite"
+    return "the readout is not finite"
 
 
 def model_loss(model: Model, ids: Int[Tensor, "chunk position"]) -> float:

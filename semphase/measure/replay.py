@@ -69,7 +69,7 @@ class Replay:
         self.in_force = self._losses(self._last, self.ids)
 
     def attend_by(self, attend: Change) -> None:
-        """Make the outputs of unchanged heads in another way from now on; probes, and what is in force, stay as they are."""
+        """Make the outputs of unchanged heads in another way in what is run from now on; probes stay exact."""
         self._attend = attend
 
     def stream(self, layer: int) -> Stream:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from jaxtyping import Int
@@ -40,7 +40,7 @@ WORTH = 2
 """A shortlist pays where the vocabulary is this many times as long."""
 SAME = 1e-5
 """By how many nats unchanged losses may differ when they are replayed: other sums of the same numbers."""
-_ROWS, _TRIES = 2048, 5
+_ROWS, _ROUNDS = 2048, 20
 
 
 class Make(Protocol):
@@ -50,14 +50,14 @@ class Make(Protocol):
         """A replay of some chunks with some changes in force."""
 
 
-def fastest(model: Model, tokens: int, memory: int = MEMORY) -> Way | None:
-    """How to screen a text of so many tokens here; None where it would save no time or not fit into memory.
+def worth_screening(model: Model) -> bool:
+    """Small models spend their time elsewhere, and half precision has nothing to save."""
+    return model.size_class != "tiny" and model.dtype == torch.float32
 
-    Small models spend their time elsewhere, and half precision has nothing to save.
-    """
-    if model.size_class == "tiny" or model.dtype != torch.float32:
-        return None
-    gains = speedups(model)
+
+def fastest(model: Model, tokens: int, speedups: Mapping[Product, float], memory: int = MEMORY) -> Way | None:
+    """How to screen a text of so many tokens; None where it would save no time or not fit into memory."""
+    gains = dict(speedups)
     if kept_bytes(model, tokens) + tokens * model.layers * model.d_model * model.dtype.itemsize > memory:
         gains.pop("int8", None)
     product = max(gains, key=lambda own: gains[own])
@@ -74,26 +74,25 @@ def speedups(model: Model) -> dict[Product, float]:
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(_ROWS, model.d_model, generator=draw).to(model.device)
     rows = torch.randn(4 * model.d_model, model.d_model, generator=draw).to(model.device)
-    exact = _seconds(lambda: functional.linear(x, rows), model.device)
     narrow = rows.bfloat16()
-    gains: dict[Product, float] = {
-        "bfloat16": exact / _seconds(lambda: functional.linear(x.bfloat16(), narrow), model.device)
+    ways: dict[str, Callable[[], Tensor]] = {
+        "float32": lambda: functional.linear(x, rows),
+        "bfloat16": lambda: functional.linear(x.bfloat16(), narrow),
     }
     if integers_multiply(model.device):
         around = Around(weight_levels(rows), torch.zeros_like(x), functional.linear(torch.zeros_like(x), rows))
-        gains["int8"] = exact / _seconds(lambda: around.product(x), model.device)
-    return gains
+        ways["int8"] = lambda: around.product(x)
+    # In turn, so that what else the machine does slows all down alike; the least time is the one without it.
+    rounds = [{way: _seconds(product, model.device) for way, product in ways.items()} for _ in range(_ROUNDS + 1)]
+    least = {way: min(times[way] for times in rounds[1:]) for way in ways}
+    return {product: least["float32"] / least[product] for product in get_args(Product) if product in least}
 
 
 def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
-    """The least of several times of one product, after a warm-up."""
-    times = []
-    for _ in range(_TRIES + 1):
-        begun = time.perf_counter()
-        product()
-        wait_for(device)
-        times.append(time.perf_counter() - begun)
-    return min(times[1:])
+    begun = time.perf_counter()
+    product()
+    wait_for(device)
+    return time.perf_counter() - begun
 
 
 def screening(model: Model, way: Way, memory: int = MEMORY) -> Make:

@@ -12,6 +12,11 @@ from torch import Tensor
 from semphase.errors import SemphaseError
 
 
+def told_bytes(size: int) -> str:
+    """In MiB, or in KiB where that is more telling; rounded up."""
+    return f"{math.ceil(size / 2**20)} MiB" if size >= 2**23 else f"{math.ceil(size / 2**10)} KiB"
+
+
 class Shelf:
     """`count` tensors of one shape, put and taken by their number.
 
@@ -25,7 +30,7 @@ class Shelf:
         size = math.prod(shape) * dtype.itemsize
         if size > memory:
             raise SemphaseError(
-                f"{what} take {size / 2**20:.0f} MiB for each layer and --memory allows {memory / 2**20:.0f} MiB; "
+                f"{what} take {told_bytes(size)} for each layer and --memory allows {told_bytes(memory)}; "
                 "allow more with --memory."
             )
         self.shape, self.dtype, self.device = shape, dtype, device

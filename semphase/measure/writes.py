@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
 from semphase.measure.losses import token_losses
+from semphase.measure.shelf import told_bytes
 from semphase.measure.streams import first_tensor, run_blocks
 from semphase.models import Model, write_of
 
@@ -77,8 +78,8 @@ def plan(memory: int, d_model: int, layers: int) -> tuple[int, int]:
         if at_once >= 1:
             return groups, min(layers, at_once)
     raise SemphaseError(
-        f"second moments of {d_model} components in two groups take {6 * _bytes(2, d_model) / 2**20:.0f} MiB and "
-        f"--memory allows {memory / 2**20:.0f} MiB; allow more with --memory."
+        f"second moments of {d_model} components in two groups take {told_bytes(6 * _bytes(2, d_model))} and "
+        f"--memory allows {told_bytes(memory)}; allow more with --memory."
     )
 
 

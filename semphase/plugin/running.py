@@ -46,12 +46,13 @@ def require(item: pytest.Item) -> None:
 
 
 def lacks(claim: Claim, study: Any) -> str:
-    """What the study lacks of the claim's needs, in different models, layers or words; empty if nothing."""
+    """What the study lacks of the claim's needs, in different models, layers, heads or words; empty if nothing."""
     if not claim.needs.model:
         return ""
     offers = (
         ("models", len({model.sha256 for model in study.models}), claim.needs.models),
         ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
+        ("attention heads", min((model.layers * model.heads for model in study.models), default=0), claim.needs.heads),
         ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
     )
     short = ((what, there, needed) for what, there, needed in offers if there < needed)

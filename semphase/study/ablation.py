@@ -19,10 +19,11 @@ from torch import Tensor
 from semphase.analyse.blocks import BlockLosses
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Make, Way, fastest, screening
+from semphase.measure.screening import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
+from semphase.report.provenance import hardware
 from semphase.study.perplexity import Half, Ids, LazyReplay, Reading, joined
-from semphase.study.screened import Screened, screened_single, screening_named
+from semphase.study.screened import SCREENING_VERSION, Screened, screened_single, screening_named
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -93,9 +94,28 @@ class Ablation:
     @cached_property
     def screening(self) -> Way | None:
         """How single heads are screened: not at all at full budget, and only where the device gains by it."""
-        if not self.study.budget.screens:
+        model = self.study.model
+        if not (self.study.budget.screens and worth_screening(model)):
             return None
-        return fastest(self.study.model, next(self.text.groups("choose")).numel(), self.text.memory)
+        return fastest(model, next(self.text.groups("choose")).numel(), self._speedups(), self.text.memory)
+
+    def _speedups(self) -> dict[Product, float]:
+        """How much faster this machine multiplies; measured once, for another choice would measure all heads again."""
+        model = self.study.model
+        key = {
+            "measurement": "product speedups",
+            "hardware": hardware(),
+            "device": str(model.device),
+            "d_model": model.d_model,
+            "screening": SCREENING_VERSION,
+        }
+
+        def measure() -> xr.Dataset:
+            found = speedups(model)
+            return xr.Dataset({"speedup": ("product", list(found.values()))}, coords={"product": list(found)})
+
+        found = self.study.store.get(key, measure)["speedup"]
+        return {product: float(found.sel(product=product)) for product in found["product"].values.tolist()}
 
     @cached_property
     def rough(self) -> Make:

@@ -31,6 +31,8 @@ class Needs:
     models: int = 1
     words: int = 1
     layers: int = 1
+    heads: int = 1
+    """Attention heads, all layers together."""
     model: bool = True
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from semphase.plugin.running import lacks
 from semphase.report.figures import MAKERS
 from semphase.store import Store
 from semphase.study import JointStudy, Study
+from semphase.study.ablation import SHARE
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict.registration import check_registration, claims_in
@@ -150,3 +153,16 @@ def test_refuses_a_study_that_lacks_what_it_needs(claim: Claim, test: Callable[.
     else:
         poor = replace(own, lexicon=Lexicon(own.lexicon.words[: claim.needs.words - 1]))
     assert lacks(claim, poor)
+
+
+@pytest.mark.parametrize(
+    "claim", [own for own, _ in DECLARED if "0.30·heads" in own.criterion + own.estimator], ids=lambda claim: claim.id
+)
+def test_a_share_of_the_heads_is_at_least_one_head(claim: Claim) -> None:
+    """Otherwise a change of no head would be judged."""
+    assert math.floor(SHARE * claim.needs.heads) >= 1
+    model = SimpleNamespace(sha256="0", layers=claim.needs.heads - 1, heads=1)
+    study = SimpleNamespace(models=(model,), lexicon=SimpleNamespace(words=range(WORDS)))
+    assert "attention heads, the study has" in lacks(claim, study)
+    study.models = (SimpleNamespace(sha256="0", layers=claim.needs.heads, heads=1),)
+    assert not lacks(claim, study)

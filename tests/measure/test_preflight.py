@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from random_models import FAMILIES
+from random_models import FAMILIES, random_model
 
 from semphase.errors import SemphaseError
 from semphase.measure import replay
@@ -75,6 +75,18 @@ def test_a_seam_that_distorts_is_an_error(loaded, ids, monkeypatch, factor):
         SemphaseError, match=r"^passing the attention of \S+ \(\w+\) through unchanged moves the loss by .*family\.$"
     ):
         preflight(loaded("gemma3_text"), ids)
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [("layers.1.self_attn.o_proj.weight", "what block 1 writes"), ("norm.weight", "the readout")],
+)
+def test_broken_weights_are_named(tmp_path, ids, broken, named):
+    model = random_model("llama", tmp_path)
+    with torch.no_grad():
+        model.module.base_model.get_parameter(broken).view(-1)[0] = torch.nan
+    with pytest.raises(SemphaseError, match=f"is nan before any change, for {named} is not finite; check the weights"):
+        preflight(model, ids)
 
 
 def test_changes_that_give_nothing_finite_are_an_error(loaded, ids, monkeypatch):

@@ -13,7 +13,7 @@ from semphase.measure import screening as module
 from semphase.measure import shortlist
 from semphase.measure.attention import softmax_outputs
 from semphase.measure.replay import Replay
-from semphase.measure.screening import fastest, screening, speedups
+from semphase.measure.screening import Product, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, substitute
 from semphase.models import load
 
@@ -27,45 +27,29 @@ def tiny():
     return load("tiny", device="cpu")
 
 
-@pytest.fixture(scope="module")
-def large(tiny):
-    """The same, said to be large enough to be worth screening."""
-    return replace(tiny, parameters=10**9)
+def test_the_faster_way_is_taken(tiny):
+    assert fastest(tiny, TOKENS, {"int8": 3.0, "bfloat16": 1.2}) == "int8"
+    assert fastest(tiny, TOKENS, {"int8": 3.0, "bfloat16": 2.0}) == "int8+bfloat16"
+    assert fastest(tiny, TOKENS, {"int8": 3.0, "bfloat16": 5.0}) == "bfloat16"
+    assert fastest(tiny, TOKENS, {"bfloat16": 2.0}) == "bfloat16"
 
 
-@pytest.fixture
-def gains(monkeypatch):
-    """Sets how many times faster the products are said to be."""
-    return lambda **given: monkeypatch.setattr(module, "speedups", lambda _model: dict(given))
+def test_a_way_that_saves_nothing_is_not_taken(tiny):
+    assert fastest(tiny, TOKENS, {"int8": 1.2, "bfloat16": 0.7}) is None
 
 
-def test_the_faster_way_is_taken(large, gains):
-    gains(int8=3.0, bfloat16=1.2)
-    assert fastest(large, TOKENS) == "int8"
-    gains(int8=3.0, bfloat16=2.0)
-    assert fastest(large, TOKENS) == "int8+bfloat16"
-    gains(int8=3.0, bfloat16=5.0)
-    assert fastest(large, TOKENS) == "bfloat16"
-    gains(bfloat16=2.0)
-    assert fastest(large, TOKENS) == "bfloat16"
+def test_int8_needs_room_for_what_it_keeps(tiny):
+    gains: dict[Product, float] = {"int8": 3.0, "bfloat16": 2.0}
+    assert fastest(tiny, TOKENS, gains, memory=2**16) == "bfloat16"
+    assert fastest(tiny, TOKENS, gains | {"bfloat16": 1.0}, memory=2**16) is None
+    assert set(gains) == {"int8", "bfloat16"}
 
 
-def test_a_way_that_saves_nothing_is_not_taken(large, gains):
-    gains(int8=1.2, bfloat16=0.7)
-    assert fastest(large, TOKENS) is None
-
-
-def test_int8_needs_room_for_what_it_keeps(large, gains):
-    gains(int8=3.0, bfloat16=2.0)
-    assert fastest(large, TOKENS, memory=2**20) == "bfloat16"
-    gains(int8=3.0, bfloat16=1.0)
-    assert fastest(large, TOKENS, memory=2**20) is None
-
-
-def test_small_models_and_half_precision_are_not_screened(tiny, large, gains):
-    gains(int8=3.0, bfloat16=2.0)
-    assert fastest(tiny, TOKENS) is None
-    assert fastest(replace(large, dtype=torch.bfloat16), TOKENS) is None
+def test_small_models_and_half_precision_are_not_screened(tiny):
+    large = replace(tiny, parameters=10**9)
+    assert worth_screening(large)
+    assert not worth_screening(tiny)
+    assert not worth_screening(replace(large, dtype=torch.bfloat16))
 
 
 def refused(*_: torch.Tensor) -> torch.Tensor:

@@ -118,6 +118,7 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     exact = study.ablation._single("zero", "choose", None)
+    monkeypatch.setattr("semphase.study.ablation.worth_screening", lambda _model: True)
     monkeypatch.setattr("semphase.study.ablation.fastest", lambda *_: way)
     ablation = study_of(study.model).ablation
     found = ablation.screened("zero")
@@ -141,10 +142,23 @@ def test_further_heads_are_screened_where_single_ones_are(
 ) -> None:
     removed, heads = numbers([1, 6], "mean"), list(range(8, study.ablation.heads))
     exact = study.ablation.after(removed, "mean", heads)
+    monkeypatch.setattr("semphase.study.ablation.worth_screening", lambda _model: True)
     monkeypatch.setattr("semphase.study.ablation.fastest", lambda *_: way)
     found = study_of(study.model).ablation.after(removed, "mean", heads)
     off = found - exact
     assert 0 < float(np.ptp(off)) < 0.1 * float(np.ptp(exact))
+
+
+def test_the_way_of_screening_is_chosen_once(
+    study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine would choose another one and measure every head again."""
+    monkeypatch.setattr("semphase.study.ablation.worth_screening", lambda _model: True)
+    measured = iter([{"int8": 3.0, "bfloat16": 1.0}, {"bfloat16": 1.0}])
+    monkeypatch.setattr("semphase.study.ablation.speedups", lambda _model: next(measured))
+    assert study_of(study.model).ablation.screening == "int8"
+    assert study_of(study.model).ablation.screening == "int8"
+    assert next(measured) == {"bfloat16": 1.0}
 
 
 def test_exact_losses_are_not_said_to_be_screened(study: Study) -> None:
