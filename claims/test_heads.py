@@ -129,7 +129,7 @@ def test_power_law(study: Study, judge: Judge) -> None:
         return named, made.fit
 
     found, fit = evidence(values, off)
-    planted = study.rng("exponential").exponential(np.clip(values, 0, None).mean(), size=max((values > 0).sum(), 10))
+    planted = study.rng("exponential").exponential(np.clip(values, 0, None).mean(), size=harmful)
     detail = {"fit": fit, "ΔPPL by layer and head": by_layer(study, values), **heads.screening_told("zero")}
     judge(found, control=evidence(planted)[0], detail=detail)
 

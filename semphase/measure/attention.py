@@ -52,7 +52,7 @@ class Attending:
     mask: Bool[Tensor, "batch 1 position key"] | None
     scaling: float
     softcap: float | None = None
-    attend: Callable[[Attending], Outputs] = softmax_outputs
+    attend: Change = softmax_outputs
 
     @property
     def heads(self) -> int:

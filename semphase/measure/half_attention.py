@@ -26,8 +26,11 @@ def half_outputs(seen: Attending) -> Outputs:
     if seen.softcap is not None or (seen.mask is not None and not fused):
         return softmax_outputs(seen)
     query, key, value = (own.bfloat16() for own in (seen.query * seen.scaling, seen.key, seen.value))
-    half = replace(seen, query=query, key=key, value=value, scaling=1.0)
-    return (softmax_outputs(half) if fused else _blocked(query, key, value)).to(seen.value.dtype)
+    if fused:
+        found = softmax_outputs(replace(seen, query=query, key=key, value=value, scaling=1.0))
+    else:
+        found = _blocked(query, key, value)
+    return found.to(seen.value.dtype)
 
 
 def _blocked(

@@ -134,6 +134,11 @@ class Replay:
             return self._read(stream, ids)
 
 
+def stream_bytes(model: Model, tokens: int) -> int:
+    """Memory that the streams kept of so many tokens take, all layers together."""
+    return tokens * model.layers * model.d_model * model.dtype.itemsize
+
+
 class _Seen(Exception):
     pass
 

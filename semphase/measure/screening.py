@@ -24,7 +24,7 @@ from torch.nn import functional
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Changes
 from semphase.measure.half_attention import half_outputs
-from semphase.measure.replay import MEMORY, Replay
+from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.rounded import Around, Rounded, integers_multiply, kept_bytes, products, weight_levels
 from semphase.measure.shortlist import shortlist, split_vocabulary
 from semphase.measure.timing import wait_for
@@ -58,7 +58,7 @@ def worth_screening(model: Model) -> bool:
 def fastest(model: Model, tokens: int, speedups: Mapping[Product, float], memory: int = MEMORY) -> Way | None:
     """How to screen a text of so many tokens; None where it would save no time or not fit into memory."""
     gains = dict(speedups)
-    if kept_bytes(model, tokens) + tokens * model.layers * model.d_model * model.dtype.itemsize > memory:
+    if kept_bytes(model, tokens) + stream_bytes(model, tokens) > memory:
         gains.pop("int8", None)
     product = max(gains, key=lambda own: gains[own])
     if gains[product] < FASTER:

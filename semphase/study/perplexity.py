@@ -18,7 +18,7 @@ from torch import Tensor
 from semphase.analyse.blocks import BlockLosses, in_blocks
 from semphase.errors import SemphaseError
 from semphase.measure.preflight import preflight
-from semphase.measure.replay import MEMORY, Replay
+from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.sweeps import pass_tokens, require_finite
 from semphase.measure.text import text_chunks
 from semphase.models import Model
@@ -65,8 +65,8 @@ class Reading:
     def groups(self, half: Half) -> Iterator[Ids]:
         """The chunks of a half, as many at a time as fit into one pass and into memory."""
         model, chunks = self.study.tokenizing_model, self.chunks(half)
-        each = model.layers * chunks.shape[1] * model.d_model * model.dtype.itemsize
-        size = max(1, min(pass_tokens(model) // chunks.shape[1], self.memory // each))
+        length = chunks.shape[1]
+        size = max(1, min(pass_tokens(model) // length, self.memory // stream_bytes(model, length)))
         for start in range(0, len(chunks), size):
             yield torch.from_numpy(chunks[start : start + size]).to(model.device)
 
