@@ -15,8 +15,8 @@ from results import Difference, Results, Row, difference
 from scipy.stats import spearmanr
 from worker import Failed, Reply, Worker
 
-from semphase.analyse.pareto import removable
 from semphase.report.provenance import hardware
+from semphase.science.heads.pareto import removable
 
 TURNS = 6
 SETTINGS = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")

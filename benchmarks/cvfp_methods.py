@@ -14,9 +14,10 @@ import torch
 from cvfp_plain import Plain
 from worker import Operations, Reply, memory_counts_from_here
 
-from semphase.corpus import sources
-from semphase.corpus.documents import in_documents
-from semphase.cvfp import (
+from semphase.data.corpus import sources
+from semphase.data.corpus.documents import in_documents
+from semphase.models import load
+from semphase.science.cvfp.model import (
     Configuration,
     Recipe,
     layer_outputs_parallel,
@@ -28,10 +29,9 @@ from semphase.cvfp import (
     train_tokens,
     vocabulary_of,
 )
-from semphase.cvfp.checkpoint import Checkpoints
-from semphase.cvfp.phase1 import initial_block
-from semphase.cvfp.phase2 import with_contexts
-from semphase.models import load
+from semphase.science.cvfp.model.checkpoint import Checkpoints
+from semphase.science.cvfp.model.phase1 import initial_block
+from semphase.science.cvfp.model.phase2 import with_contexts
 
 LAYERS, TOKENS, SEED = 2, 2, 1
 ITERATIONS, EPOCHS = 5, 2

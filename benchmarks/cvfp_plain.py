@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semphase.cvfp import Configuration, Recipe, TokenBlock, TokenStream
-from semphase.cvfp.phase1 import initial_block
-from semphase.cvfp.seeds import generator
+from semphase.science.cvfp.model import Configuration, Recipe, TokenBlock, TokenStream
+from semphase.science.cvfp.model.phase1 import initial_block
+from semphase.science.cvfp.model.seeds import generator
 
 
 class Step(nn.Module):

@@ -21,19 +21,19 @@ from jaxtyping import Int
 from torch import Tensor
 from worker import Operations, Reply, timed
 
-from semphase.corpus import sources
+from semphase.data.corpus import sources
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening import Make, Product, Way, fastest, screening, speedups, worth_screening
+from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, pass_tokens, substitute
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
 from semphase.models.quiet import quiet
 from semphase.models.reference import bridge, edits_must_count
-from semphase.study.ablation import SHARE
-from semphase.study.orders import POINTS
-from semphase.study.screened import near_decisions
+from semphase.science.heads.ablation import SHARE
+from semphase.science.heads.rankings import POINTS
+from semphase.science.heads.screened import near_decisions
 
 SMOKE_LENGTH = 256
 PROJECTIONS = ("c_proj", "o_proj", "out_proj", "dense")

@@ -7,10 +7,11 @@ No model is needed: each claim recomputes printed figures from others and propag
 from __future__ import annotations
 
 from semphase import above
-from semphase.audit import audited, cvfp, cvfp_findings, cvfp_prose, load
-from semphase.audit.declare import figures_agree, quantity, sentences_hold
-from semphase.plugin.judging import Judge
+from semphase.science.audit import audited, cvfp_findings, cvfp_prose, load
+from semphase.science.audit import cvfp_tables as cvfp
+from semphase.science.audit.declare import figures_agree, quantity, sentences_hold
 from semphase.study import JointStudy
+from semphase.verdict.judge import Judge
 
 
 @sentences_hold(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from semphase import above, at_least, below, claim
-from semphase.analyse import critical
-from semphase.plugin.judging import Judge
+from semphase.science.lexical import critical
+from semphase.science.lexical.derived import context_plane
 from semphase.study import Study, on_measurement, on_responses
-from semphase.study.derived import context_plane
+from semphase.verdict.judge import Judge
 
 
 @claim(

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from semphase import Published, above, at_least, at_most, below, claim
-from semphase.analyse.orderings import correlation, rank_correlation, within_rows
-from semphase.analyse.trainings import Drawn, combined
-from semphase.plugin.judging import Judge
+from semphase.science.cvfp.evidence import on_grids, on_matrix
+from semphase.science.cvfp.grids import Measured
+from semphase.science.cvfp.orderings import correlation, rank_correlation, within_rows
+from semphase.science.cvfp.trainings import Drawn, combined
 from semphase.study import Study
-from semphase.study.cvfp_evidence import on_grids, on_matrix
-from semphase.study.grids import Measured
+from semphase.verdict.judge import Judge
 
 UNTRAINED = "untrained context block"
 SHUFFLED = "training on shuffled text, smallest size"

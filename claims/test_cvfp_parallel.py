@@ -7,9 +7,7 @@ iteration, which phase 2 reads; sequential ones are made by the trained block wi
 from __future__ import annotations
 
 from semphase import Estimate, Evidence, Published, above, at_least, below, claim
-from semphase.plugin.judging import Judge
-from semphase.study import Study
-from semphase.study.cvfp_evidence import (
+from semphase.science.cvfp.evidence import (
     agreements,
     cosines,
     largest_difference,
@@ -18,6 +16,8 @@ from semphase.study.cvfp_evidence import (
     speed_ratio,
     window_cosines,
 )
+from semphase.study import Study
+from semphase.verdict.judge import Judge
 
 ELSEWHERE = "sequential contexts of other positions"
 SEEDS = "seeds of the training"

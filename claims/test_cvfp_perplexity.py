@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from semphase import Published, above, at_least, below, claim
-from semphase.analyse.orderings import lead_of_smallest, smallest_fall
-from semphase.analyse.trainings import Drawn, combined
-from semphase.plugin.judging import Judge
+from semphase.science.cvfp.evidence import margins_on_matrix, on_grids, on_margins, on_matrix, perplexities
+from semphase.science.cvfp.grids import Measured
+from semphase.science.cvfp.orderings import lead_of_smallest, smallest_fall
+from semphase.science.cvfp.trainings import Drawn, combined
 from semphase.study import Study
-from semphase.study.cvfp_evidence import margins_on_matrix, on_grids, on_margins, on_matrix, perplexities
-from semphase.study.grids import Measured
+from semphase.verdict.judge import Judge
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"

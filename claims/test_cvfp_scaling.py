@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from semphase import Published, above, between, claim
-from semphase.analyse.orderings import lead_of_smallest
-from semphase.analyse.power_laws import reduction_by_doubling
-from semphase.analyse.trainings import Drawn
-from semphase.plugin.judging import Judge
+from semphase.science.cvfp.evidence import laws, margins_on_matrix, on_matrix, perplexities, what_remains
+from semphase.science.cvfp.grids import Measured
+from semphase.science.cvfp.orderings import lead_of_smallest
+from semphase.science.cvfp.power_laws import reduction_by_doubling
+from semphase.science.cvfp.trainings import Drawn
 from semphase.study import Study
-from semphase.study.cvfp_evidence import laws, margins_on_matrix, on_matrix, perplexities, what_remains
-from semphase.study.grids import Measured
+from semphase.verdict.judge import Judge
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"

@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 
 from semphase import Evidence, Needs, NotApplicable, above, at_least, below, claim, significant
-from semphase.analyse.pareto import importance, layer_pattern, super_additivity
-from semphase.analyse.tails import LEAST, power_law_estimates
-from semphase.plugin.judging import Judge
-from semphase.study import Study
-from semphase.study.ablation import numbers
-from semphase.study.orders import (
+from semphase.science.heads.ablation import numbers
+from semphase.science.heads.pareto import importance, layer_pattern, super_additivity
+from semphase.science.heads.rankings import (
     ORDERS,
     at_registered,
     order,
@@ -24,6 +21,9 @@ from semphase.study.orders import (
     random_order,
     ratios_of,
 )
+from semphase.science.heads.tails import LEAST, power_law_estimates
+from semphase.study import Study
+from semphase.verdict.judge import Judge
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from semphase import Evidence, Needs, Published, above, at_least, below, between, claim, significant
-from semphase.analyse import conditions
-from semphase.analyse.conditions import Conditions
-from semphase.analyse.draws import PerWord, per_word
-from semphase.analyse.families import LANDAU
-from semphase.analyse.fit import recompare, refit
-from semphase.analyse.jumps import changes_at_jump
-from semphase.analyse.paired import paired_increase
-from semphase.analyse.resample import proportion
-from semphase.plugin.judging import Judge
+from semphase.science.lexical import conditions
+from semphase.science.lexical.conditions import Conditions
+from semphase.science.lexical.derived import first_prompt_sigma
+from semphase.science.lexical.jumps import changes_at_jump
+from semphase.stats.draws import PerWord, per_word
+from semphase.stats.families import LANDAU
+from semphase.stats.fit import recompare, refit
+from semphase.stats.paired import paired_increase
+from semphase.stats.resample import proportion
 from semphase.study import Study, estimates, on_copies, on_measurement
-from semphase.study.derived import first_prompt_sigma
+from semphase.verdict.judge import Judge
 
 PUBLISHED_FAMILIES = ("two_stage", "power_law", "tanh", "sigmoid")
 

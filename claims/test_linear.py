@@ -9,11 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from semphase import Evidence, Needs, above, below, claim, significant
-from semphase.analyse.blocks import difference_estimate, paired_test
-from semphase.analyse.scaling import slope_estimate
-from semphase.plugin.judging import Judge
-from semphase.study import Study
-from semphase.study.forms import (
+from semphase.science.heads.forms import (
     IDENTITY,
     attention_cost,
     better_crossing,
@@ -23,7 +19,11 @@ from semphase.study.forms import (
     pruned_and_linear,
     replaced,
 )
-from semphase.study.orders import at_registered, order, random_order, ratios_of
+from semphase.science.heads.rankings import at_registered, order, random_order, ratios_of
+from semphase.science.heads.scaling import slope_estimate
+from semphase.stats.blocks import difference_estimate, paired_test
+from semphase.study import Study
+from semphase.verdict.judge import Judge
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)

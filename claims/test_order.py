@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from semphase import Estimate, Published, above, below, claim
-from semphase.analyse import conditions
-from semphase.analyse.resample import interval, proportion
-from semphase.plugin.judging import Judge
+from semphase.science.lexical import conditions
+from semphase.science.lexical.derived import shifts_by_prefix, shifts_by_suffix
+from semphase.stats.resample import interval, proportion
 from semphase.study import Study, on_copies, on_measurement
-from semphase.study.derived import shifts_by_prefix, shifts_by_suffix
+from semphase.verdict.judge import Judge
 
 BOTH_MODELS = {
     "gpt2": Published("supported", "nine of nine words"),

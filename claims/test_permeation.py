@@ -20,12 +20,13 @@ from semphase import (
     estimate,
     significant,
 )
-from semphase.analyse import between_models, nulls, origin, response, shapes
-from semphase.analyse.families import SHAPES
-from semphase.analyse.paired import paired_increase
-from semphase.plugin.judging import Judge
+from semphase.science.lexical import between_models, nulls, response, shapes
+from semphase.science.lexical import write_origin as origin
+from semphase.science.lexical.derived import attention_and_mlp, attention_and_mlp_by_step
+from semphase.stats.families import SHAPES
+from semphase.stats.paired import paired_increase
 from semphase.study import JointStudy, Study, by_step, estimates, on_all_responses, on_measurement, on_responses
-from semphase.study.derived import attention_and_mlp, attention_and_mlp_by_step
+from semphase.verdict.judge import Judge
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from semphase import Estimate, Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
-from semphase.analyse import between_models, rotation, shapes, widths
-from semphase.analyse.draws import percentile_estimate
-from semphase.analyse.families import G
-from semphase.analyse.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
-from semphase.plugin.judging import Judge
+from semphase.science.lexical import between_models, shapes, widths
+from semphase.science.lexical import total_rotation as rotation
+from semphase.stats.draws import percentile_estimate
+from semphase.stats.families import G
+from semphase.stats.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
 from semphase.study import JointStudy, Study, by_step, on_all_responses, on_copies, on_responses
+from semphase.verdict.judge import Judge
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")

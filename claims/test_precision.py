@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from semphase import Published, below, claim, estimate
-from semphase.analyse.conditions import Conditions, final_spread
-from semphase.plugin.judging import Judge
+from semphase.science.lexical.conditions import Conditions, final_spread
+from semphase.science.lexical.derived import exact_conditions, rounded_conditions
 from semphase.study import Study
-from semphase.study.derived import exact_conditions, rounded_conditions
+from semphase.verdict.judge import Judge
 
 FLOAT32, TF32 = 23, 10
 

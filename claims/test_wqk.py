@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from semphase import Estimate, Needs, Published, above, at_least, at_most, claim
-from semphase.plugin.judging import Judge
+from semphase.science.wqk.basis import Form
 from semphase.study import Study, on_copies
-from semphase.study.weights import Form
+from semphase.verdict.judge import Judge
 
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from semphase import Estimate, Needs, NotApplicable, Published, above, at_least, below, claim
-from semphase.analyse import spectra
-from semphase.analyse.resample import proportion
-from semphase.analyse.spectra import RAW, SCALED, WITH_FIRST, WITHOUT_FIRST, Ranks
 from semphase.errors import Undefined
-from semphase.plugin.judging import Judge
+from semphase.science.writes import spectra
+from semphase.science.writes.spectra import RAW, SCALED, WITH_FIRST, WITHOUT_FIRST, Ranks
+from semphase.science.writes.writes import Kind
+from semphase.stats.resample import proportion
 from semphase.study import Study, on_copies
-from semphase.study.writes import Kind
+from semphase.verdict.judge import Judge
 
 Statistic = Callable[[Ranks], float]
 REINITIALISED = "re-initialised weights"

@@ -4,9 +4,9 @@ Declare a claim with `claim`, its rule with `above`, `below`, …; the pytest pl
 measure on and a `judge` for the evidence.
 """
 
-from semphase.analyse.draws import estimate
-from semphase.analyse.estimate import Estimate
 from semphase.errors import NotApplicable, SemphaseError
+from semphase.stats.draws import estimate
+from semphase.stats.estimate import Estimate
 from semphase.verdict import (
     Claim,
     Control,

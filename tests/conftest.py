@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 import torch
+from model_fixtures import loaded, prompts
+from study_fixtures import corpus, counted_progress, lexicon, random_gpt2, study_of, tiny
+
+__all__ = ["corpus", "counted_progress", "lexicon", "loaded", "prompts", "random_gpt2", "study_of", "tiny"]
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("semphase", deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from semphase.cvfp import Configuration, Recipe
+from semphase.science.cvfp.model import Configuration, Recipe
 
 MIDDLE = 40 * 800**0.5
 """Tokens of training: the geometric mean of 10, 20, 40 and 80 documents of 40 tokens."""
@@ -45,7 +45,7 @@ class World:
         seed: int,
         **_: Any,
     ) -> xr.Dataset:
-        """In the form of `semphase.cvfp.train`."""
+        """In the form of `semphase.science.cvfp.model.train`."""
         log_n = np.log(training.size)
         bent = self.bend * (log_n - np.log(MIDDLE)) ** 2
         log_ppl = self.log_a(configuration) + self.alpha(configuration) * log_n + bent

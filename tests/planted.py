@@ -24,8 +24,8 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from semphase.corpus import Corpus
-from semphase.lexicon import Lexicon, Word
+from semphase.data.corpus import Corpus
+from semphase.data.lexicon import Lexicon, Word
 from semphase.models import Anatomy, Model
 from semphase.store import Store
 from semphase.study import Study

@@ -11,7 +11,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from semphase.corpus import grammar
+from semphase.data.corpus import grammar
 from semphase.models import Model, load
 from semphase.models.quiet import quiet
 

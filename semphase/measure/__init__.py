@@ -1,10 +1,10 @@
 """Forward passes: a model and prompts in, labelled arrays out."""
 
-from semphase.measure.lens import logit_lens_top1
-from semphase.measure.precision import rounded_products
-from semphase.measure.prompts import Prompt, Target, locate, locate_all, word_pieces
+from semphase.measure.readout import logit_lens_top1
+from semphase.measure.reduced_products import rounded_products
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Prompt, Target, locate, locate_all, word_pieces
 from semphase.measure.text import leading_tokens, text_chunks
 
 __all__ = [

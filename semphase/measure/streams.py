@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
-from semphase.measure.prompts import Target
+from semphase.measure.targets import Target
 from semphase.models import Model, write_of
 
 TOKENS_PER_BATCH = 2048

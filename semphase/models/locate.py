@@ -11,7 +11,7 @@ from semphase.errors import SemphaseError
 from semphase.hub import Wanted, fetch
 from semphase.models import gguf, integrity
 from semphase.models.catalogue import CATALOGUE, nearest
-from semphase.models.fixtures import fixture
+from semphase.models.packaged import fixture
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUB_FILES = ("model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")

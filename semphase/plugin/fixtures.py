@@ -10,8 +10,8 @@ from semphase.errors import SemphaseError
 from semphase.plugin.collect import claim_of
 
 if TYPE_CHECKING:
-    from semphase.plugin.judging import Judge
     from semphase.study import Study
+    from semphase.verdict.judge import Judge
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,9 @@ def study(request: pytest.FixtureRequest) -> Study:
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
-    """Takes the claim's evidence and returns its verdict, once; see `semphase.plugin.judging`."""
-    from semphase.plugin.judging import Judge
+    """Takes the claim's evidence and returns its verdict, once; see `semphase.verdict.judge`."""
     from semphase.plugin.running import JUDGE
+    from semphase.verdict.judge import Judge
 
     claim = claim_of(request.node)
     if claim is None:

@@ -14,13 +14,13 @@ from semphase.errors import NotApplicable, SemphaseError
 from semphase.plugin import expectations
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.expectations import NO_CHOICE, RunKey
-from semphase.plugin.judging import Judge
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.session import session_of
 from semphase.report import provenance, schema
 from semphase.report.drawing import draw
-from semphase.report.plain import plain
 from semphase.verdict import Claim, Verdict
+from semphase.verdict.judge import Judge
+from semphase.verdict.plain import plain
 
 JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
+from semphase import progress
 from semphase.errors import SemphaseError
 from semphase.plugin import options
-from semphase.report import progress
 from semphase.report.save import check_place, staging_folder
 
 if TYPE_CHECKING:

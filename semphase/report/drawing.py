@@ -25,10 +25,10 @@ def draw(names: Iterable[str], study: Any, folder: Path) -> list[str]:
 
 
 def _save(name: str, study: Any, path: Path) -> None:
-    from semphase.report.figures import MAKERS
+    from semphase.science.lexical.figures import MAKERS
 
     if name not in MAKERS:
-        raise SemphaseError(f"nobody draws a figure {name!r}: add it to semphase.report.figures.MAKERS")
+        raise SemphaseError(f"nobody draws a figure {name!r}: add it to semphase.science.lexical.figures.MAKERS")
     figure = MAKERS[name](study)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
-from semphase.report.plain import plain
 from semphase.verdict import Claim, Verdict
+from semphase.verdict.plain import plain
 
 SCHEMA = 1
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]

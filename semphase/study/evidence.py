@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from semphase.analyse.draws import Population, estimate
-from semphase.analyse.estimate import Estimate
-from semphase.analyse.response import Response
 from semphase.errors import Undefined
+from semphase.science.lexical.response import Response
+from semphase.stats.draws import Population, estimate
+from semphase.stats.estimate import Estimate
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 

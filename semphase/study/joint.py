@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from semphase.lexicon import Lexicon
+from semphase.data.lexicon import Lexicon
 from semphase.models import Model
-from semphase.study.provenance import provenance
+from semphase.study.description import provenance
 from semphase.study.study import Study
 
 

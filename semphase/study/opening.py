@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from semphase import corpus as corpora
-from semphase import lexicon as lexicons
-from semphase.corpus import Corpus, require_tokens
+from semphase.data import corpus as corpora
+from semphase.data import lexicon as lexicons
+from semphase.data.corpus import Corpus, require_tokens
+from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.lexicon import Lexicon
 from semphase.measure import leading_tokens, word_pieces
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.read import read_config, read_tokenizer
-from semphase.report.progress import progress
+from semphase.progress import progress
+from semphase.science.lexical.variations import lexicon_prompts
 from semphase.store import Store
 from semphase.study.budget import BUDGETS, ROTATION_POSITIONS
 from semphase.study.joint import JointStudy
-from semphase.study.prompts import lexicon_prompts
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained

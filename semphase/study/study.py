@@ -14,13 +14,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from semphase.analyse.conditions import Conditions
-from semphase.analyse.draws import Bootstrapped, PerWord
-from semphase.analyse.order import Overlaps, overlaps
-from semphase.analyse.response import Response, respond, strength_from_final_sigma
-from semphase.analyse.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
-from semphase.corpus import Corpus, require_tokens
-from semphase.lexicon import CONDITIONS, Lexicon
+from semphase.data.corpus import Corpus, require_tokens
+from semphase.data.lexicon import CONDITIONS, Lexicon
 from semphase.measure import (
     Prompt,
     Target,
@@ -31,22 +26,27 @@ from semphase.measure import (
     rotation_angles,
 )
 from semphase.models import Model
-from semphase.store import Store
-from semphase.study import tables
-from semphase.study.ablation import Ablation
-from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
-from semphase.study.cvfp import Cvfp
-from semphase.study.perplexity import Reading
-from semphase.study.prompts import (
+from semphase.science.cvfp.facet import Cvfp
+from semphase.science.heads.ablation import Ablation
+from semphase.science.lexical import overlap_tables as tables
+from semphase.science.lexical.conditions import Conditions
+from semphase.science.lexical.order_parameter import Overlaps, overlaps
+from semphase.science.lexical.response import Response, respond, strength_from_final_sigma
+from semphase.science.lexical.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
+from semphase.science.lexical.variations import (
     lexicon_prompts,
     prefixed_prompts,
     shortened_prompts,
     suffixed_prompts,
 )
-from semphase.study.provenance import provenance
+from semphase.science.wqk.basis import WeightBasis
+from semphase.science.writes.writes import Writes
+from semphase.stats.draws import Bootstrapped, PerWord
+from semphase.store import Store
+from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
+from semphase.study.description import provenance
 from semphase.study.subject import Subject, Trained, Untrained
-from semphase.study.weights import WeightBasis
-from semphase.study.writes import Writes
+from semphase.study.text import Reading
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from semphase.analyse.estimate import Estimate
+from semphase.stats.estimate import Estimate
 
 Call = Literal["supported", "refuted", "inconclusive"]
 Comparison = Literal[">", ">=", "<", "<=", "between", "p<", "not-rejected"]

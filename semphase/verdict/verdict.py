@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from semphase.analyse.estimate import Estimate
+from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
 from semphase.verdict.criterion import Call, Criterion
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from planted import Plan, planted_study, untrained
 
-from semphase.plugin.judging import Judge
 from semphase.store import Store
 from semphase.study import Study
 from semphase.verdict import Verdict
+from semphase.verdict.judge import Judge
 
 CLAIMS = Path(__file__).parents[2] / "claims"
 

@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 
 from semphase import Claim, NotApplicable
-from semphase.corpus import Corpus
-from semphase.corpus import load as load_corpus
-from semphase.lexicon import Lexicon
-from semphase.lexicon import load as load_lexicon
+from semphase.data.corpus import Corpus
+from semphase.data.corpus import load as load_corpus
+from semphase.data.lexicon import Lexicon
+from semphase.data.lexicon import load as load_lexicon
 from semphase.models import fixture, load
-from semphase.plugin.judging import Judge
 from semphase.plugin.running import lacks
-from semphase.report.figures import MAKERS
+from semphase.science.heads.ablation import SHARE
+from semphase.science.lexical.figures import MAKERS
 from semphase.store import Store
 from semphase.study import JointStudy, Study
-from semphase.study.ablation import SHARE
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
+from semphase.verdict.judge import Judge
 from semphase.verdict.registration import check_registration, claims_in
 
 CLAIMS = Path(__file__).parents[2] / "claims"

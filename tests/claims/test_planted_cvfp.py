@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from cvfp_worlds import AS_CLAIMED, OTHERWISE, World
 
-from semphase.corpus import load as load_corpus
+from semphase.data.corpus import load as load_corpus
+from semphase.data.lexicon import load as load_lexicon
 from semphase.errors import SemphaseError
-from semphase.lexicon import load as load_lexicon
 from semphase.models import fixture, load
-from semphase.report.cvfp_figures import CVFP_MAKERS
+from semphase.science.cvfp.facet import Cvfp
+from semphase.science.cvfp.figures import CVFP_MAKERS
+from semphase.science.cvfp.grids import Training
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
-from semphase.study.cvfp import Cvfp
-from semphase.study.grids import Training
 from semphase.study.subject import Trained
 from semphase.verdict import Verdict
 
@@ -107,6 +107,6 @@ def test_a_training_that_fails_is_an_error_and_no_verdict(
     def diverge(*_: Any, **__: Any) -> Any:
         raise SemphaseError("phase 1 of 1L-64d-1tok diverged in iteration 3")
 
-    monkeypatch.setattr("semphase.study.cvfp.train", diverge)
+    monkeypatch.setattr("semphase.science.cvfp.facet.train", diverge)
     with pytest.raises(SemphaseError, match="iteration 3"):
         verdict_on("cvfp.two-token-best", study_in(tmp_path))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from semphase.corpus import Corpus
-from semphase.corpus import load as load_corpus
-from semphase.lexicon import load as load_lexicon
+from semphase.data.corpus import Corpus
+from semphase.data.corpus import load as load_corpus
+from semphase.data.lexicon import load as load_lexicon
 from semphase.models import Model, fixture, load
 from semphase.models.anatomy import anatomy
 from semphase.store import Store

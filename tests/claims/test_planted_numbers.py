@@ -9,7 +9,7 @@ import pytest
 from planted import CONTEXT, LENGTH, Plan, same_shape, strengths
 from planted_worlds import LAYERS, WORLDS, X, drop
 
-from semphase.study.derived import (
+from semphase.science.lexical.derived import (
     attention_and_mlp,
     context_plane,
     exact_conditions,
@@ -18,7 +18,7 @@ from semphase.study.derived import (
     shifts_by_prefix,
     shifts_by_suffix,
 )
-from semphase.study.tables import STEP
+from semphase.science.lexical.overlap_tables import STEP
 
 pytestmark = pytest.mark.usefixtures("planted_copies")
 WORDS = 3

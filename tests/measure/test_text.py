@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from random_models import word_tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from semphase.corpus import load as load_corpus
+from semphase.data.corpus import load as load_corpus
 from semphase.errors import SemphaseError
 from semphase.measure import text_chunks
 from semphase.measure.text import CHUNK, leading_tokens

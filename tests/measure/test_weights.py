@@ -12,13 +12,13 @@ from random_models import FAMILIES
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from semphase.analyse import bases
 from semphase.errors import SemphaseError
 from semphase.measure import weights as module
 from semphase.measure.preflight import model_loss
 from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model, reference
 from semphase.models.anatomy import anatomy
+from semphase.science.wqk import bases
 
 CLOSE = 1e-5
 """Nats; weights are rebuilt in float64 and rounded once to float32, 6e-8 of each."""

@@ -19,7 +19,7 @@ from tokenizers.processors import TemplateProcessing
 
 from semphase.errors import SemphaseError
 from semphase.models import CATALOGUE, fixture, load
-from semphase.models import fixtures as places
+from semphase.models import packaged as places
 
 TEXT = "the bank near the boat"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from semphase.analyse.estimate import Estimate
 from semphase.errors import NotApplicable, SemphaseError
+from semphase.stats.estimate import Estimate
 from semphase.verdict import Needs, Published, above, claim
 
 

@@ -103,5 +103,5 @@ study.__path__ = [str(Path(semphase.__path__[0]) / "study")]
 models = _module("semphase.models", size_class=SIZES.get, CATALOGUE=SIZES)
 models.__path__ = []
 _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))
-_module("semphase.report.figures", MAKERS={"line": line, "broken": broken_figure})
+_module("semphase.science.lexical.figures", MAKERS={"line": line, "broken": broken_figure})
 semphase.study, semphase.models = study, models

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from semphase.analyse.estimate import Estimate
 from semphase.plugin.expectations import Expected
 from semphase.plugin.outcome import Rules, decide
+from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Verdict, above
 
 CLAIM = Claim("a.b", "s", "x > 0", (above(0),), "mean", "001", "random")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from semphase.analyse.estimate import Estimate
-from semphase.report.plain import plain
 from semphase.report.schema import Document, Entry, Run, document_of, entry_of
+from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Published, Verdict, above, between
+from semphase.verdict.plain import plain
 
 ALMOST = Estimate(0.9712, 0.9633, 0.9801, "BCa bootstrap over prompts", 120, "r")
 LOW = Estimate(0.2, 0.1, 0.3, "bootstrap", 5)

@@ -23,7 +23,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         figure.add_subplot().plot([0, 1], [0, 1])
         return figure
 
-    monkeypatch.setitem(sys.modules, "semphase.report.figures", types.SimpleNamespace(MAKERS={"line": line}))
+    monkeypatch.setitem(sys.modules, "semphase.science.lexical.figures", types.SimpleNamespace(MAKERS={"line": line}))
     return calls
 
 

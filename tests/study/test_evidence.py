@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from semphase.analyse.draws import Bootstrapped, PerWord
 from semphase.errors import SemphaseError, Undefined
+from semphase.stats.draws import Bootstrapped, PerWord
 from semphase.study import by_step, estimates, on_all_responses, on_copies, on_measurement, on_responses
 
 WORDS = 4

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from semphase.data.lexicon import Lexicon, dump
 from semphase.errors import SemphaseError
-from semphase.lexicon import Lexicon, dump
 from semphase.study import JointStudy, RunSettings, Study, check_settings, open_study
 from semphase.study.opening import speaks_grammar
 

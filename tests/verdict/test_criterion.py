@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.analyse.estimate import Estimate
+from semphase.stats.estimate import Estimate
 from semphase.verdict import (
     Criterion,
     above,

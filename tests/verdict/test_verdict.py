@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.analyse.estimate import Estimate
+from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Verdict, above, control_from_copies, weigh
 
 CALLS = ("supported", "refuted", "inconclusive")

@@ -1,0 +1,1 @@
+"""What a model is shown: texts, words and prompts."""

@@ -1,8 +1,0 @@
-"""Ambiguous words, their senses and prompts."""
-
-from semphase.lexicon.reader import dump, load, merge
-from semphase.lexicon.words import CONDITIONS, DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
-
-__all__ = [
-    "CONDITIONS", "DIRECTIONS", "GRADIENTS", "LEAST_DIRECTIONS", "STEPS", "Lexicon", "Word", "dump", "load", "merge",
-]  # fmt: skip

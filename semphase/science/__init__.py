@@ -1,0 +1,1 @@
+"""One folder for each phenomenon: its measurements, statistics and figures."""

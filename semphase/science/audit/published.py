@@ -1,0 +1,88 @@
+"""Reading `fixtures/published/NNN.toml`.
+
+A cell is a figure in quotes, rounded to its last digit ("2.67e5", "-0.5460"), or an exact count without quotes, or a
+word in a column that the table names as text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semphase.errors import SemphaseError
+from semphase.science.audit.printed import Document, Table
+from semphase.science.audit.rounding import around
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_PLACES = (_PACKAGE / "_fixtures" / "published", _PACKAGE.parent / "fixtures" / "published")
+_FIGURE = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+_KEYS = ("name", "section", "columns", "text", "rows")
+
+
+@cache
+def load(number: str) -> Document:
+    """The packaged document of these three digits; SemphaseError if it is missing or broken."""
+    for place in _PLACES:
+        if (place / f"{number}.toml").is_file():
+            return read(place / f"{number}.toml")
+    raise SemphaseError(f"the published figures {number!r} are missing: reinstall semphase or restore fixtures.")
+
+
+def read(path: Path) -> Document:
+    """A document from its file; SemphaseError names the table and the cell that break the form."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise SemphaseError(f"the published figures {path.name} cannot be read: {problem}") from problem
+    if not {"document", "title", "table"} <= set(data):
+        raise SemphaseError(f"the published figures {path.name} need document, title and [[table]]; add them.")
+    tables = [_table(raw, path.name) for raw in data["table"]]
+    names = [table.name for table in tables]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise SemphaseError(f"{path.name} has the table {repeated[0]!r} twice; rename one.")
+    return Document(data["document"], data["title"], dict(zip(names, tables, strict=True)))
+
+
+def figure(cell: object) -> tuple[float, float]:
+    """A cell's value and half a unit of its last digit, 0 for an exact count; ValueError if it is neither."""
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return float(cell), 0.0
+    if not isinstance(cell, str) or not _FIGURE.fullmatch(cell):
+        raise ValueError(repr(cell))
+    digits = Decimal(cell)
+    last = int(digits.as_tuple().exponent)
+    return float(digits), float(Decimal(5).scaleb(last - 1))
+
+
+def _table(raw: Mapping[str, Any], where: str) -> Table:
+    missing = [key for key in _KEYS if key not in raw]
+    label = f"{where}: the table {raw.get('name', '?')!r}"
+    if missing:
+        raise SemphaseError(f"{label} lacks {missing[0]!r}; add it.")
+    columns, rows = raw["columns"], raw["rows"]
+    if not rows or any(len(row) != len(columns) for row in rows):
+        raise SemphaseError(f"{label} needs rows of {len(columns)} cells, one for each column; mend them.")
+    if not set(raw["text"]) <= set(columns):
+        raise SemphaseError(f"{label} names text that is no column; columns are {', '.join(columns)}.")
+    cells = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    words = {name: tuple(map(str, cells[name])) for name in raw["text"]}
+    figures = {name: _column(found, f"{label}, column {name!r}") for name, found in cells.items() if name not in words}
+    return Table(raw["name"], raw["section"], figures, words)
+
+
+def _column(cells: list[object], where: str) -> Any:
+    try:
+        read = [figure(cell) for cell in cells]
+    except ValueError as problem:
+        raise SemphaseError(
+            f"{where} holds {problem}, which is no figure; give a number as it is printed."
+        ) from problem
+    return around(*np.array(read).T)

@@ -1,0 +1,1 @@
+"""The context-vector fixed-point language model: trainings, their statistics and figures."""

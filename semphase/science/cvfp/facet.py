@@ -1,0 +1,281 @@
+"""The CVFP language model on a study's embedding and text: grids of trainings, each kept in the store (003, 004).
+
+All sizes share one output layer: the types of the largest training set and of the validation documents. "Shuffled"
+permutes the tokens within the training documents of a size and leaves the validation documents as they are, so that
+nothing but the frequencies of words can be learned; "reservoir" leaves the context block as it starts; "bigram" sees no
+context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Int
+
+from semphase.data.corpus.documents import Documents, in_documents
+from semphase.report.provenance import hardware
+from semphase.science.cvfp.grids import Grid, Measured, Text, Training
+from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
+from semphase.science.cvfp.model.configuration import Kind
+from semphase.science.cvfp.together import each_of, workers_for
+
+if TYPE_CHECKING:
+    from semphase.study.study import Study
+
+Ids = Int[np.ndarray, "document position"]
+CVFP_VERSION = 1
+APART = 1000
+"""Between the first seeds of two studies whose seeds are neighbours."""
+DEEP: Mapping[str, Any] = {"layers": (3,), "tokens": (1,)}
+"""The configuration for what 004 reports of a single one: the deepest here, with the one token that it had."""
+DEEP_FIRST: Mapping[str, Any] = {**DEEP, "token_input": "first"}
+PATIENCE = 3
+REPEATS = 9
+"""Fixed before any time was taken; the interval of a ratio of times resamples them."""
+
+
+@dataclass(eq=False)
+class Cvfp:
+    """Every training that a claim asks for, done once."""
+
+    study: Study
+    _measured: dict[Grid, Measured] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Training and validation documents; SemphaseError where the corpus has too few."""
+        study, budget = self.study, self.study.budget
+        ids = study.tokenizing_model.encode(study.corpus.text)
+        counts = max(budget.documents), budget.validation_documents, budget.document_tokens
+        return in_documents(ids, *counts, name=f"the corpus {study.corpus.name}")
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The frozen embedding and the output layer, of the types in all documents."""
+        documents = self.documents
+        return vocabulary_of(self.study.model, documents.training, documents.validation)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Training documents of every size."""
+        return self.study.budget.documents
+
+    @property
+    def control_sizes(self) -> tuple[int, ...]:
+        """The same for the controls."""
+        return self.sizes[: self.study.budget.control_sizes]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the trainings."""
+        return tuple(APART * self.study.seed + i for i in range(self.study.budget.seeds))
+
+    # Grids
+
+    @property
+    def matrix(self) -> Measured:
+        """The source's nine configurations at all sizes."""
+        return self.measured("matrix", sizes=self.sizes, seeds=self.seeds)
+
+    @property
+    def reservoir(self) -> Measured:
+        """The same with an untrained context block, one seed."""
+        return self.control("reservoir", "reservoir")
+
+    @property
+    def bigram(self) -> Measured:
+        """One layer, one token without any context, one seed."""
+        return self.control("bigram", "bigram", layers=(1,), tokens=(1,))
+
+    @property
+    def shuffled(self) -> Measured:
+        """One layer, two tokens (the source's best) trained on shuffled text, one seed."""
+        return self.control("shuffled text", "fixed-point", "shuffled", layers=(1,), tokens=(2,))
+
+    @property
+    def shuffled_matrix(self) -> Measured:
+        """The nine configurations on shuffled text at the smallest size, one seed."""
+        return self.control("shuffled text, smallest size", "fixed-point", "shuffled", sizes=self.sizes[:1])
+
+    @property
+    def first_only(self) -> Measured:
+        """The token fed to the first layer only, at the two largest sizes."""
+        return self.measured("token in the first layer", self.sizes[-2:], self.seeds, **DEEP_FIRST)
+
+    @property
+    def first_only_reservoir(self) -> Measured:
+        """The same untrained, at the largest size of the controls."""
+        return self.control(
+            "reservoir, token in the first layer", "reservoir", sizes=self.control_sizes[-1:], **DEEP_FIRST
+        )
+
+    @property
+    def patient(self) -> Measured:
+        """The token fed to the first layer only, which 004 saw stop early, with more patience."""
+        recipe = Recipe(patience=PATIENCE)
+        return self.measured("patience", self.sizes[-2:], self.seeds, recipe=recipe, **DEEP_FIRST)
+
+    @property
+    def wide(self) -> Measured:
+        """Three layers, two tokens with contexts of twice the width, at the largest size."""
+        return self.measured("wide", self.sizes[-1:], self.seeds, layers=(3,), tokens=(2,), width=2)
+
+    @property
+    def wide_reservoir(self) -> Measured:
+        """The same untrained."""
+        return self.control(
+            "wide reservoir", "reservoir", sizes=self.control_sizes[-1:], layers=(3,), tokens=(2,), width=2
+        )
+
+    def control(self, name: str, kind: Kind, text: Text = "as it stands", **shape: Any) -> Measured:
+        """A grid with one seed."""
+        return self.measured(
+            name, shape.pop("sizes", self.control_sizes), self.seeds[:1], kind=kind, text=text, **shape
+        )
+
+    def measured(self, name: str, sizes: tuple[int, ...], seeds: tuple[int, ...], **shape: Any) -> Measured:
+        """A grid's trainings, those done that the store lacks."""
+        grid = Grid(name, sizes, seeds, **shape)
+        if grid not in self._measured:
+            found = self._all(grid.name, grid.trainings(self.vocabulary.width))
+            study = self.study
+            self._measured[grid] = Measured(
+                grid, found, self.documents.length, study.budget.draws, lambda purpose: study.rng(f"CVFP {purpose}")
+            )
+        return self._measured[grid]
+
+    # Trainings
+
+    def _all(self, name: str, trainings: Sequence[Training]) -> list[xr.Dataset]:
+        missing = [own for own in trainings if not self.study.store.path(self._key(own)).exists()]
+        label = f"{len(missing)} CVFP trainings of {self.study.label} ({name}), in documents"
+        fresh = {}
+        if missing:
+            workers = workers_for(self.vocabulary.width, self.vocabulary.rows.device)
+            with self.study.progress(label, sum(own.documents for own in missing)) as advance:
+                results = each_of(missing, self.trained, workers, lambda own: advance(own.documents))
+            fresh = dict(zip(missing, results, strict=True))
+        return [fresh[own] if own in fresh else self.trained(own) for own in trainings]
+
+    def trained(self, own: Training) -> xr.Dataset:
+        """What a training gave, from the store or made now; it resumes from the checkpoints of one that was killed."""
+        key = self._key(own)
+        folder = self.study.store.path(key).with_suffix("")
+
+        def measure() -> xr.Dataset:
+            return train(
+                own.configuration, own.recipe, self.vocabulary, *self.split(own),
+                seed=own.seed, kind=own.kind, folder=folder,
+            )  # fmt: skip
+
+        return self.study.store.get(key, measure)
+
+    def split(self, own: Training) -> tuple[Ids, Ids]:
+        """Training and validation documents as rows of the vocabulary."""
+        chosen = self.documents.first(own.documents)
+        training = self.vocabulary.index(chosen.training)
+        if own.text == "shuffled":
+            training = self.study.rng("CVFP shuffled text").permuted(training, axis=None)
+        return training, self.vocabulary.index(chosen.validation)
+
+    def _key(self, own: Training) -> dict[str, Any]:
+        return self._common("CVFP training") | {
+            "tokens": _hash(*self.split(own)),
+            "configuration": asdict(own.configuration),
+            "recipe": asdict(own.recipe),
+            "seed": own.seed,
+            "kind": own.kind,
+        }
+
+    def _common(self, measurement: str) -> dict[str, Any]:
+        vocabulary = self.vocabulary
+        return {
+            "measurement": measurement,
+            "version": CVFP_VERSION,
+            "embedding": self._embedding,
+            "dtype": str(vocabulary.rows.dtype),
+            "device": vocabulary.rows.device.type,
+            "torch": version("torch"),
+        }
+
+    @cached_property
+    def _embedding(self) -> str:
+        return _hash(self.vocabulary.head.double().cpu().numpy())
+
+    # Fast forms against the definition
+
+    @property
+    def deep(self) -> Configuration:
+        """The configuration for what 004 reports of a single one."""
+        d = self.vocabulary.width
+        return Configuration(DEEP["layers"][0], DEEP["tokens"][0], d, d)
+
+    @property
+    def smallest(self) -> Ids:
+        """Documents of the smallest training set as rows of the vocabulary."""
+        return self.vocabulary.index(self.documents.first(self.sizes[0]).training)
+
+    def agreement(self, seed: int) -> xr.Dataset:
+        """Parallel against sequential contexts at every position of the smallest training set (004, section 2)."""
+        training = self.smallest
+        key = self._common("CVFP agreement") | {
+            "tokens": _hash(training),
+            "configuration": asdict(self.deep),
+            "recipe": asdict(Recipe()),
+            "seed": seed,
+        }
+        with self.study.progress(f"sequential CVFP contexts of {self.study.label}", 1) as advance:
+            found = self.study.store.get(key, lambda: agreement(self.deep, Recipe(), self.vocabulary, training, seed))
+            advance(1)
+        return found
+
+    @cached_property
+    def cache_times(self) -> xr.Dataset:
+        """Seconds of building the cache of the smallest training set in both forms; kept for this machine."""
+        training = self.smallest
+        key = self._common("CVFP cache times") | {
+            "hardware": hardware(),
+            "tokens": _hash(training),
+            "configuration": asdict(self.deep),
+            "repeats": REPEATS,
+            "seed": self.seeds[0],
+        }
+
+        def measure() -> xr.Dataset:
+            return cache_times(self.deep, Recipe(), self.vocabulary, training, self.seeds[0], REPEATS)
+
+        with self.study.progress(f"caches of CVFP contexts of {self.study.label}", 1) as advance:
+            found = self.study.store.get(key, measure)
+            advance(1)
+        return found
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """For a report's detail: what was trained on what."""
+        documents, budget = self.documents, self.study.budget
+        return {
+            "training documents": self.sizes,
+            "training documents of the controls": self.control_sizes,
+            "training tokens": [size * documents.length for size in self.sizes],
+            "validation documents": budget.validation_documents,
+            "validation tokens": documents.validation.size,
+            "tokens of a document": documents.length,
+            "validation tokens unseen in training, by size": [documents.unseen(size) for size in self.sizes],
+            "output layer": f"the {len(self.vocabulary.types)} token types in training or validation documents",
+            "embedding": f"{self.study.label}'s, {self.vocabulary.width} wide, frozen",
+            "seeds": self.seeds,
+        }
+
+
+def _hash(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(repr((array.shape, str(array.dtype))).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+"""A whole training: both phases, and the figures that come out of it as one labelled dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from semphase.errors import SemphaseError
+from semphase.science.cvfp.model.architecture import TokenBlock
+from semphase.science.cvfp.model.checkpoint import Checkpoints
+from semphase.science.cvfp.model.configuration import Configuration, Kind, Recipe
+from semphase.science.cvfp.model.contexts import Contexts, parallel_contexts
+from semphase.science.cvfp.model.embedding import Documents, TokenStream, Vocabulary, stream_of
+from semphase.science.cvfp.model.phase1 import ContextRecord, initial_block, train_contexts
+from semphase.science.cvfp.model.phase2 import (
+    EpochRecord,
+    Reading,
+    TrainedTokens,
+    every_prediction,
+    train_tokens,
+    with_contexts,
+    without_contexts,
+)
+from semphase.science.cvfp.model.rank import GROUPS, group_products, rank_of, singular_values
+
+SPLITS = ("training", "validation")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What one training is asked for."""
+
+    configuration: Configuration
+    recipe: Recipe
+    vocabulary: Vocabulary
+    streams: tuple[TokenStream, TokenStream]
+    seed: int
+    kind: Kind
+    checkpoints: Checkpoints
+    advance: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Contexts:
+    """The contexts of both splits, what phase 2 reads of them, and how they came about."""
+
+    contexts: tuple[Contexts, Contexts]
+    readings: tuple[Reading, Reading]
+    record: ContextRecord
+
+
+def train(
+    configuration: Configuration,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    training: Documents,
+    validation: Documents,
+    *,
+    seed: int,
+    kind: Kind,
+    folder: Path,
+    advance: Callable[[int], None] = lambda _: None,
+) -> xr.Dataset:
+    """Train one configuration on documents of vocabulary rows, [document, position]; a split is one stream.
+
+    `kind`: "fixed-point" is the protocol; "reservoir" leaves the context block as it starts; "bigram" reads the last
+    token alone and zeros for contexts, so that its token block has one input token whatever the configuration says.
+    Training contexts are those of phase 1's last iteration, validation contexts (and a reservoir's) a parallel
+    iteration's.
+
+    Per split, by document: `…_nats` and `…_correct` (sums over `…_predicted` tokens, with the best epoch's
+    parameters; the first token of a split is not predicted, any other first token of a document is). By epoch and
+    split: `epoch_perplexity` and `epoch_accuracy` (0 to 1; training's as they were before each step). By iteration:
+    `phase1_loss` of each term, and the `converged` share of each training document's tokens; without rows where there
+    is no phase 1. `rank` by split (0 to 1), `rank_left_out` without one of up to ten groups of documents,
+    `singular_values` relative to their sum; NaN for the bigram. `unseen`: validation tokens whose type is not in
+    training. The attributes hold what was trained and how it ended.
+
+    A killed training goes on from its last iteration or epoch in `folder`, which is emptied at the end. `advance` is
+    told `most` + `epochs` steps in all. Raises SemphaseError for widths or documents that do not fit, on divergence,
+    and where no checkpoint can be written.
+    """
+    _fit(configuration, vocabulary, training, validation)
+    tokens = 1 if kind == "bigram" else configuration.tokens
+    streams = (stream_of(vocabulary, training, tokens), stream_of(vocabulary, validation, tokens))
+    checkpoints = Checkpoints(folder, _identity(configuration, recipe, vocabulary, streams, seed, kind))
+    task = _Task(configuration, recipe, vocabulary, streams, seed, kind, checkpoints, advance)
+    contexts = _contexts(task)
+    shape = configuration.with_tokens(tokens)
+    trained = train_tokens(
+        shape, recipe, vocabulary.head, *contexts.readings, seed=seed, checkpoints=checkpoints, advance=advance
+    )
+    found = _dataset(task, shape, contexts, trained)
+    checkpoints.clear()
+    return found
+
+
+def _fit(configuration: Configuration, vocabulary: Vocabulary, training: Documents, validation: Documents) -> None:
+    if configuration.embedding_width != vocabulary.width:
+        raise SemphaseError(
+            f"{configuration.name} expects an embedding {configuration.embedding_width} wide but the vocabulary's is "
+            f"{vocabulary.width}; the token block's head is tied to it, so give embedding_width = {vocabulary.width} "
+            "(the context may have any width)."
+        )
+    for split, documents in zip(SPLITS, (training, validation), strict=True):
+        if np.size(documents) < 2:
+            raise SemphaseError(f"the {split} documents hold fewer than two tokens; give more of them.")
+
+
+def _identity(
+    configuration: Configuration,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    streams: tuple[TokenStream, TokenStream],
+    seed: int,
+    kind: Kind,
+) -> str:
+    digest = hashlib.sha256(repr((configuration, recipe, seed, kind, [s.length for s in streams])).encode())
+    for tensor in (vocabulary.rows, vocabulary.head, *[stream.ids for stream in streams]):
+        digest.update(str(tensor.dtype).encode() + tensor.cpu().double().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _contexts(task: _Task) -> _Contexts:
+    make = {"fixed-point": _fixed_point, "reservoir": _reservoir, "bigram": _bigram}
+    return make[task.kind](task)
+
+
+def _fixed_point(task: _Task) -> _Contexts:
+    training, validation = task.streams
+    found = train_contexts(
+        task.configuration, task.recipe, training,
+        seed=task.seed, checkpoints=task.checkpoints, advance=task.advance,
+    )  # fmt: skip
+    settled = parallel_contexts(found.block, validation, task.recipe)
+    readings = (
+        with_contexts(found.block, training, found.contexts),
+        with_contexts(found.block, validation, settled.contexts),
+    )
+    return _Contexts((found.contexts, settled.contexts), readings, found.record)
+
+
+def _reservoir(task: _Task) -> _Contexts:
+    block = initial_block(task.configuration, task.seed, task.vocabulary.rows).requires_grad_(False)
+    training, validation = (parallel_contexts(block, stream, task.recipe).contexts for stream in task.streams)
+    task.advance(task.recipe.most)
+    readings = with_contexts(block, task.streams[0], training), with_contexts(block, task.streams[1], validation)
+    return _Contexts((training, validation), readings, ContextRecord())
+
+
+def _bigram(task: _Task) -> _Contexts:
+    training, validation = (without_contexts(task.configuration, stream) for stream in task.streams)
+    task.advance(task.recipe.most)
+    zeros = [
+        task.vocabulary.rows.new_zeros(1, task.configuration.context_width).expand(len(s), -1) for s in task.streams
+    ]
+    return _Contexts((zeros[0], zeros[1]), (training, validation), ContextRecord())
+
+
+def _dataset(task: _Task, shape: Configuration, contexts: _Contexts, trained: TrainedTokens) -> xr.Dataset:
+    documents = [
+        _by_document(task, trained.block, reading, split)
+        for reading, split in zip(contexts.readings, SPLITS, strict=True)
+    ]
+    parts = [*documents, _epochs(trained.record), _iterations(task, contexts.record), _ranks(task, contexts)]
+    known = np.unique(task.streams[0].ids.cpu().numpy())
+    unseen = int((~np.isin(task.streams[1].ids.cpu().numpy(), known)).sum())
+    facts = {
+        "configuration": task.configuration.name, "kind": task.kind, "seed": task.seed, "types": len(task.vocabulary.rows),
+        "iterations": contexts.record.iterations, "fixed_point_reached": int(contexts.record.reached),
+        "epochs": trained.record.epochs, "best_epoch": trained.record.best,
+        "context_parameters": 0 if task.kind == "bigram" else task.configuration.context_parameters,
+        "token_parameters": shape.token_parameters,
+    }  # fmt: skip
+    return xr.merge(parts).assign(unseen=((), unseen, {"unit": "token"})).assign_attrs(facts)
+
+
+def _by_document(task: _Task, block: TokenBlock, reading: Reading, split: str) -> xr.Dataset:
+    nats, correct = every_prediction(block, task.recipe, task.vocabulary.head, reading)
+    owner = (np.arange(reading.predicted) + 1) // reading.stream.length
+    count = reading.stream.documents
+    units = {"nats": "nat", "predicted": "token", "correct": "token"}
+    values = {
+        "nats": np.bincount(owner, nats.cpu().double().numpy(), count),
+        "predicted": np.bincount(owner, minlength=count),
+        "correct": np.bincount(owner, correct.cpu().numpy(), count).astype(int),
+    }
+    return xr.Dataset(
+        {f"{split}_{name}": (f"{split}_document", values[name], {"unit": unit}) for name, unit in units.items()}
+    )
+
+
+def _epochs(record: EpochRecord) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "epoch_perplexity": (("epoch", "split"), np.array(record.perplexity)),
+            "epoch_accuracy": (("epoch", "split"), np.array(record.accuracy)),
+        },
+        coords={"split": list(SPLITS)},
+    )
+
+
+def _iterations(task: _Task, record: ContextRecord) -> xr.Dataset:
+    documents = task.streams[0].documents
+    return xr.Dataset(
+        {
+            "phase1_loss": (("iteration", "term"), np.array(record.losses).reshape(-1, 2)),
+            "converged": (("iteration", "training_document"), np.array(record.converged).reshape(-1, documents)),
+        },
+        coords={"term": ["fixed point", "diversity"]},
+    )
+
+
+def _ranks(task: _Task, contexts: _Contexts) -> xr.Dataset:
+    groups = min(GROUPS, *(stream.documents for stream in task.streams))
+    values, left_out = [], []
+    for stream, own in zip(task.streams, contexts.contexts, strict=True):
+        each = group_products(own, stream, groups)
+        total = sum(each[1:], each[0])
+        values.append(singular_values(total))
+        left_out.append([rank_of(singular_values(total - part)) for part in each])
+    return xr.Dataset(
+        {
+            "rank": ("split", [rank_of(each) for each in values]),
+            "rank_left_out": (("split", "group"), np.array(left_out)),
+            "singular_values": (("split", "component"), np.array(values)),
+        },
+        coords={"split": list(SPLITS)},
+    )

@@ -1,0 +1,1 @@
+"""Attention heads: ablation, rankings, forms of attention."""

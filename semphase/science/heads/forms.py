@@ -1,0 +1,93 @@
+"""Heads given another form of attention than softmax (001, exp10 E–G), and what attention costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from semphase.measure.timing import LENGTHS, attention_times
+from semphase.report.provenance import hardware
+from semphase.science.heads.ablation import Ablation, numbers
+from semphase.science.heads.rankings import Curve, Order, at_registered, curve, curve_counts, order, ratios_of
+from semphase.stats.blocks import BlockLosses
+from semphase.study.study import Study
+
+IDENTITY = ("identity", "identity-l1")
+CROSSING = ("product", "threshold")
+FURTHER = 0.10
+CURVE_POINTS = 5
+REPEATS = 9
+"""Fixed before any time was taken; the interval of a slope resamples them."""
+
+
+def better_identity(ablation: Ablation) -> str:
+    """Raw or L1-normalised scores: the form with the lower loss at the registered count, on the choosing half."""
+    return _lowest(ablation, IDENTITY, {form: order(ablation, "single", form) for form in IDENTITY})
+
+
+def better_crossing(ablation: Ablation, by: Order) -> str:
+    """Product or threshold: the form with the lower loss for the registered heads of an order, on the choosing half."""
+    return _lowest(ablation, CROSSING, dict.fromkeys(CROSSING, by))
+
+
+def _lowest(ablation: Ablation, forms: Sequence[str], orders: dict[str, Order]) -> str:
+    found = [float(at_registered(ablation, orders[form], form, "choose").values[0]) for form in forms]
+    return forms[int(np.argmin(found))]
+
+
+def replaced(ablation: Ablation, by: Order, form: str) -> BlockLosses:
+    """Losses on the judging half with the registered share of an order's heads in another form."""
+    return ablation.joint(numbers(by[: ablation.registered_count], form), "judge")
+
+
+def pruned_and_linear(ablation: Ablation, removed: Order, linear: Order, form: str) -> dict[int, str]:
+    """The registered share of heads zeroed, and of those left ⌊0.10 · heads⌋ more in another form."""
+    pruned = numbers(removed[: ablation.registered_count], "zero")
+    left = [int(head) for head in linear if int(head) not in pruned]
+    return pruned | numbers(left[: math.floor(FURTHER * ablation.heads)], form)
+
+
+def form_curves(ablation: Ablation) -> list[Curve]:
+    """Curves of every form in its own order; the forms that choose no order of their own follow the nearest one's."""
+    orders = {form: order(ablation, "single", form) for form in (*IDENTITY, "relu")}
+    followed = {"absolute": orders["relu"], **dict.fromkeys(CROSSING, orders[better_identity(ablation)])}
+    every = {**orders, **followed}
+    counts = curve_counts(ablation, CURVE_POINTS)
+    ablation.joints([numbers(by[:count], form) for form, by in every.items() for count in counts], "judge")  # together
+    return [curve(ablation, form, by, form, points=CURVE_POINTS) for form, by in every.items()]
+
+
+def form_ratios(ablation: Ablation, by: Order, forms: Sequence[str]) -> dict[str, object]:
+    """Ratios of several forms for the same heads, the registered share of an order."""
+    sets = [numbers(by[: ablation.registered_count], form) for form in forms]
+    found = ratios_of(ablation, sets)
+    return {form: found.estimate(i) for i, form in enumerate(forms)}
+
+
+def attention_cost(study: Study) -> xr.Dataset:
+    """Seconds and FLOPs of causal attention by length, of as many heads as a layer has; kept for this machine."""
+    model = study.model
+    config = model.module.config.get_text_config()
+    d_head = getattr(config, "head_dim", None) or model.d_model // model.heads
+    key = {
+        "measurement": "attention times",
+        "hardware": hardware(),
+        "device": str(model.device),
+        "dtype": str(model.dtype),
+        "heads": model.heads,
+        "d_head": d_head,
+        "lengths": LENGTHS,
+        "repeats": REPEATS,
+        "seed": study.seed,
+    }
+
+    def measure() -> xr.Dataset:
+        with study.progress(f"attention times up to {LENGTHS[-1]} tokens", 1) as advance:
+            found = attention_times(model.heads, d_head, LENGTHS, REPEATS, model.device, model.dtype, study.seed)
+            advance(1)
+        return found
+
+    return study.store.get(key, measure)

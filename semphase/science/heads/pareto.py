@@ -1,0 +1,102 @@
+"""Perplexity against the number of changed heads, and what can be read off the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import stats
+
+from semphase.stats.blocks import BlockLosses, difference_estimate, mean_with_draws
+from semphase.stats.draws import percentile_estimate
+from semphase.stats.estimate import Estimate
+
+PAIRED = "paired bootstrap of contiguous blocks of token losses, expanded by Student's t (Hesterberg 2015)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """PPL ratios [condition] to one baseline and their draws [condition, draw], all from the same blocks of text."""
+
+    values: Float[np.ndarray, " condition"]
+    draws: Float[np.ndarray, "condition draw"]
+    tokens: int
+
+    def estimate(self, condition: int = 0) -> Estimate:
+        """One condition's ratio."""
+        return percentile_estimate(float(self.values[condition]), self.draws[condition], n=self.tokens, what=PAIRED)
+
+    def best(self, conditions: Sequence[int] | None = None) -> Estimate:
+        """The lowest ratio of several conditions, the lowest in each draw."""
+        chosen = list(range(len(self.values))) if conditions is None else list(conditions)
+        values, draws = self.values[chosen], self.draws[chosen]
+        what = f"lowest of {len(chosen)}, {PAIRED}"
+        return percentile_estimate(float(values.min()), draws.min(axis=0), n=self.tokens, what=what)
+
+    @property
+    def intervals(self) -> Float[np.ndarray, "condition end"]:
+        """95 % intervals, for tables and figures."""
+        return np.percentile(self.draws, [2.5, 97.5], axis=-1).T
+
+
+def ratios(changed: BlockLosses, baseline: BlockLosses, draws: int, rng: np.random.Generator) -> Ratios:
+    """PPL ratios of conditions, sums [condition, block], to the baseline, sums [block]."""
+    sums = np.atleast_2d(changed.sums) - baseline.sums
+    point, drawn = mean_with_draws(sums, baseline.counts, draws, rng)
+    return Ratios(np.exp(point), np.exp(drawn), baseline.tokens)
+
+
+def importance(single: BlockLosses, baseline: BlockLosses) -> Float[np.ndarray, " head"]:
+    """ΔPPL of each head: perplexity with it changed minus the baseline's (001, exp10 A)."""
+    return np.asarray(single.perplexity - baseline.perplexity)
+
+
+def removable(counts: Sequence[int], values: Float[np.ndarray, " count"], limit: float = 1.1) -> int:
+    """The largest count up to which the ratio stays below the limit at every measured point; 0 where none does."""
+    below = np.asarray(values) < limit
+    first = len(below) if below.all() else int(np.argmin(below))
+    return int(counts[first - 1]) if first else 0
+
+
+def super_additivity(
+    joint: BlockLosses, single: BlockLosses, baseline: BlockLosses, draws: int, rng: np.random.Generator
+) -> Estimate:
+    """Joint Δloss minus the sum of the single Δlosses of the same heads, in nats per token."""
+    excess = (joint.sums - baseline.sums) - (single.sums - baseline.sums).sum(axis=0)
+    return difference_estimate(excess, baseline.counts, draws=draws, rng=rng)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPattern:
+    """Does importance depend on the layer? ε² is the share of the ranks' variance between layers, corrected."""
+
+    h: float
+    p: float
+    epsilon2: Estimate
+    shallow: float
+    deep: float
+
+
+def layer_pattern(values: Float[np.ndarray, "layer head"], draws: int, rng: np.random.Generator) -> LayerPattern:
+    """Kruskal–Wallis over layers; heads are resampled within layers for the interval of ε².
+
+    ε² = (H − L + 1)/(n − L) is 0 in expectation where the layers do not differ (Tomczak and Tomczak 2014);
+    `shallow` and `deep` are mean importances in the first and the last third of the layers.
+    """
+    layers, heads = values.shape
+    h, p = (float(x) for x in stats.kruskal(*values)) if np.ptp(values) > 0 else (0.0, 1.0)
+    index: Int[np.ndarray, "draw layer head"] = rng.integers(0, heads, size=(draws, layers, heads))
+    drawn = np.take_along_axis(np.broadcast_to(values, (draws, layers, heads)), index, axis=-1)
+    spread = np.array([_epsilon2(own) for own in drawn])
+    estimate = percentile_estimate(_epsilon2(values), spread, n=values.size, what="bootstrap of heads within layers")
+    third = max(1, layers // 3)
+    return LayerPattern(h, p, estimate, float(values[:third].mean()), float(values[-third:].mean()))
+
+
+def _epsilon2(values: Float[np.ndarray, "layer head"]) -> float:
+    layers, n = values.shape[0], values.size
+    if np.ptp(values) == 0 or n <= layers:
+        return 0.0
+    return float((stats.kruskal(*values).statistic - layers + 1) / (n - layers))

@@ -1,0 +1,1 @@
+"""Ambiguous words: how their sense permeates the layers."""

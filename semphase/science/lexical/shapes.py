@@ -1,0 +1,85 @@
+"""Which curve family fits g_mean best, and with which parameters (000 exp3F, 001 exp8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from semphase.science.lexical.response import Response, truncated
+from semphase.stats.families import SHAPES, Family
+from semphase.stats.fit import Information, compare, margin, recompare, refit
+
+Curve = Callable[[Response], tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]]
+Statistic = Callable[[Response], Float[np.ndarray, "*draw"]]
+
+
+def full_curve(response: Response) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]:
+    """g_mean over the full depth."""
+    return response.x, response.g_mean
+
+
+def truncated_curve(response: Response) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]:
+    """g_mean without its last two points, both axes rescaled to end at 1.
+
+    000 says so of g only, but its widths and rates grow from the full to the truncated fits by the factor
+    L/(L−2) (σ 0.545 → 0.634, τ 0.479 → 0.564 for L = 12), which they can only do when the depth is rescaled too.
+    """
+    return response.x[:-2] / response.x[-3], truncated(response.g_mean)
+
+
+def drop_without_rescaling(
+    response: Response,
+) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]:
+    """g_mean without its last two points, only g rescaled; for the record beside `truncated_curve`."""
+    return response.x[:-2], truncated(response.g_mean)
+
+
+def winning_margin(
+    families: Mapping[str, Family], names: str | Iterable[str], curve: Curve, criterion: Information
+) -> Statistic:
+    """A statistic: the best rival's AIC or BIC minus the best of `names`; positive where one of `names` wins."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+
+    def statistic(response: Response) -> Float[np.ndarray, "*draw"]:
+        x, g = curve(response)
+        if g.ndim == 1:
+            return np.asarray(margin(compare(families, x, g), wanted, criterion=criterion))
+        return _over_defined(g, lambda rows: margin(recompare(families, x, rows), wanted, criterion=criterion))
+
+    return statistic
+
+
+def parameter(family: Family, name: str, curve: Curve) -> Statistic:
+    """A statistic: one parameter of the family's fit."""
+
+    def statistic(response: Response) -> Float[np.ndarray, "*draw"]:
+        x, g = curve(response)
+        return _over_defined(np.atleast_2d(g), lambda rows: refit(family, x, rows).params[name]).reshape(g.shape[:-1])
+
+    return statistic
+
+
+def fit_table(families: Mapping[str, Family], curve: Curve, response: Response) -> dict[str, dict[str, float]]:
+    """R², AIC, BIC and parameters of every family, for a report's detail."""
+    x, g = curve(response)
+    fits = compare(families, x, g)
+    return {name: {"r2": f.r2, "aic": f.aic, "bic": f.bic, **f.params} for name, f in fits.items()}
+
+
+power_exponent: Statistic = parameter(SHAPES["power"], "alpha", truncated_curve)
+"""α of x^α on the truncated curve (000: 0.913 and 0.974)."""
+
+erf_width: Statistic = parameter(SHAPES["erf"], "sigma", full_curve)
+"""σ_free of erf(x/(σ√2)) over the full depth (000: 0.545 and 0.591)."""
+
+
+def _over_defined(
+    curves: Float[np.ndarray, "draw layer"], fitted: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, " draw"]:
+    defined = np.isfinite(curves).all(axis=-1)
+    result = np.full(len(curves), np.nan)
+    if defined.any():
+        result[defined] = fitted(curves[defined])
+    return result

@@ -1,0 +1,46 @@
+"""What the test of the erf width says, in words and in counts (001 exp8 A)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from semphase.science.lexical.response import Response
+from semphase.stats.estimate import Estimate
+from semphase.stats.likelihood import BAND, INVERSE_ROOT_PI, WidthTest, ratios
+
+ALPHA = 0.05
+
+
+def meaning(test: WidthTest) -> str:
+    """One sentence: rejected, confirmed, or not rejected and not confirmed, and what could have been seen."""
+    seen = f"this curve could have rejected a deviation of {test.smallest_detectable:.0%} with power 0.8"
+    if test.p <= ALPHA:
+        return f"rejected: p = {test.p:.3g}, bootstrap p = {test.p_bootstrap:.3g}."
+    if test.equivalent:
+        return f"confirmed: not rejected (p = {test.p:.3g}) and equivalent within ±{BAND:.0%}."
+    return f"not rejected (p = {test.p:.3g}), not confirmed: not equivalent within ±{BAND:.0%}; {seen}."
+
+
+def rejections(*responses: Response) -> Float[np.ndarray, "*draw"]:
+    """How many of the responses' g_mean reject σ = 1/√π at 0.05 by the χ² test."""
+    critical = float(stats.chi2.ppf(1 - ALPHA, 1))
+    curves = [np.atleast_2d(response.g_mean) for response in responses]
+    defined = [np.isfinite(curve).all(axis=-1) for curve in curves]
+    counts = np.zeros(len(curves[0]))
+    for response, curve, usable in zip(responses, curves, defined, strict=True):
+        counts[usable] += ratios(response.x, curve[usable], INVERSE_ROOT_PI) >= critical
+        counts[~usable] = math.nan
+    return counts.reshape(responses[0].g_mean.shape[:-1])
+
+
+def distance_of_interval(test: WidthTest, value: float) -> Estimate:
+    """How far `value` lies outside the 95 % interval of the width; 0 inside.
+
+    The interval is the evidence itself, so the distance carries none of its own.
+    """
+    distance = max(test.low - value, value - test.high, 0.0)
+    return Estimate(distance, distance, distance, "distance to the 95 % profile-likelihood interval", test.n, "l/L")

@@ -1,0 +1,1 @@
+"""Query-key weights and their components."""

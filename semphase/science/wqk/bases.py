@@ -1,0 +1,234 @@
+"""Principal components of the heads' query-key matrices, and what is rebuilt from a few of them (001, exp6).
+
+The matrices enter through their inner products alone, [head, head]: that gives the principal components of matrices
+that are too large to hold, d_model × d_model. Whatever is rebuilt is a mixture of the heads' own matrices, so a
+basis, a clustering and their controls are all mixing matrices M, W′(i) = Σ_j M(i, j) W(j). Heads are numbered layer
+by layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import stats
+from scipy.cluster.vq import ClusterError, kmeans2
+
+from semphase.errors import SemphaseError, Undefined
+from semphase.stats.estimate import Estimate
+from semphase.stats.resample import batch_interval
+
+Gram = Float[np.ndarray, "head head"]
+Mixing = Float[np.ndarray, "head head"]
+Weights = Float[np.ndarray, "head d_model d_head"]
+Products = Float[np.ndarray, "head d_head d_head"]
+
+ROUNDING = 1e-12
+"""Shares of the variance below this are rounding."""
+STARTS, ITERATIONS = 10, 50
+"""Of k-means."""
+ROWS_BYTES = 2**26
+"""Memory for the rows of all heads' d_model × d_model matrices that are held at a time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadBasis:
+    """Principal components of centred matrices, one for each head; `layer` says where the heads stand.
+
+    `variances` are sums of squares in falling order; the columns of `vectors` are orthonormal over heads.
+    """
+
+    gram: Gram
+    layer: Int[np.ndarray, " head"]
+    variances: Float[np.ndarray, " component"]
+    vectors: Float[np.ndarray, "head component"]
+
+    @property
+    def heads(self) -> int:
+        """Heads of all layers."""
+        return len(self.layer)
+
+    @property
+    def cumulative(self) -> Float[np.ndarray, " component"]:
+        """Share of the variance in the first K components, K = 1 … heads."""
+        return np.asarray(np.cumsum(self.variances) / self.variances.sum())
+
+    @property
+    def scores(self) -> Float[np.ndarray, "head component"]:
+        """Coordinates of the heads' centred matrices."""
+        return np.asarray(self.vectors * np.sqrt(self.variances))
+
+    def components(self, share: float) -> int:
+        """K(share): the fewest components that hold this share of the variance."""
+        return min(self.heads, int(np.searchsorted(self.cumulative, share - ROUNDING)) + 1)
+
+    def leading(self, count: int) -> Mixing:
+        """Every head rebuilt from the first `count` components, the mean kept."""
+        kept = self.vectors[:, : self._counted(count)]
+        return _about_the_mean(kept @ kept.T)
+
+    def random(self, count: int, rng: np.random.Generator) -> Mixing:
+        """The same for `count` random orthonormal directions of the space that the centred matrices span."""
+        rank = int(np.sum(self.variances > ROUNDING * self.variances[0]))
+        turned = np.linalg.qr(rng.standard_normal((rank, rank)))[0][:, : self._counted(count)]
+        vectors, lengths = self.vectors[:, :rank], np.sqrt(self.variances[:rank])
+        return _about_the_mean((vectors * lengths) @ turned @ turned.T @ (vectors / lengths).T)
+
+    def clusters(self, count: int, rng: np.random.Generator) -> Mixing:
+        """Every head replaced by the member of its k-means cluster that is nearest to the centroid."""
+        centroids, own = _best_clusters(self.scores, self._counted(count), rng)
+        distance = np.linalg.norm(self.scores - centroids[own], axis=-1)
+        nearest = {label: min(np.flatnonzero(own == label), key=distance.__getitem__) for label in set(own.tolist())}
+        return replacement(np.array([nearest[label] for label in own]))
+
+    def _counted(self, count: int) -> int:
+        if not 1 <= count <= self.heads:
+            raise SemphaseError(f"{count} components or clusters of {self.heads} heads: choose 1 to {self.heads}.")
+        return count
+
+
+def principal(gram: Gram, layer: Int[np.ndarray, " head"]) -> HeadBasis:
+    """The principal components of matrices with these inner products; Undefined where all heads are equal."""
+    values, vectors = np.linalg.eigh(_centred(gram))
+    # What centring leaves of equal matrices is the rounding of their own squares.
+    if not values[-1] > ROUNDING * np.abs(gram).max():
+        raise Undefined("the heads' query-key matrices are all equal, so they have no principal components.")
+    return HeadBasis(gram, layer, np.clip(values[::-1], 0, None), vectors[:, ::-1])
+
+
+def scattered(heads: int, count: int, rng: np.random.Generator) -> Mixing:
+    """`count` random heads stay, each of the others is replaced by a random one of them; the control of `clusters`."""
+    stay = rng.permutation(heads)[:count]
+    assigned = rng.choice(stay, size=heads)
+    assigned[stay] = stay
+    return replacement(assigned)
+
+
+def replacement(assigned: Int[np.ndarray, " head"]) -> Mixing:
+    """Head i replaced by head assigned[i]."""
+    return np.eye(len(assigned))[assigned]
+
+
+def dimension(basis: HeadBasis, share: float, scale: int) -> Estimate:
+    """K(share) of the heads, scaled to `scale` heads, with a delete-one-layer jackknife interval.
+
+    Weights are not sampled; what varies is which layers the model happens to have. K moves in steps, so the spread
+    is that of the number of components at which the interpolated cumulative variance crosses the share.
+    """
+    layers = np.unique(basis.layer)
+    if len(layers) < 2:
+        raise Undefined("a jackknife over layers needs at least two layers.")
+    parts = [np.flatnonzero(basis.layer != layer) for layer in layers]
+    left = np.array([_crossing(basis.gram[np.ix_(part, part)], share) * scale / len(part) for part in parts])
+    error = math.sqrt((len(layers) - 1) * float(left.var()))
+    value, half = basis.components(share) * scale / basis.heads, error * float(stats.t.ppf(0.975, len(layers) - 1))
+    method = f"delete-one-layer jackknife of the interpolated K, Student t, {len(layers)} layers"
+    return Estimate(value, max(0.0, value - half), min(float(scale), value + half), method, basis.heads)
+
+
+def _crossing(gram: Gram, share: float) -> float:
+    values = np.clip(np.linalg.eigvalsh(_centred(gram))[::-1], 0, None)
+    cumulative = np.concatenate([[0.0], np.cumsum(values)]) / max(values.sum(), np.finfo(float).tiny)
+    return float(np.interp(share, cumulative, np.arange(len(cumulative))))
+
+
+def layer_correlation(basis: HeadBasis, *, resamples: int, seed: int) -> Estimate:
+    """Absolute Spearman correlation of the heads' scores on component 1 with their layer; heads are resampled."""
+    score = basis.scores[:, 0]
+
+    def correlation(index: Int[np.ndarray, "draw head"]) -> Float[np.ndarray, " draw"]:
+        ranks = [stats.rankdata(values[index], axis=-1) for values in (score, basis.layer)]
+        x, y = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
+        with np.errstate(invalid="ignore"):  # a draw from one layer only has no correlation
+            return np.abs((x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1)))
+
+    name = "the correlation of component 1 with the layer"
+    return batch_interval(correlation, (basis.heads,), resamples=resamples, seed=seed, name=name, over="heads")
+
+
+def inside_products(queries: Weights, keys: Weights, frames: Products | None = None) -> Products:
+    """W_Qᵀ W_K of every head (001, exp6); with `frames` R as it is for W_Q → W_Q R, W_K → W_K R⁻ᵀ."""
+    products = queries.transpose(0, 2, 1) @ keys
+    if frames is not None:
+        products = frames.transpose(0, 2, 1) @ products @ np.linalg.inv(frames).transpose(0, 2, 1)
+    return np.asarray(products)
+
+
+def inside_gram(products: Products) -> Gram:
+    """Inner products of the heads' d_head × d_head matrices."""
+    flat = products.reshape(len(products), -1)
+    return np.asarray(flat @ flat.T)
+
+
+def rebuilt_inside(queries: Weights, keys: Weights, mixing: Mixing, frames: Products | None = None) -> Weights:
+    """W_Q + W_K (W_Kᵀ W_K)⁻¹ (W′ − W)ᵀ for mixed W = W_Qᵀ W_K, which keeps what W_K cannot see of W_Q.
+
+    With `frames` the mixture is one of the matrices in other bases, brought back before it is written.
+    """
+    products = inside_products(queries, keys, frames)
+    change = np.tensordot(mixing - np.eye(len(mixing)), products, axes=1)
+    if frames is not None:
+        change = np.linalg.inv(frames).transpose(0, 2, 1) @ change @ frames.transpose(0, 2, 1)
+    return np.asarray(queries + _readers(keys) @ change.transpose(0, 2, 1))
+
+
+def outer_gram(queries: Weights, keys: Weights) -> Gram:
+    """Inner products of the heads' W_Q W_Kᵀ, a few rows at a time: sum((W_Qᵢᵀ W_Qⱼ) ⊙ (W_Kᵢᵀ W_Kⱼ))."""
+    gram = np.zeros((len(queries), len(queries)))
+    for _, rows in _outer_rows(queries, keys):
+        flat = rows.reshape(len(rows), -1)
+        gram += flat @ flat.T
+    return gram
+
+
+def rebuilt_outer(queries: Weights, keys: Weights, mixing: Mixing) -> Weights:
+    """W_Q + (W′ − W) W_K (W_Kᵀ W_K)⁻¹ for mixed W = W_Q W_Kᵀ; where W_K has full rank this is W′ W_K (W_Kᵀ W_K)⁻¹."""
+    made, readers, change = queries.copy(), _readers(keys), mixing - np.eye(len(mixing))
+    for part, rows in _outer_rows(queries, keys):
+        mixed = (change @ rows.reshape(len(rows), -1)).reshape(rows.shape)
+        made[:, part] += mixed @ readers
+    return made
+
+
+def _outer_rows(queries: Weights, keys: Weights) -> Iterator[tuple[slice, Float[np.ndarray, "head row d_model"]]]:
+    """Rows of every head's W_Q W_Kᵀ."""
+    heads, d_model, _ = queries.shape
+    size = max(1, ROWS_BYTES // (heads * d_model * queries.itemsize))
+    for start in range(0, d_model, size):
+        part = slice(start, start + size)
+        yield part, queries[:, part] @ keys.transpose(0, 2, 1)
+
+
+def _readers(keys: Weights) -> Weights:
+    """W_K (W_Kᵀ W_K)⁻¹, whose transpose is the pseudo-inverse of W_K."""
+    return np.asarray(keys @ np.linalg.pinv(keys.transpose(0, 2, 1) @ keys, hermitian=True))
+
+
+def _centred(gram: Gram) -> Gram:
+    across = gram - gram.mean(axis=0, keepdims=True)
+    return np.asarray(across - across.mean(axis=1, keepdims=True))
+
+
+def _about_the_mean(projection: Mixing) -> Mixing:
+    """The heads' mean, and the projection of what each differs from it."""
+    return np.asarray(projection - projection.mean(axis=1, keepdims=True) + 1 / len(projection))
+
+
+def _best_clusters(
+    points: Float[np.ndarray, "head component"], count: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "cluster component"], Int[np.ndarray, " head"]]:
+    """Centroids and labels of the tightest of several k-means runs without an empty cluster."""
+    found = []
+    for _ in range(STARTS):
+        try:
+            centroids, own = kmeans2(points, count, iter=ITERATIONS, minit="++", missing="raise", rng=rng)
+        except ClusterError:
+            continue
+        found.append((float(np.sum((points - centroids[own]) ** 2)), centroids, own))
+    if not found:
+        raise Undefined(f"k-means found no {count} clusters of {len(points)} heads.")
+    _, centroids, own = min(found, key=lambda run: run[0])
+    return centroids, own

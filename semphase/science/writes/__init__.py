@@ -1,0 +1,1 @@
+"""What blocks write to the residual stream."""

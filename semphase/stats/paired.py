@@ -1,0 +1,62 @@
+"""One-sided tests on pairs of whether b is larger than a."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.stats.resample import mean_estimate
+
+
+def paired_increase(
+    a: Float[np.ndarray, " pair"],
+    b: Float[np.ndarray, " pair"],
+    *,
+    resamples: int = 9999,
+    seed: int = 0,
+    unit: str = "",
+    over: str = "pairs",
+) -> tuple[Estimate, float]:
+    """The mean of b − a with its bootstrap interval over pairs, and the one-sided p of "it is above 0".
+
+    Pairs of zeros and ones get McNemar's exact test, others the sign-flip permutation test. Pairs must be
+    independent: average what shares a word or a text first.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape or a.ndim != 1 or a.size < 2:
+        raise SemphaseError(
+            f"a paired test needs two lists of the same length of at least two, got {a.shape} and {b.shape}"
+        )
+    if not np.isfinite(b - a).all():
+        raise SemphaseError("a paired test met a value that is not finite; leave that pair out of both lists")
+    effect = mean_estimate(b - a, resamples=resamples, seed=seed, unit=unit, name="the mean increase", over=over)
+    binary = np.isin(np.concatenate([a, b]), (0.0, 1.0)).all()
+    return effect, mcnemar_p(a, b) if binary else sign_flip_p(b - a, resamples=resamples, seed=seed)
+
+
+def mcnemar_p(a: Float[np.ndarray, " pair"], b: Float[np.ndarray, " pair"]) -> float:
+    """McNemar's exact one-sided p that of the pairs that differ more than half have b = 1."""
+    gained, lost = int(np.sum(b > a)), int(np.sum(b < a))
+    if gained + lost == 0:
+        return 1.0
+    return float(stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
+
+
+def sign_flip_p(differences: Float[np.ndarray, " pair"], *, resamples: int = 9999, seed: int = 0) -> float:
+    """One-sided permutation p for a positive mean, the signs of the differences being exchangeable.
+
+    Exact where all 2^n sign patterns are no more than `resamples`, else (1 + hits) / (1 + resamples).
+    """
+    result = stats.permutation_test(
+        (np.asarray(differences, dtype=float),),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        alternative="greater",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)

@@ -1,0 +1,169 @@
+"""Intervals by SciPy's bootstrap over indices, and the two closed forms used beside it.
+
+A statistic is a function of index arrays, one for each stratum; strata are resampled independently. So a
+statistic may look up anything (words, prompts, layers) by index, and nothing is copied into SciPy.
+The percentile interval is narrow for few units: for a normal mean its 95 % cover 80 % at 4 units, 90 % at 9,
+93 % at 20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+
+Method = Literal["percentile", "basic"]
+_TOLERATED = 0.05
+_SAME = 1e-12
+
+
+def interval(
+    statistic: Callable[..., float],
+    strata: Sequence[int],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    method: Method = "percentile",
+    level: float = 0.95,
+    value: float | None = None,
+    unit: str = "",
+    n: int | None = None,
+    name: str = "the estimate",
+    over: str = "units",
+) -> Estimate:
+    """Bootstrap interval of `statistic(*indices)`, one integer array [size] for each stratum.
+
+    `strata` are the sizes; `value` defaults to the statistic of the data as they are and `n` to the sum of
+    the sizes; `over` says what is resampled and `name` what is estimated, for the texts. An interval that
+    misses the value is extended to it. Up to 5 % of replicates that are not finite are left out, and the
+    method says so; more raise SemphaseError.
+    """
+
+    def batched(*indices: Any) -> Float[np.ndarray, " draw"]:
+        return np.array([float(statistic(*draw)) for draw in zip(*indices, strict=True)])
+
+    return batch_interval(
+        batched,
+        strata,
+        resamples=resamples,
+        seed=seed,
+        method=method,
+        level=level,
+        value=value,
+        unit=unit,
+        n=n,
+        name=name,
+        over=over,
+    )
+
+
+def batch_interval(
+    statistic: Callable[..., Float[np.ndarray, " draw"]],
+    strata: Sequence[int],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    method: Method = "percentile",
+    level: float = 0.95,
+    value: float | None = None,
+    unit: str = "",
+    n: int | None = None,
+    name: str = "the estimate",
+    over: str = "units",
+) -> Estimate:
+    """`interval` for a statistic that takes all draws at once: arrays [draw, size], returning [draw]."""
+    if not strata or min(strata) < 2:
+        raise SemphaseError(
+            f"the interval of {name} could not be made: every stratum needs at least two {over}, "
+            f"the sizes are {list(strata)}"
+        )
+    if value is None:
+        value = float(statistic(*(np.arange(size)[None] for size in strata))[0])
+    if not np.isfinite(value):
+        raise SemphaseError(f"the interval of {name} could not be made: its value is {value}")
+    replicates, text = _finite(_replicates(statistic, strata, resamples, seed), name)
+    low, high = _ends(replicates, value, method, level)
+    text = f"{method} bootstrap of {over}, {resamples} resamples{text}"
+    if not low <= value <= high:
+        low, high, text = min(low, value), max(high, value), f"{text}, extended to the value"
+    return Estimate(value, low, high, text, sum(strata) if n is None else n, unit, level)
+
+
+def mean_estimate(
+    values: Float[np.ndarray, " unit"],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    unit: str = "",
+    name: str = "the mean",
+    over: str = "units",
+) -> Estimate:
+    """The mean of independent values with its percentile bootstrap interval."""
+    values = np.asarray(values, dtype=float)
+    return batch_interval(
+        lambda index: values[index].mean(axis=-1),
+        (values.size,),
+        resamples=resamples,
+        seed=seed,
+        unit=unit,
+        name=name,
+        over=over,
+    )
+
+
+def proportion(successes: int, n: int, *, level: float = 0.95, unit: str = "") -> Estimate:
+    """A proportion of independent trials with Wilson's interval (Wilson 1927)."""
+    if not 0 <= successes <= n or n == 0:
+        raise SemphaseError(f"{successes} of {n} trials make no proportion; count at least one trial")
+    value = successes / n
+    low, high = (float(end) for end in proportion_confint(successes, n, alpha=1 - level, method="wilson"))
+    return Estimate(value, min(low, value), max(high, value), "Wilson interval", n, unit, level)
+
+
+def _replicates(
+    statistic: Callable[..., Float[np.ndarray, " draw"]], strata: Sequence[int], resamples: int, seed: int
+) -> Float[np.ndarray, " draw"]:
+    found = []
+
+    def indexed(*samples: Any, **_axis: int) -> Float[np.ndarray, " draw"]:
+        indices = (np.asarray(sample).astype(np.intp) for sample in samples)
+        found.append(np.asarray(statistic(*indices), dtype=float))
+        # SciPy's own summary of the replicates goes unused and would warn of numbers that are not finite.
+        return np.nan_to_num(found[-1], nan=0.0, posinf=0.0, neginf=0.0)
+
+    stats.bootstrap(
+        tuple(np.arange(size) for size in strata),
+        indexed,
+        n_resamples=resamples,
+        vectorized=True,
+        axis=-1,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return np.concatenate(found)
+
+
+def _finite(replicates: Float[np.ndarray, " draw"], name: str) -> tuple[Float[np.ndarray, " kept"], str]:
+    kept = replicates[np.isfinite(replicates)]
+    lost = replicates.size - kept.size
+    if lost > _TOLERATED * replicates.size:
+        raise SemphaseError(
+            f"the interval of {name} could not be made: {lost} of {replicates.size} resamples gave no finite "
+            "number; take more data or a statistic that every resample allows"
+        )
+    return kept, f", {lost} without a finite value left out" if lost else ""
+
+
+def _ends(replicates: Float[np.ndarray, " draw"], value: float, method: Method, level: float) -> tuple[float, float]:
+    # Rounding must not make a constant statistic look as if it varied.
+    steady = np.where(np.isclose(replicates, value, rtol=_SAME, atol=0.0), value, replicates)
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(steady, [tail, 100 - tail])
+    return (float(low), float(high)) if method == "percentile" else (2 * value - high, 2 * value - low)

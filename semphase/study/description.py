@@ -1,0 +1,52 @@
+"""What a report must say about where a study's numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from semphase.data.corpus import Corpus
+from semphase.data.lexicon import Lexicon
+from semphase.models import Model, mantissa_bits
+
+
+def provenance(models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]) -> dict[str, Any]:
+    """Models, corpus, lexicon, device, precision and notices, in the report's form."""
+    first = models[0]
+    return {
+        "models": [described(model) for model in models],
+        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "tokens": _tokens(first, corpus.text)},
+        "lexicon": {"sha256": lexicon.sha256, "words": len(lexicon.words)},
+        "device": str(first.device),
+        "precision": {
+            "dtype": str(first.dtype).removeprefix("torch."),
+            "matmul_mantissa_bits": _mantissa_bits(first),
+        },
+        "notices": list(notices),
+    }
+
+
+def described(model: Model) -> dict[str, Any]:
+    """A model as the report names it."""
+    return {
+        "name": model.name,
+        "family": model.family,
+        "layers": model.layers,
+        "heads": model.heads,
+        "d_model": model.d_model,
+        "parameters": model.parameters,
+        "sha256": model.sha256,
+        "processing": model.processing,
+        "prepend_bos": model.prepend_bos,
+    }
+
+
+@lru_cache(maxsize=8)
+def _tokens(model: Model, text: str) -> int:
+    return len(model.encode(text))
+
+
+@lru_cache(maxsize=8)
+def _mantissa_bits(model: Model) -> int:
+    return mantissa_bits(model.device, model.dtype)

@@ -1,0 +1,183 @@
+"""Losses on the study's text under any condition, measured group of chunks by group and kept in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Int
+from torch import Tensor
+
+from semphase.errors import SemphaseError
+from semphase.measure.preflight import preflight
+from semphase.measure.replay import MEMORY, Replay, stream_bytes
+from semphase.measure.sweeps import pass_tokens, require_finite
+from semphase.measure.text import text_chunks
+from semphase.models import Model
+from semphase.stats.blocks import BlockLosses, in_blocks
+
+if TYPE_CHECKING:
+    from semphase.study.study import Study
+
+Half = Literal["choose", "judge", "both"]
+Ids = Int[Tensor, "chunk position"]
+LOSSES_VERSION = 2
+
+
+@dataclass(eq=False)
+class Reading:
+    """The study's text as chunks of tokens, and the losses on it.
+
+    The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it.
+    """
+
+    study: Study
+    _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def ids(self) -> Int[np.ndarray, "chunk position"]:
+        """Token ids of all chunks."""
+        corpus = self.study.corpus
+        model = self.study.tokenizing_model
+        return text_chunks(model, corpus.text, self.study.budget.tokens, name=f"the corpus {corpus.name}")
+
+    def chunks(self, half: Half) -> Int[np.ndarray, "chunk position"]:
+        """Token ids of one half, or of both."""
+        middle = len(self.ids) // 2
+        return {"choose": self.ids[:middle], "judge": self.ids[middle:], "both": self.ids}[half]
+
+    def tokens(self, half: Half) -> int:
+        """How many tokens are predicted."""
+        return int(self.chunks(half)[:, 1:].size)
+
+    @cached_property
+    def memory(self) -> int:
+        """Bytes for residual streams."""
+        return self.study.memory or MEMORY
+
+    def groups(self, half: Half) -> Iterator[Ids]:
+        """The chunks of a half, as many at a time as fit into one pass and into memory."""
+        model, chunks = self.study.tokenizing_model, self.chunks(half)
+        length = chunks.shape[1]
+        size = max(1, min(pass_tokens(model) // length, self.memory // stream_bytes(model, length)))
+        for start in range(0, len(chunks), size):
+            yield torch.from_numpy(chunks[start : start + size]).to(model.device)
+
+    def replay(self, ids: Ids) -> Replay:
+        """The replay of a group, whose streams stay within the memory allowed."""
+        return Replay(self.study.model, ids, self.memory)
+
+    def key(self, measurement: str, ids: Ids | None, **what: Any) -> dict[str, Any]:
+        """The store's key of a measurement on some chunks."""
+        text = None if ids is None else hashlib.sha256(ids.cpu().numpy().tobytes()).hexdigest()
+        return self.study.subject.identity | {
+            "measurement": measurement,
+            "version": LOSSES_VERSION,
+            "text": text,
+            "what": what,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+        }
+
+    @cached_property
+    def checked(self) -> tuple[float, float]:
+        """Preflight: how far the seam moves the loss unchanged, and with a third of the heads zeroed (nats)."""
+        ids = torch.from_numpy(self.ids[:1])
+
+        def measure() -> xr.Dataset:
+            kept, moved = preflight(self.study.model, ids)
+            return xr.Dataset({"kept": kept, "moved": moved}, attrs={"unit": "nats per token"})
+
+        found = self.study.store.get(self.key("preflight", ids), measure)
+        return float(found["kept"]), float(found["moved"])
+
+    def require_preflight(self) -> None:
+        """Raise SemphaseError for a model whose attention cannot be changed through the seam."""
+        _ = self.checked
+
+    def losses(
+        self,
+        measurement: str,
+        half: Half,
+        run: Callable[[Model, Ids], Tensor],
+        dims: tuple[str, ...] = (),
+        **what: Any,
+    ) -> BlockLosses:
+        """Token losses of `run(model, ids)`, [*dims, chunk, predicted], in blocks; stored under `what`.
+
+        Raises SemphaseError, naming `measurement` and `what`, where a loss is not finite.
+        """
+        self.require_preflight()
+        groups, parts = list(self.groups(half)), []
+        with self.study.progress(f"{measurement} of {self.study.label}: {_told(what)}", len(groups)) as advance:
+            for ids in groups:
+                parts.append(self.stored(measurement, ids, partial(run, self.study.model, ids), dims, **what))
+                advance(1)
+        return joined(parts)
+
+    def stored(
+        self, measurement: str, ids: Ids, run: Callable[[], Tensor], dims: tuple[str, ...] = (), **what: Any
+    ) -> BlockLosses:
+        """The same for one group of chunks; `run` is called only where the store has no answer."""
+
+        def measure() -> xr.Dataset:
+            losses = run()
+            require_finite(losses, f"{measurement} ({_told(what)})")
+            sums, counts = in_blocks(losses.double().cpu().numpy())
+            return xr.Dataset({"sums": ((*dims, "block"), sums), "counts": ("block", counts)}, attrs={"unit": "nats"})
+
+        found = self.study.store.get(self.key(measurement, ids, **what), measure)
+        return BlockLosses(found["sums"].values, found["counts"].values)
+
+    def baseline(self, half: Half) -> BlockLosses:
+        """Losses of the unchanged model."""
+        if half not in self._baselines:
+            self._baselines[half] = self.losses("losses", half, lambda _model, ids: self.replay_losses(ids, {}))
+        return self._baselines[half]
+
+    def replay_losses(self, ids: Ids, changes: Mapping[int, Any]) -> Tensor:
+        """Losses of one group under changes of attention."""
+        with self.replay(ids) as replay:
+            return replay.losses(changes) if changes else replay.in_force
+
+
+class LazyReplay:
+    """A replay that is made when the store lacks an answer, and closed with the block."""
+
+    def __init__(self, make: Callable[[], Replay]) -> None:
+        self._make = make
+        self._made: Replay | None = None
+
+    def __enter__(self) -> LazyReplay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def replay(self) -> Replay:
+        """The replay, made now if it was not."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+def joined(parts: list[BlockLosses]) -> BlockLosses:
+    """The blocks of several groups of chunks, one after the other."""
+    if not parts:
+        raise SemphaseError("no chunk of text was measured; give a longer --corpus.")
+    return BlockLosses(
+        np.concatenate([part.sums for part in parts], axis=-1), np.concatenate([part.counts for part in parts])
+    )
+
+
+def _told(what: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in what.items() if len(str(value)) < 40) or "unchanged"

@@ -1,0 +1,139 @@
+"""The `judge` of a claim test: evidence in, verdict out, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.verdict import Claim, Control, Evidence, Part, Verdict, control_from_copies, weigh
+from semphase.verdict.plain import plain
+
+Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
+NO_CONTROL = "none:"
+_TESTS = ("p<", "not-rejected")
+
+
+class Judge:
+    """Judges one claim; calling it a second time is an error."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.verdict: Verdict | None = None
+
+    def __call__(
+        self,
+        evidence: Given,
+        *,
+        control: Control | Sequence[Given] | Given | None = None,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+        p_value: float | None = None,
+    ) -> Verdict:
+        """Weigh the evidence under the claim's criterion.
+
+        A bare estimate serves the claim's only part. `control` is evidence of the same form, a list of such
+        (several copies), or a finished Control; without one, `reason` says why unless the claim does. Detail
+        may hold arrays. `p_value` overrides that of the deciding part.
+        """
+        if self.verdict is not None:
+            raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
+        call, point, deciding, parts = weigh(self.claim, self._named(evidence))
+        control_found, control_detail = self._control(control, reason)
+        found = {"parts": [_told(part, part is deciding) for part in parts], **control_detail}
+        self.verdict = Verdict(
+            claim=self.claim,
+            verdict=call,
+            point=point,
+            estimate=deciding.evidence.estimate,
+            threshold=deciding.criterion.threshold,
+            p_value=_p_value(deciding, parts) if p_value is None else p_value,
+            control=control_found,
+            reason=self._reason(reason),
+            detail=found | self._detail(detail or {}, found),
+        )
+        return self.verdict
+
+    def _named(self, evidence: Given) -> Mapping[str, Evidence]:
+        if isinstance(evidence, Mapping):
+            return {name: _evidence(item) for name, item in evidence.items()}
+        names = list(dict.fromkeys(part.part for part in self.claim.parts))
+        if len(names) > 1:
+            raise SemphaseError(f"{self.claim.id} has the parts {', '.join(names)}: give judge a mapping")
+        return {names[0]: _with_unit(_evidence(evidence), self.claim.unit)}
+
+    def _control(
+        self, control: Control | Sequence[Given] | Given | None, reason: str
+    ) -> tuple[Control | None, dict[str, Any]]:
+        if control is None:
+            self._excuse(reason)
+            return None, {}
+        if isinstance(control, Control):
+            return control, {}
+        if isinstance(control, Sequence):
+            return self._copies([self._named(copy) for copy in control])
+        call, point, deciding, parts = weigh(self.claim, self._named(control))
+        told = [_told(part, part is deciding) for part in parts]
+        return Control(self.claim.control, deciding.evidence.estimate, call, point), {"control_parts": told}
+
+    def _copies(self, copies: list[Mapping[str, Evidence]]) -> tuple[Control, dict[str, Any]]:
+        if not copies:
+            raise SemphaseError(f"the control of {self.claim.id} has no copies: give at least one")
+        judged = [weigh(self.claim, copy) for copy in copies]
+        told = [
+            {"verdict": call, "parts": [_told(part, part is deciding) for part in parts]}
+            for call, _, deciding, parts in judged
+        ]
+        return control_from_copies(self.claim, self.claim.control, copies), {"control_copies": told}
+
+    def _excuse(self, reason: str) -> None:
+        if not reason and not self.claim.control.startswith(NO_CONTROL):
+            raise SemphaseError(
+                f"{self.claim.id} promises the control {self.claim.control!r}, but its test gave none: give"
+                " judge a control, or a reason why there is none"
+            )
+
+    def _reason(self, reason: str) -> str:
+        if not self.claim.control.startswith(NO_CONTROL):
+            return reason
+        without = f"no control: {self.claim.control.removeprefix(NO_CONTROL).strip()}"
+        return f"{reason}; {without}" if reason else without
+
+    def _detail(self, detail: Mapping[str, Any], reserved: Mapping[str, Any]) -> dict[str, Any]:
+        taken = sorted(set(detail) & set(reserved))
+        if taken:
+            raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
+        converted: dict[str, Any] = plain(detail)
+        return converted
+
+
+def _with_unit(evidence: Evidence, unit: str) -> Evidence:
+    """The claim's unit, for an estimate that was made without one."""
+    estimate = evidence.estimate
+    return replace(evidence, estimate=replace(estimate, unit=estimate.unit or unit))
+
+
+def _evidence(item: Evidence | Estimate) -> Evidence:
+    return Evidence(item) if isinstance(item, Estimate) else item
+
+
+def _p_value(deciding: Part, parts: tuple[Part, ...]) -> float | None:
+    """The p-value of the registered test: the deciding part's, else the first part's that is a test."""
+    tests = [part for part in (deciding, *parts) if part.criterion.comparison in _TESTS]
+    return tests[0].evidence.p_value if tests else deciding.evidence.p_value
+
+
+def _told(part: Part, deciding: bool) -> dict[str, Any]:
+    return {
+        "part": part.criterion.part,
+        "criterion": str(part.criterion),
+        "threshold": plain(part.criterion.threshold),
+        "estimate": plain(part.evidence.estimate),
+        "p_value": plain(part.evidence.p_value),
+        "equivalent": part.evidence.equivalent,
+        "verdict": part.call,
+        "point": part.point,
+        "deciding": deciding,
+    }

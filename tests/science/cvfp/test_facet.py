@@ -1,0 +1,182 @@
+"""Grids of CVFP trainings: what is trained, in which order, once, and what a short corpus or a failure does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semphase.data.corpus import Corpus
+from semphase.errors import SemphaseError
+from semphase.science.cvfp.evidence import cosines, largest_difference, lowest_cosine, mean_cosine, window_cosines
+from semphase.science.cvfp.grids import Grid
+from semphase.science.cvfp.model import Recipe
+from semphase.study.budget import BUDGETS, Budget
+
+SMALL = Budget(
+    "small", draws=20, control_draws=10, simulations=20,
+    documents=(4, 6), validation_documents=4, document_tokens=20, seeds=2,
+)  # fmt: skip
+QUICK = Recipe(most=6, epochs=2)
+
+
+@pytest.fixture
+def study(study_of, tiny, counted_progress):
+    return study_of(tiny, budget=SMALL, progress=counted_progress[0])
+
+
+@pytest.fixture
+def grid(study):
+    """Two by two configurations at two sizes, two seeds, few iterations and epochs."""
+    shape: dict[str, Any] = {"layers": (1, 2), "tokens": (1, 3), "recipe": QUICK}
+    return lambda **more: study.cvfp.measured("some", study.cvfp.sizes, study.cvfp.seeds, **(shape | more))
+
+
+def refuse(*_: Any, **__: Any) -> Any:
+    raise AssertionError("trained again")
+
+
+def test_budgets_hold_the_sizes_of_the_source():
+    assert {budget.documents for budget in BUDGETS.values()} == {(50, 100, 200, 500)}
+    assert [BUDGETS[name].seeds for name in ("quick", "standard", "full")] == [1, 3, 3]
+    assert [BUDGETS[name].document_tokens for name in ("quick", "standard", "full")] == [40, 40, 1200]
+
+
+def test_every_training_stands_in_its_place(grid):
+    made = grid()
+    assert made.log_ppl.point.shape == (2, 2, 2)
+    values = made.iterations_of_seeds.point
+    places = list(np.ndindex(made.grid.shape))
+    for (i, j, s, seed), own in zip(places, made.found, strict=True):
+        assert own.attrs["configuration"] == f"{(1, 2)[i]}L-64d-{(1, 3)[j]}tok"
+        assert own.attrs["seed"] == seed
+        assert own.sizes["training_document"] == (4, 6)[s]
+        assert values[i, j, s, seed] == own.attrs["iterations"] + (not own.attrs["fixed_point_reached"])
+        each = own["validation_nats"].sum() / own["validation_predicted"].sum()
+        other = made.found[places.index((i, j, s, 1 - seed))]
+        other_each = other["validation_nats"].sum() / other["validation_predicted"].sum()
+        assert made.log_ppl.point[i, j, s] == pytest.approx(float(each + other_each) / 2, rel=1e-12)
+
+
+def test_numbers_by_size_have_an_interval_each(grid):
+    made = grid()
+    by_size, alpha = made.table(made.log_ppl), made.table(made.law("alpha"))
+    assert list(by_size) == list(alpha) == ["1L 1tok", "1L 3tok", "2L 1tok", "2L 3tok"]
+    for name, at in made.configurations.items():
+        assert [own.value for own in by_size[name]] == made.log_ppl.point[at].tolist()
+        for own, drawn in zip(by_size[name], made.log_ppl.draws[:, *at].T, strict=True):
+            low, high = np.percentile(drawn, [2.5, 97.5])
+            assert (own.low, own.high) == (min(low, own.value), max(high, own.value))
+        assert alpha[name].value == made.law("alpha").point[at]
+
+
+def test_a_training_is_done_once(study, grid, monkeypatch):
+    first = grid()
+    monkeypatch.setattr("semphase.science.cvfp.facet.train", refuse)
+    again = replace(study)  # the same store, nothing in memory
+    found = again.cvfp.measured("some", study.cvfp.sizes, study.cvfp.seeds, layers=(1, 2), tokens=(1, 3), recipe=QUICK)
+    np.testing.assert_array_equal(first.log_ppl.point, found.log_ppl.point)
+    np.testing.assert_array_equal(first.log_ppl.draws, found.log_ppl.draws)
+
+
+def test_progress_counts_the_documents_of_missing_trainings(grid, counted_progress):
+    grid(layers=(1,))
+    grid()
+    told = counted_progress[1]
+    (first,) = (steps for label, steps in told.items() if label.startswith("8 CVFP trainings"))
+    # The second grid lacks the trainings of two layers only: as many again, under the same label.
+    assert first == [40, 40]
+    assert len(told) == 1
+
+
+def test_all_that_tells_trainings_apart_is_in_the_key(study):
+    cvfp = study.cvfp
+    own = Grid("one", (4,), (0,), layers=(1,), tokens=(1,)).trainings(64)[0]
+    others = [
+        replace(own, documents=6),
+        replace(own, seed=1),
+        replace(own, recipe=Recipe(patience=3)),
+        replace(own, kind="reservoir"),
+        replace(own, text="shuffled"),
+        replace(own, configuration=replace(own.configuration, layers=2)),
+        replace(own, configuration=replace(own.configuration, context_width=128)),
+        replace(own, configuration=replace(own.configuration, token_input="first")),
+    ]
+    paths = {study.store.path(cvfp._key(each)) for each in (own, *others)}
+    assert len(paths) == len(others) + 1
+
+
+def test_shuffled_text_keeps_the_words_of_training_and_all_of_validation(study):
+    own = Grid("one", (6,), (0,), layers=(1,), tokens=(1,)).trainings(64)[0]
+    training, validation = study.cvfp.split(own)
+    shuffled, same = study.cvfp.split(replace(own, text="shuffled"))
+    np.testing.assert_array_equal(same, validation)
+    assert (shuffled != training).mean() > 0.5
+    np.testing.assert_array_equal(np.sort(shuffled, axis=None), np.sort(training, axis=None))
+
+
+def test_all_sizes_share_one_output_layer(study):
+    cvfp = study.cvfp
+    every = np.union1d(cvfp.documents.training, cvfp.documents.validation)
+    np.testing.assert_array_equal(cvfp.vocabulary.types, every)
+    assert f"the {len(every)} token types" in cvfp.reading["output layer"]
+
+
+def test_neighbouring_seeds_of_studies_share_no_training(study):
+    other = replace(study, seed=1)
+    assert not set(study.cvfp.seeds) & set(other.cvfp.seeds)
+
+
+def test_too_short_a_corpus_is_told_before_anything_is_trained(study, monkeypatch):
+    monkeypatch.setattr("semphase.science.cvfp.facet.train", refuse)
+    words = study.corpus.text.split()[:100]
+    short = replace(study, corpus=Corpus("story.txt", " ".join(words), ""))
+    with pytest.raises(SemphaseError) as caught:
+        _ = short.cvfp.matrix
+    assert str(caught.value).startswith("the corpus story.txt has 5 documents of 20 tokens, and 6 for training with 4")
+    assert not list(study.store.root.rglob("*.nc"))
+
+
+def test_a_short_corpus_gives_short_documents(study_of, tiny, corpus):
+    budget = replace(SMALL, document_tokens=1200)
+    made = study_of(tiny, budget=budget).cvfp
+    assert 20 <= made.documents.length < 1200
+    assert made.reading["tokens of a document"] == made.documents.length
+
+
+def test_a_broken_training_leaves_those_before_it(study, grid, monkeypatch):
+    from semphase.science.cvfp.model import train
+
+    done = []
+
+    def break_third(*arguments: Any, **named: Any) -> Any:
+        if len(done) == 2:
+            raise SemphaseError("phase 2 diverged")
+        done.append(arguments)
+        return train(*arguments, **named)
+
+    monkeypatch.setattr("semphase.science.cvfp.facet.train", break_third)
+    with pytest.raises(SemphaseError, match="phase 2 diverged"):
+        grid()
+    assert len(list(study.store.root.rglob("*.nc"))) == 2
+
+
+def test_parallel_contexts_are_nearer_to_their_own_place_than_to_others(study):
+    own, elsewhere = cosines(study), cosines(study, "cosine_elsewhere")
+    assert own.shape == elsewhere.shape == (2, 4, 20)
+    assert mean_cosine(study, own).point > mean_cosine(study, elsewhere).point
+
+
+def test_cosines_by_hand(study):
+    values = np.linspace(0, 1, 160).reshape(2, 4, 20)
+    assert mean_cosine(study, values).point == pytest.approx(values.mean(), abs=1e-12)
+    lowest = lowest_cosine(study, values)
+    assert lowest.point == 0
+    assert lowest.draws.max() <= values[0, 3].min()
+    first, middle, last = window_cosines(study, values)
+    assert first.point == pytest.approx(values.reshape(2, 80)[:, :20].mean(), abs=1e-12)
+    assert middle.point == pytest.approx(values.reshape(2, 80)[:, 30:50].mean(), abs=1e-12)
+    assert last.point == pytest.approx(values.reshape(2, 80)[:, 60:].mean(), abs=1e-12)
+    assert largest_difference([first, middle, last]).point == pytest.approx(float(last.point - first.point), abs=1e-12)

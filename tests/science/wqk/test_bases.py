@@ -1,0 +1,212 @@
+"""Bases of head matrices against dense linear algebra, slow loops and planted spectra."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from semphase.errors import SemphaseError, Undefined
+from semphase.science.wqk import bases
+
+LAYERS, PER_LAYER, D, D_HEAD = 3, 4, 10, 3
+HEADS = LAYERS * PER_LAYER
+LAYER = np.repeat(np.arange(LAYERS), PER_LAYER)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def random_heads(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((HEADS, D, D_HEAD)), rng.standard_normal((HEADS, D, D_HEAD))
+
+
+def planted(rank: int, seed: int = 0) -> bases.HeadBasis:
+    """Matrices that differ in `rank` directions of equal variance."""
+    rng = np.random.default_rng(seed)
+    scores = rng.standard_normal((HEADS, rank))
+    scores = np.linalg.qr(scores - scores.mean(axis=0))[0]
+    flat = 0.1 + scores @ np.linalg.qr(rng.standard_normal((D * D, rank)))[0].T
+    return bases.principal(flat @ flat.T, LAYER)
+
+
+def outer(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """W_Q W_Kᵀ as a whole, flattened."""
+    return np.einsum("hdk,hek->hde", queries, keys).reshape(len(queries), -1)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_the_gram_form_has_the_spectrum_of_the_dense_matrices(monkeypatch, rows):
+    queries, keys = random_heads()
+    monkeypatch.setattr(bases, "ROWS_BYTES", rows * HEADS * D * 8)
+    gram = bases.outer_gram(queries, keys)
+    by_heads = [
+        [np.sum((q.T @ other_q) * (k.T @ other_k)) for other_q, other_k in zip(queries, keys, strict=True)]
+        for q, k in zip(queries, keys, strict=True)
+    ]
+    np.testing.assert_allclose(gram, by_heads, rtol=1e-10, atol=1e-10)
+    dense = outer(queries, keys)
+    singular = np.linalg.svd(dense - dense.mean(axis=0), compute_uv=False)
+    basis = bases.principal(gram, LAYER)
+    np.testing.assert_allclose(basis.variances, singular[:HEADS] ** 2, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(basis.scores, axis=0), singular[:HEADS], atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 4, HEADS - 1, HEADS])
+def test_both_rebuilt_forms_are_the_projection_on_the_leading_components(count):
+    queries, keys = random_heads()
+    inside = bases.inside_products(queries, keys)
+    mixing = bases.principal(bases.inside_gram(inside), LAYER).leading(count)
+    made = bases.rebuilt_inside(queries, keys, mixing)
+    np.testing.assert_allclose(
+        bases.inside_products(made, keys).reshape(HEADS, -1), truncated(inside.reshape(HEADS, -1), count), atol=1e-9
+    )
+    mixing = bases.principal(bases.outer_gram(queries, keys), LAYER).leading(count)
+    made, wanted = bases.rebuilt_outer(queries, keys, mixing), truncated(outer(queries, keys), count)
+    by_inverse = [w.reshape(D, D) @ k @ np.linalg.inv(k.T @ k) for w, k in zip(wanted, keys, strict=True)]
+    np.testing.assert_allclose(made, by_inverse, atol=1e-9)
+    if count >= HEADS - 1:
+        np.testing.assert_allclose(made, queries, atol=1e-9)
+
+
+def truncated(flat: np.ndarray, count: int) -> np.ndarray:
+    """The same by a singular value decomposition of the matrices themselves."""
+    mean = flat.mean(axis=0)
+    left, singular, right = np.linalg.svd(flat - mean, full_matrices=False)
+    return mean + (left[:, :count] * singular[:count]) @ right[:count]
+
+
+def test_what_keys_cannot_see_of_the_queries_stays():
+    queries, keys = random_heads()
+    made = bases.rebuilt_inside(queries, keys, bases.replacement(np.zeros(HEADS, dtype=int)))
+    for before, after, key in zip(queries, made, keys, strict=True):
+        unseen = np.eye(D) - key @ np.linalg.pinv(key)
+        np.testing.assert_allclose(unseen @ after, unseen @ before, atol=1e-10)
+        np.testing.assert_allclose(after.T @ key, queries[0].T @ keys[0], atol=1e-9)
+
+
+def test_deficient_keys_leave_the_whole_basis_as_it_is():
+    queries, keys = random_heads()
+    keys[:, :, 0] = keys[:, :, 1]
+    for gram, rebuilt in (
+        (bases.inside_gram(bases.inside_products(queries, keys)), bases.rebuilt_inside),
+        (bases.outer_gram(queries, keys), bases.rebuilt_outer),
+    ):
+        made = rebuilt(queries, keys, bases.principal(gram, LAYER).leading(HEADS))
+        np.testing.assert_allclose(made, queries, atol=1e-9)
+
+
+def test_other_bases_move_the_registered_form_and_not_the_gram_form():
+    queries, keys = random_heads()
+    frames = np.random.default_rng(1).standard_normal((HEADS, D_HEAD, D_HEAD))
+    turned = queries @ frames, keys @ np.linalg.inv(frames).transpose(0, 2, 1)
+    np.testing.assert_allclose(bases.outer_gram(*turned), bases.outer_gram(queries, keys), atol=1e-9)
+    products = bases.inside_products(queries, keys, frames)
+    np.testing.assert_allclose(products, bases.inside_products(*turned), atol=1e-9)
+    own, moved = (bases.inside_gram(item) for item in (bases.inside_products(queries, keys), products))
+    assert abs(bases.principal(own, LAYER).cumulative - bases.principal(moved, LAYER).cumulative).max() > 0.01
+    # Rebuilt in the other bases and brought back, the attention scores are those of the model in them.
+    mixing = bases.principal(moved, LAYER).leading(4)
+    brought_back = bases.rebuilt_inside(queries, keys, mixing, frames)
+    np.testing.assert_allclose(
+        outer(brought_back, keys), outer(bases.rebuilt_inside(*turned, mixing), turned[1]), atol=1e-7
+    )
+
+
+@given(SEEDS, st.integers(1, HEADS - 1))
+@settings(max_examples=30)
+def test_planted_components_are_found(seed, rank):
+    basis = planted(rank, seed)
+    assert basis.components(1.0) == rank
+    assert basis.components(0.5 / rank) == 1
+    np.testing.assert_allclose(basis.cumulative[:rank], np.arange(1, rank + 1) / rank)
+
+
+@given(SEEDS, st.lists(st.floats(0.0, 1.0), min_size=2, max_size=8))
+@settings(max_examples=50)
+def test_components_grow_with_the_share(seed, shares):
+    basis = bases.principal(bases.outer_gram(*random_heads(seed)), LAYER)
+    counts = [basis.components(share) for share in sorted(shares)]
+    assert counts == sorted(counts)
+    assert counts[0] >= 1
+    assert counts[-1] <= HEADS
+    for share, count in zip(sorted(shares), counts, strict=True):
+        assert basis.cumulative[count - 1] >= share - 1e-9
+        assert count == 1 or basis.cumulative[count - 2] < share
+
+
+def test_the_jackknife_is_a_loop_over_layers():
+    queries, keys = random_heads()
+    basis = bases.principal(bases.inside_gram(bases.inside_products(queries, keys)), LAYER)
+    left = []
+    for layer in range(LAYERS):
+        kept = [head for head in range(HEADS) if LAYER[head] != layer]
+        flat = np.stack([(queries[head].T @ keys[head]).ravel() for head in kept])
+        squares = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False) ** 2
+        before, k = 0.0, 0
+        while before + squares[k] / squares.sum() < 0.9:
+            before += squares[k] / squares.sum()
+            k += 1
+        left.append((k + (0.9 - before) / (squares[k] / squares.sum())) * 144 / len(kept))
+    spread = math.sqrt((LAYERS - 1) / LAYERS * sum((k - sum(left) / LAYERS) ** 2 for k in left))
+    found = bases.dimension(basis, 0.9, 144)
+    half = stats.t.ppf(0.975, LAYERS - 1) * spread
+    assert found.value == basis.components(0.9) * 144 / HEADS
+    assert found.low == pytest.approx(max(0, found.value - half))
+    assert found.high == pytest.approx(min(144, found.value + half))
+    assert "jackknife" in found.method
+
+
+def test_random_directions_keep_as_much_as_a_random_share():
+    basis = bases.principal(bases.outer_gram(*random_heads()), LAYER)
+    rng = np.random.default_rng(0)
+    dense = outer(*random_heads())
+    mean = dense.mean(axis=0)
+    kept = basis.random(4, rng) @ dense - mean
+    assert np.linalg.matrix_rank(kept, tol=1e-8) == 4
+    # A projection: orthogonal to what it leaves out, and done twice it is done once.
+    np.testing.assert_allclose(np.sum(kept * (dense - mean - kept), axis=1), 0, atol=1e-8)
+    assert np.sum(kept**2) < np.sum((basis.leading(4) @ dense - mean) ** 2)
+    np.testing.assert_allclose(basis.random(HEADS - 1, rng), np.eye(HEADS), atol=1e-8)
+
+
+def test_clusters_are_represented_by_their_nearest_member():
+    rng = np.random.default_rng(3)
+    centres = 10 * rng.standard_normal((4, 20))
+    own = np.arange(HEADS) % 4
+    flat = centres[own] + 0.1 * rng.standard_normal((HEADS, 20))
+    mixing = bases.principal(flat @ flat.T, LAYER).clusters(4, np.random.default_rng(0))
+    for label in range(4):
+        members = np.flatnonzero(own == label)
+        distance = np.linalg.norm(flat[members] - flat[members].mean(axis=0), axis=1)
+        assert set(mixing[members].argmax(axis=1)) == {members[distance.argmin()]}
+    np.testing.assert_array_equal(mixing.sum(axis=1), 1)
+
+
+@given(SEEDS, st.integers(1, HEADS))
+@settings(max_examples=20)
+def test_as_many_heads_stay_in_the_control(seed, count):
+    assigned = bases.scattered(HEADS, count, np.random.default_rng(seed)).argmax(axis=1)
+    assert len(set(assigned)) == count
+    assert all(assigned[head] == head for head in set(assigned))
+
+
+def test_layer_correlation_is_that_of_scipy():
+    basis = bases.principal(bases.outer_gram(*random_heads()), LAYER)
+    found = bases.layer_correlation(basis, resamples=50, seed=0)
+    assert found.value == pytest.approx(abs(stats.spearmanr(basis.scores[:, 0], LAYER).statistic))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.n == HEADS
+
+
+def test_what_has_no_basis_says_so():
+    queries, keys = random_heads()
+    with pytest.raises(SemphaseError, match=r"^13 components or clusters of 12 heads: choose 1 to 12\.$"):
+        bases.principal(bases.outer_gram(queries, keys), LAYER).leading(HEADS + 1)
+    with pytest.raises(Undefined, match="all equal"):
+        bases.principal(bases.outer_gram(queries[:1].repeat(4, axis=0), keys[:1].repeat(4, axis=0)), LAYER[:4])
+    with pytest.raises(Undefined, match="two layers"):
+        bases.dimension(bases.principal(bases.outer_gram(queries, keys), np.zeros(HEADS, dtype=int)), 0.9, 144)

@@ -1,0 +1,232 @@
+"""Losses on the study's text: its halves, its groups, its store, and the perplexity they give."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from random_models import random_model
+from torch.nn import functional
+
+from semphase.errors import SemphaseError
+from semphase.measure import text_chunks
+from semphase.measure.changes import Ablated
+from semphase.store import Store
+from semphase.study import text as perplexity
+from semphase.study.text import LazyReplay, joined
+from semphase.tolerances import loss_tolerance
+
+HALVES = ("choose", "judge", "both")
+CONTEXT = 64
+
+
+@pytest.fixture
+def few(study_of, random_gpt2, monkeypatch):
+    """A study of 13 chunks, four in a group."""
+    monkeypatch.setattr(perplexity, "pass_tokens", lambda _model: 4 * CONTEXT)
+    study = study_of(random_gpt2)
+    return replace(study, budget=replace(study.budget, tokens=13 * CONTEXT))
+
+
+@contextmanager
+def passes(model):
+    """How many chunks enter the model's first block inside the block."""
+    entered = []
+    handle = model.anatomy.blocks[0].register_forward_pre_hook(
+        lambda _block, args, kwargs: entered.append(len(args[0] if args else kwargs["hidden_states"])),
+        with_kwargs=True,
+    )
+    yield entered
+    handle.remove()
+
+
+def test_the_halves_are_the_chunks_of_the_text(few, corpus, random_gpt2):
+    text = few.text
+    np.testing.assert_array_equal(text.ids, text_chunks(random_gpt2, corpus.text, 13 * CONTEXT))
+    assert [len(text.chunks(half)) for half in HALVES] == [6, 7, 13]
+    np.testing.assert_array_equal(np.concatenate([text.chunks("choose"), text.chunks("judge")]), text.chunks("both"))
+    assert [text.tokens(half) for half in HALVES] == [6 * 63, 7 * 63, 13 * 63]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_groups_are_the_chunks_in_order(few, half):
+    groups = list(few.text.groups(half))
+    assert all(len(group) == 4 for group in groups[:-1])
+    assert 0 < len(groups[-1]) <= 4
+    np.testing.assert_array_equal(torch.cat(groups), few.text.chunks(half))
+
+
+def test_groups_are_as_small_as_the_memory(few, random_gpt2):
+    chunk = random_gpt2.layers * CONTEXT * random_gpt2.d_model * 4
+    for memory, size in ((2 * chunk, 2), (chunk, 1), (1, 1), (100 * chunk, 4)):
+        assert len(next(replace(few, memory=memory).text.groups("both"))) == size
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_the_baseline_is_the_perplexity_of_whole_logits(study_of, tmp_path, family):
+    model = random_model(family, tmp_path)
+    text = study_of(model).text
+    for half in HALVES:
+        ids = torch.from_numpy(text.chunks(half))
+        with torch.no_grad():
+            logits = model.module(ids).logits[:, :-1].flatten(0, 1).double()
+        loss = float(functional.cross_entropy(logits, ids[:, 1:].flatten()))
+        found = text.baseline(half)
+        assert found.tokens == text.tokens(half)
+        # The exponent turns a relative error of the loss into one of loss times as much.
+        assert float(found.perplexity) == pytest.approx(np.exp(loss), rel=loss * loss_tolerance("float32"))
+
+
+def test_losses_of_groups_are_those_of_the_whole(few, study_of, random_gpt2, tmp_path, monkeypatch):
+    grouped = few.text.baseline("both")
+    monkeypatch.setattr(perplexity, "pass_tokens", lambda _model: 10**6)
+    whole = replace(few, store=Store(tmp_path / "other")).text.baseline("both")
+    np.testing.assert_array_equal(grouped.counts, whole.counts)
+    # Other batch shapes round the 63 losses of a block by some units in the last place of 8.
+    np.testing.assert_allclose(grouped.sums, whole.sums, rtol=1e-5)
+
+
+def test_a_second_reading_runs_nothing(few, random_gpt2):
+    with passes(random_gpt2) as entered:
+        first = few.text.baseline("judge")
+    assert entered
+    with passes(random_gpt2) as entered:
+        assert few.text.baseline("judge") is first
+        again = replace(few).text
+        np.testing.assert_array_equal(again.baseline("judge").sums, first.sums)
+        assert again.checked == few.text.checked
+        again.losses("losses", "judge", lambda *_: pytest.fail("a forward pass"))
+    assert entered == []
+
+
+def test_a_reading_that_stopped_goes_on_where_it_was(few):
+    seen = []
+
+    def run(model, ids):
+        seen.append(len(ids))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return torch.full((len(ids), 63), float(len(seen)))
+
+    with pytest.raises(KeyboardInterrupt):
+        few.text.losses("stopped", "both", run)
+    assert seen == [4, 4, 4]
+    found = replace(few).text.losses("stopped", "both", run)
+    assert seen == [4, 4, 4, 4, 1]
+    np.testing.assert_array_equal(found.sums / found.counts, [*[1] * 4, *[2] * 4, *[4] * 4, 5])
+
+
+def test_preflight_comes_first_and_once(few, monkeypatch):
+    told = []
+    own = perplexity.preflight
+    monkeypatch.setattr(perplexity, "preflight", lambda *args: told.append("preflight") or own(*args))
+
+    def run(model, ids):
+        told.append("losses")
+        return torch.zeros(len(ids), 63)
+
+    few.text.losses("one", "choose", run)
+    few.text.losses("two", "choose", run)
+    assert told == ["preflight", *["losses"] * 4]
+
+
+def test_a_model_that_fails_preflight_gives_no_number(few, monkeypatch):
+    def refuse(*_):
+        raise SemphaseError("choose another.")
+
+    monkeypatch.setattr(perplexity, "preflight", refuse)
+    with pytest.raises(SemphaseError, match=r"^choose another\.$"):
+        few.text.losses("one", "choose", lambda *_: pytest.fail("a number"))
+    assert not list(few.store.root.rglob("*.nc"))
+
+
+def test_a_loss_that_is_not_finite_is_named_and_not_stored(few):
+    def run(model, ids):
+        return torch.full((len(ids), 63), torch.nan)
+
+    with pytest.raises(
+        SemphaseError, match=r"^the loss is not finite with joint heads \(kind zero, heads \[3\]\); .*\.$"
+    ):
+        few.text.losses("joint heads", "choose", run, kind="zero", heads=[3])
+    assert not list((few.store.root / "format-1" / "joint heads").glob("*.nc"))
+
+
+def test_losses_under_changes_are_kept_by_what_was_changed(few, random_gpt2):
+    text, changes = few.text, {1: Ablated((0, 2))}
+    found = text.losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, changes), heads=[4, 6])
+    other = text.losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, {}), heads=[])
+    assert np.abs(found.mean - other.mean) > 1e-3
+    np.testing.assert_array_equal(other.sums, text.baseline("judge").sums)
+    again = text.losses("changed", "judge", lambda *_: pytest.fail("a forward pass"), heads=[4, 6])
+    np.testing.assert_array_equal(again.sums, found.sums)
+
+
+def test_several_conditions_keep_their_axis(few):
+    found = few.text.losses("three", "both", lambda _model, ids: torch.ones(3, len(ids), 63), ("head",))
+    assert found.sums.shape == (3, 13)
+    np.testing.assert_array_equal(found.perplexity, np.full(3, np.e))
+
+
+def test_keys_differ_by_text_measurement_what_and_model(few, study_of, tmp_path):
+    text = few.text
+    one, other = list(text.groups("both"))[:2]
+    llama = study_of(random_model("llama", tmp_path)).text
+    base = text.key("losses", one, kind="zero")
+    assert base == replace(few).text.key("losses", one.clone(), kind="zero")
+    different = [
+        text.key("losses", other, kind="zero"),
+        text.key("losses", one[:2], kind="zero"),
+        text.key("losses", None, kind="zero"),
+        text.key("single heads", one, kind="zero"),
+        text.key("losses", one, kind="mean"),
+        text.key("losses", one, kind="zero", layer=1),
+        llama.key("losses", one, kind="zero"),
+        few.reinitialised[0].text.key("losses", one, kind="zero"),
+    ]
+    assert len({str(few.store.path(key)) for key in (base, *different)}) == 1 + len(different)
+
+
+def test_a_copy_reads_its_parent_s_text_and_has_its_own_losses(few):
+    copied = few.reinitialised[0].text
+    np.testing.assert_array_equal(copied.ids, few.text.ids)
+    assert float(copied.baseline("choose").mean) != float(few.text.baseline("choose").mean)
+
+
+def test_progress_counts_every_group(few, counted_progress):
+    progress, told = counted_progress
+    replace(few, progress=progress).text.losses(
+        "losses", "both", lambda _model, ids: torch.ones(len(ids), 63), kind="zero"
+    )
+    assert told == {"losses of gpt2-0: kind zero": [4, 4]}
+
+
+def test_a_lazy_replay_is_made_when_asked_and_closed(few):
+    made = []
+
+    def make():
+        made.append(few.text.replay(next(few.text.groups("both"))))
+        return made[-1]
+
+    with LazyReplay(make) as lazy:
+        assert made == []
+        assert lazy.replay is lazy.replay
+    assert len(made) == 1
+    with pytest.raises(KeyError):
+        made[0].stream(0)
+    with LazyReplay(make):
+        pass
+    assert len(made) == 1
+
+
+def test_nothing_to_join_is_a_sentence():
+    with pytest.raises(SemphaseError, match=r"^no chunk of text was measured; give a longer --corpus\.$"):
+        joined([])
+
+
+def test_a_short_corpus_is_named(study_of, random_gpt2, corpus):
+    study = study_of(random_gpt2, corpus=replace(corpus, name="note.txt", text="the bank of the river ."))
+    with pytest.raises(SemphaseError, match=r"^the corpus note.txt has 6 tokens for gpt2-0, and perplexity needs two"):
+        study.text.baseline("judge")

@@ -1,0 +1,119 @@
+"""The judge alone: forms of evidence, controls, detail, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.verdict import Claim, Control, Criterion, Evidence, above, below, not_rejected, significant
+from semphase.verdict.judge import Judge
+
+
+def claim(*parts: Criterion, control: str = "random direction", **rest: object) -> Claim:
+    return Claim("a.b", "s", "rule", parts, "mean", "001", control, **rest)  # type: ignore[arg-type]
+
+
+def estimate(value: float, width: float = 0.1) -> Estimate:
+    return Estimate(value, value - width, value + width, "bootstrap", 20)
+
+
+TWO = (above(0.9, "r"), below(0.1, "rmse"))
+
+
+def test_a_bare_estimate_serves_the_only_part() -> None:
+    verdict = Judge(claim(above(0, "r")))(estimate(1), control=estimate(-1))
+    assert (verdict.verdict, verdict.point, verdict.threshold) == ("supported", True, 0.0)
+    assert verdict.estimate == estimate(1)
+    assert verdict.control == Control("random direction", estimate(-1), "refuted")
+    assert verdict.discriminating is True
+
+
+def test_a_bare_estimate_for_several_parts_is_refused() -> None:
+    with pytest.raises(SemphaseError, match=r"a\.b has the parts r, rmse"):
+        Judge(claim(*TWO))(estimate(1), control=estimate(1))
+
+
+def test_parts_decide_together_and_stand_in_detail() -> None:
+    judge = Judge(claim(*TWO))
+    verdict = judge(
+        {"r": estimate(1.2), "rmse": Evidence(estimate(0.3))}, control={"r": estimate(0), "rmse": estimate(1)}
+    )
+    assert verdict.verdict == "refuted"
+    assert verdict.estimate == estimate(0.3)
+    assert [part["deciding"] for part in verdict.detail["parts"]] == [False, True]
+    assert [part["verdict"] for part in verdict.detail["parts"]] == ["supported", "refuted"]
+    assert verdict.detail["parts"][1]["criterion"] == "rmse < 0.1"
+    assert verdict.detail["control_parts"][0]["estimate"]["value"] == 0
+
+
+def test_copies_are_counted_by_majority_and_told() -> None:
+    copies = [estimate(1), estimate(1), estimate(-1)]
+    verdict = Judge(claim(above(0)))(estimate(1), control=copies)
+    assert verdict.control is not None
+    assert verdict.control.call == "supported"
+    assert verdict.discriminating is False
+    assert [copy["verdict"] for copy in verdict.detail["control_copies"]] == ["supported"] * 2 + ["refuted"]
+
+
+def test_a_finished_control_is_taken_as_it_is() -> None:
+    control = Control("edited prefix", estimate(3), "inconclusive")
+    assert Judge(claim(above(0)))(estimate(1), control=control).control is control
+
+
+def test_an_empty_list_of_copies_is_refused() -> None:
+    with pytest.raises(SemphaseError, match="has no copies"):
+        Judge(claim(above(0)))(estimate(1), control=[])
+
+
+def test_a_promised_control_must_come_or_be_excused() -> None:
+    with pytest.raises(SemphaseError, match="promises the control 'random direction'"):
+        Judge(claim(above(0)))(estimate(1))
+    excused = Judge(claim(above(0)))(estimate(1), reason="one head only")
+    assert (excused.control, excused.discriminating, excused.reason) == (None, None, "one head only")
+
+
+def test_a_claim_without_control_says_why() -> None:
+    judged = Judge(claim(above(0), control="none: a cost"))(estimate(1), reason="warm cache")
+    assert judged.reason == "warm cache; no control: a cost"
+    assert Judge(claim(above(0), control="none: a cost"))(estimate(1)).reason == "no control: a cost"
+
+
+def test_a_second_call_is_refused() -> None:
+    judge = Judge(claim(above(0)))
+    first = judge(estimate(1), control=estimate(-1))
+    with pytest.raises(SemphaseError, match="called judge twice"):
+        judge(estimate(1), control=estimate(-1))
+    assert judge.verdict is first
+
+
+def test_the_p_value_is_that_of_the_registered_test() -> None:
+    tested = {"effect": Evidence(estimate(1), p_value=0.01), "size": Evidence(estimate(5), p_value=0.5)}
+    verdict = Judge(claim(above(0, "size"), significant(0.05, "effect")))(tested, control=tested)
+    assert verdict.p_value == 0.01
+    assert Judge(claim(above(0)))(Evidence(estimate(1), 0.2), control=estimate(0)).p_value == 0.2
+    assert Judge(claim(above(0)))(estimate(1), control=estimate(0)).p_value is None
+    assert Judge(claim(above(0)))(estimate(1), control=estimate(0), p_value=0.3).p_value == 0.3
+
+
+def test_non_rejection_keeps_value_and_p_apart() -> None:
+    evidence = Evidence(estimate(0.56), p_value=0.5, equivalent=False)
+    verdict = Judge(claim(not_rejected(0.5642)))(evidence, control=evidence)
+    assert (verdict.verdict, verdict.point, verdict.p_value) == ("inconclusive", True, 0.5)
+    assert verdict.threshold == 0.5642
+
+
+def test_detail_is_converted_and_may_not_overwrite() -> None:
+    verdict = Judge(claim(above(0)))(
+        estimate(1), control=estimate(-1), detail={"per_layer": np.array([1.0, np.nan]), "fit": estimate(2)}
+    )
+    assert verdict.detail["per_layer"] == [1.0, None]
+    assert verdict.detail["fit"]["value"] == 2
+    with pytest.raises(SemphaseError, match="judge itself fills parts"):
+        Judge(claim(above(0)))(estimate(1), control=estimate(-1), detail={"parts": []})
+
+
+def test_a_part_under_a_wrong_name_is_an_error_of_the_test() -> None:
+    with pytest.raises(ValueError, match="judges"):
+        Judge(claim(*TWO))({"r": estimate(1)}, control=estimate(1))
