@@ -15,7 +15,7 @@ from results import Difference, Results, Row, difference
 from scipy.stats import spearmanr
 from worker import Failed, Reply, Worker
 
-from semphase.report.provenance import hardware
+from semphase.machine import hardware
 from semphase.science.heads.pareto import removable
 
 TURNS = 6

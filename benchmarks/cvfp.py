@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return serve(lambda: ready(options), SemphaseError)
     from cvfp_results import markdown
 
-    from semphase.report.provenance import hardware
+    from semphase.machine import hardware
 
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from semphase.errors import NotApplicable, SemphaseError
+from semphase.machine import hardware
 from semphase.plugin import expectations
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.expectations import NO_CHOICE, RunKey
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.session import session_of
-from semphase.report import provenance, schema
+from semphase.report import schema
 from semphase.report.drawing import draw
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.judge import Judge
@@ -123,7 +124,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "entry": entry,
         "key": plain(_run_key(item)),
         "provenance": origin,
-        "hardware": provenance.hardware() if origin else None,
+        "hardware": hardware() if origin else None,
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 

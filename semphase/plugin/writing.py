@@ -6,6 +6,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
+from semphase.machine import hardware as machine
 from semphase.plugin.expectations import RunKey, record
 from semphase.report import provenance
 from semphase.report.html import to_html
@@ -59,7 +60,7 @@ def _run(session: Session) -> Run:
         "git": provenance.git_state(session.config.rootpath),
         "versions": provenance.versions(),
         "device": _first(known, "device"),
-        "hardware": hardware[0] if hardware else provenance.hardware(),
+        "hardware": hardware[0] if hardware else machine(),
         "precision": _first(known, "precision"),
         "seed": session.settings.seed,
         "budget": session.settings.budget,

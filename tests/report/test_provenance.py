@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from semphase.report.provenance import git_state, hardware, versions
+from semphase.machine import hardware
+from semphase.report.provenance import git_state, versions
 
 
 def git(folder: Path, *words: str) -> str:

@@ -20,7 +20,7 @@ import xarray as xr
 from jaxtyping import Int
 
 from semphase.data.corpus.documents import Documents, in_documents
-from semphase.report.provenance import hardware
+from semphase.machine import hardware
 from semphase.science.cvfp.grids import Grid, Measured, Text, Training
 from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
 from semphase.science.cvfp.model.configuration import Kind

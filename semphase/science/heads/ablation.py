@@ -16,11 +16,11 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from semphase.machine import hardware
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
 from semphase.measure.replay import Replay
 from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
-from semphase.report.provenance import hardware
 from semphase.science.heads.screened import SCREENING_VERSION, Screened, screened_single, screening_named
 from semphase.stats.blocks import BlockLosses
 from semphase.study.text import Half, Ids, LazyReplay, Reading, joined

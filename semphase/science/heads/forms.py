@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from semphase.machine import hardware
 from semphase.measure.timing import LENGTHS, attention_times
-from semphase.report.provenance import hardware
 from semphase.science.heads.ablation import Ablation, numbers
 from semphase.science.heads.rankings import Curve, Order, at_registered, curve, curve_counts, order, ratios_of
 from semphase.stats.blocks import BlockLosses

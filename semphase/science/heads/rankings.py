@@ -12,7 +12,8 @@ from jaxtyping import Int
 
 from semphase.errors import SemphaseError
 from semphase.science.heads.ablation import ABLATIONS, Ablation, Assignment, numbers
-from semphase.science.heads.pareto import Ratios, ratios, removable
+from semphase.science.heads.pareto import removable
+from semphase.stats.ratios import Ratios, ratios
 from semphase.study.text import Half
 
 RULES = ("single", "gradient", "greedy")

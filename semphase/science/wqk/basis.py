@@ -15,12 +15,12 @@ from torch import Tensor
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model
-from semphase.science.heads.pareto import Ratios, ratios
 from semphase.science.wqk import bases
 from semphase.science.wqk.bases import HeadBasis, Mixing, Weights
 from semphase.stats.blocks import EXPANSION, BlockLosses
 from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.ratios import Ratios, ratios
 from semphase.study.text import Ids
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from semphase.science.heads.pareto import importance, layer_pattern, ratios, removable, super_additivity
+from semphase.science.heads.pareto import importance, layer_pattern, removable, super_additivity
 from semphase.stats.blocks import BlockLosses
+from semphase.stats.ratios import ratios
 
 COUNTS = np.array([64] * 15 + [63])
 
