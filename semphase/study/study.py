@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -48,6 +48,7 @@ from semphase.study.description import provenance
 from semphase.study.subject import Subject, Trained, Untrained
 from semphase.study.text import Reading
 
+F = TypeVar("F")
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 MEASUREMENT_VERSION = 1
@@ -72,6 +73,7 @@ class Study:
     store: Store
     progress: Progress = field(default=_silent, repr=False)
     memory: int | None = None
+    _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def model(self) -> Model:
@@ -104,6 +106,13 @@ class Study:
         assert isinstance(parent, Trained)
         budget = replace(self.budget, draws=self.budget.control_draws)
         return tuple(replace(self, subject=Untrained(parent, seed), budget=budget) for seed in range(COPIES))
+
+    def facet(self, kind: Callable[[Study], F]) -> F:
+        """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
+        if kind not in self._facets:
+            self._facets[kind] = kind(self)
+        found: F = self._facets[kind]
+        return found
 
     # Measurements
 

@@ -12,6 +12,8 @@ import pytest
 
 from semphase.verdict.criterion import Criterion
 
+LEXICON, TEXT = "lexicon", "text"
+"""For `Claim.data`: the run's own lexicon, the run's own corpus."""
 Cost = Literal["seconds", "minutes", "hours"]
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -57,6 +59,12 @@ class Claim:
     needs: Needs = Needs()
     published: Mapping[str, Published] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
+    data: tuple[Any, ...] = ()
+    """What it reads besides weights: LEXICON, TEXT, or `Prompts` and `Lexicon` objects of its own."""
+    models: tuple[str, ...] = ()
+    """Roles of the models it compares, such as ("base", "tuned")."""
+    timed: bool = False
+    """Is what it measures a time, which no run can expect of another?"""
 
     @property
     def group(self) -> str:
