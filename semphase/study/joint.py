@@ -48,9 +48,9 @@ class JointStudy:
         return self.each[0].lexicon
 
     @property
-    def reinitialised(self) -> tuple[JointStudy, ...]:
+    def untrained(self) -> tuple[JointStudy, ...]:
         """Joint studies of untrained copies: the copies of one seed together."""
-        return tuple(JointStudy(copies) for copies in zip(*(study.reinitialised for study in self.each), strict=True))
+        return tuple(JointStudy(copies) for copies in zip(*(study.untrained for study in self.each), strict=True))
 
     @property
     def budget(self) -> object:

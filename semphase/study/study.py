@@ -100,7 +100,7 @@ class Study:
         return (self,)
 
     @cached_property
-    def reinitialised(self) -> tuple[Study, ...]:
+    def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
         parent = self.subject
         assert isinstance(parent, Trained)
