@@ -7,19 +7,9 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
+from semphase.data.lexicon import Prompt
 from semphase.errors import SemphaseError
 from semphase.models import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A text in which the `word` that begins at character `start` is read; role and index name the prompt."""
-
-    word: str
-    role: str
-    index: int
-    text: str
-    start: int
 
 
 @dataclass(frozen=True, slots=True)

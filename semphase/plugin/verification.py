@@ -9,6 +9,7 @@ import pytest
 
 from semphase.errors import SemphaseError
 from semphase.plugin.options import settings_of
+from semphase.plugin.session import session_of
 
 if TYPE_CHECKING:
     from semphase.study.settings import RunSettings
@@ -45,18 +46,26 @@ class Verification:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
         """Repeat the sample once the claims are judged."""
-        from semphase.study.repetition import repeat_sample
+        from semphase.study.repetition import repeat_samples
 
         passed = exitstatus == pytest.ExitCode.OK
         self.checks.append(Check("claims", "as expected" if passed else "see the verdicts above", passed))
         for name in self.settings.models:
             try:
-                repeated = repeat_sample(self.settings, name)
+                repeated = repeat_samples(self.settings, name, self._sampled(session))
                 self.checks += [Check(f"{name} on the CPU, {what}", *found) for what, found in repeated]
             except SemphaseError as problem:
                 self.checks.append(Check(f"{name} on the CPU", str(problem), passed=False))
         if session.exitstatus == pytest.ExitCode.OK and not all(check.passed for check in self.checks):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _sampled(self, session: pytest.Session) -> dict[str, list[str]]:
+        """By model, the facets that this run's claims used and that declare samples."""
+        found: dict[str, dict[str, None]] = {}
+        for told in session_of(session.config).told.values():
+            for label, facets in told["sampled"].items():
+                found.setdefault(label, {}).update(dict.fromkeys(facets))
+        return {label: list(facets) for label, facets in found.items()}
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

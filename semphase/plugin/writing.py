@@ -41,7 +41,7 @@ def accept(session: Session) -> None:
         verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
         if told["entry"]["outcome"] == "error":
             session.problems.append(f"{name} broke on {model or 'no model'}: its verdict is not recorded")
-        else:
+        elif not told["timed"]:
             verdicts[name] = told["entry"]["verdict"]
     for (label, key), verdicts in runs.items():
         if verdicts:
@@ -68,7 +68,8 @@ def _run(session: Session) -> Run:
         "lexicon": _first(known, "lexicon"),
         "models": list(models.values()),
     }
-    notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
+    drawn = [notice for told in session.told.values() for notice in told["notices"]]
+    notices = [notice for found in known for notice in found["notices"]] + drawn + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))
     return run

@@ -17,15 +17,16 @@ from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.read import read_config, read_tokenizer
 from semphase.progress import progress
-from semphase.science.lexical.variations import lexicon_prompts
 from semphase.store import Store
-from semphase.study.budget import BUDGETS, ROTATION_POSITIONS
+from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 
 MOST_UNKNOWN = 0.5
+LEAST_TOKENS = 500
+"""What a corpus must have at least; fewer where the model reads fewer."""
 
 
 def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
@@ -58,14 +59,14 @@ def _check_reading(name: str, lexicon: Lexicon, text: Corpus) -> str:
             f"{unknown:.0%} of the corpus {text.name} is unknown to {name}'s tokenizer; "
             "choose a text in the model's language with --corpus."
         )
-    for prompt in lexicon_prompts(lexicon):
+    for prompt in lexicon.prompts:
         word_pieces(tokenizer, prompt, name)
     return weights.name
 
 
 def _positions(folder: Path) -> int:
-    """How many tokens of the corpus the rotation claim reads: 500, fewer where the model reads fewer."""
-    return min(ROTATION_POSITIONS, getattr(read_config(folder), "max_position_embeddings", ROTATION_POSITIONS))
+    """How many tokens of the corpus are looked at: 500, fewer where the model reads fewer."""
+    return min(LEAST_TOKENS, getattr(read_config(folder), "max_position_embeddings", LEAST_TOKENS))
 
 
 def speaks_grammar(names: tuple[str, ...]) -> bool:

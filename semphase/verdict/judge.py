@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Part, Verdict, control_from_copies, weigh
 from semphase.verdict.plain import plain
 
+Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
 NO_CONTROL = "none:"
 _TESTS = ("p<", "not-rejected")
@@ -22,6 +23,7 @@ class Judge:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.verdict: Verdict | None = None
+        self.figures: tuple[Drawing, ...] = ()
 
     def __call__(
         self,
@@ -31,15 +33,18 @@ class Judge:
         reason: str = "",
         detail: Mapping[str, Any] | None = None,
         p_value: float | None = None,
+        figures: Sequence[Drawing] = (),
     ) -> Verdict:
         """Weigh the evidence under the claim's criterion.
 
         A bare estimate serves the claim's only part. `control` is evidence of the same form, a list of such
         (several copies), or a finished Control; without one, `reason` says why unless the claim does. Detail
-        may hold arrays. `p_value` overrides that of the deciding part.
+        may hold arrays. `p_value` overrides that of the deciding part. Each of `figures` is a module-level function
+        of the detail, as the report holds it, that returns a matplotlib Figure.
         """
         if self.verdict is not None:
             raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
+        self.figures = self._named_once(figures)
         call, point, deciding, parts = weigh(self.claim, self._named(evidence))
         control_found, control_detail = self._control(control, reason)
         found = {"parts": [_told(part, part is deciding) for part in parts], **control_detail}
@@ -55,6 +60,15 @@ class Judge:
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
+
+    def _named_once(self, figures: Sequence[Drawing]) -> tuple[Drawing, ...]:
+        names = [getattr(figure, "__name__", "<no name>") for figure in figures]
+        if len(set(names)) < len(names) or any(name.startswith("<") for name in names):
+            raise SemphaseError(
+                f"the figures of {self.claim.id} are saved by their functions' names, got {', '.join(names)}: give"
+                " module-level functions with names of their own"
+            )
+        return tuple(figures)
 
     def _named(self, evidence: Given) -> Mapping[str, Evidence]:
         if isinstance(evidence, Mapping):

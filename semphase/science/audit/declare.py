@@ -8,7 +8,6 @@ from typing import Any
 from semphase.science.audit.evidence import MOVED
 from semphase.verdict import Criterion, Needs, at_most, claim
 
-FIGURE = "audit-deviations"
 _NO_MODEL = Needs(model=False)
 
 Decorator = Callable[[Any], Any]
@@ -27,7 +26,6 @@ def figures_agree(id: str, statement: str, source: str, criterion: str = "") -> 
         source=source,
         control=MOVED,
         needs=_NO_MODEL,
-        figures=(FIGURE,),
     )
 
 
