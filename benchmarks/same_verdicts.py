@@ -31,6 +31,7 @@ def differences(before: Any, after: Any, place: str = "") -> list[str]:
 
 
 def main() -> int:
+    """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
