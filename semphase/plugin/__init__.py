@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from semphase.plugin import collect, options
+from semphase.plugin import collect, options, registered
 from semphase.plugin.fixtures import judge, study
 from semphase.plugin.session import Session, session_of
 
@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session = session_of(config)
     with session.refusing(items):
         collect.select(config, items)
+        registered.check_registries(items)
         collect.order(items)
         if any(collect.concerns(item) for item in items):
             session.prepare(sum(collect.claim_of(item) is not None for item in items))

@@ -16,6 +16,7 @@ from semphase.plugin import expectations
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.expectations import NO_CHOICE, RunKey
 from semphase.plugin.outcome import Decision, Rules, decide
+from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import draw
@@ -120,11 +121,13 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     entry["figures"] = item.stash.get(FIGURES, [])
+    entry["registration"], registries = registration_of(item)
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
         "provenance": origin,
         "hardware": hardware() if origin else None,
+        "registries": registries,
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 

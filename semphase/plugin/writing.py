@@ -68,6 +68,9 @@ def _run(session: Session) -> Run:
         "lexicon": _first(known, "lexicon"),
         "models": list(models.values()),
     }
+    registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
+    if registries:
+        run["registry"] = registries
     notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.report.save import check_place, save, staging_folder, write_atomically
+from semphase.files import write_atomically
+from semphase.report.save import check_place, save, staging_folder
 
 
 def test_a_report_appears_as_a_whole(tmp_path: Path) -> None:
