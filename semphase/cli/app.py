@@ -99,7 +99,7 @@ def default_place() -> Path:
 def main() -> None:
     """Run the command; bad input is told in one sentence on standard error, with exit code 1."""
     try:
-        app()
+        app(prog_name="semphase")
     except SemphaseError as problem:
         print(f"semphase: {problem}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -48,7 +48,7 @@ class Registering:
         told = [Text(_words(line)) for _, lines in self.appended for line in lines]
         told += [Text(f"{self.unchanged} registered before, unchanged", style="dim")] if self.unchanged else []
         heads = [
-            Text(f"{shortest(known.path)}: {len(known.lines)} lines, head {known.head}", style="dim", overflow="fold")
+            Text(f"{shortest(known.path)}: {_lines(known)}, head {known.head}", style="dim", overflow="fold")
             for known, _ in self.appended
         ]
         return Group(*told, *heads, *(Text(f"note: {notice}", style="yellow") for notice in self.notices))
@@ -82,6 +82,10 @@ def _each(files: Sequence[Path], write: Write, check: Callable[[Sequence[Claim],
         unchanged=len(found.declared) - sum(len(lines) for lines, _ in appended),
         notices=found.skipped,
     )
+
+
+def _lines(known: Registry) -> str:
+    return "1 line" if len(known.lines) == 1 else f"{len(known.lines)} lines"
 
 
 def _words(line: Line) -> str:

@@ -56,7 +56,7 @@ def _named(value: Mapping[str, float | None]) -> str:
 def _sequence(value: Sequence[Any]) -> str:
     shape, flat = _shape(value), list(_flat(value))
     if not flat or not all(_is_number(item) for item in flat):
-        return _cut(f"{len(value)} items: {', '.join(map(summary, value))}" if value else "nothing")
+        return _listed(value)
     there = [item for item in flat if item is not None]
     if len(shape) == 1 and len(flat) <= FEW:
         return ", ".join(map(summary, flat))
@@ -64,6 +64,16 @@ def _sequence(value: Sequence[Any]) -> str:
         return f"{len(flat)} missing numbers"
     ends = f"from {number(min(there))} to {number(max(there))}, median {number(median(there))}"
     return f"{_amount(' × '.join(map(str, shape)), len(flat) - len(there))} {ends}"
+
+
+def _listed(value: Sequence[Any]) -> str:
+    """Things that are no numbers; tables of one form by their keys."""
+    if not value:
+        return "nothing"
+    if all(isinstance(item, Mapping) for item in value):
+        keys = dict.fromkeys(key for item in value for key in item)
+        return _cut(f"{len(value)} {'table' if len(value) == 1 else 'tables'} of {', '.join(keys)}")
+    return _cut(", ".join(map(summary, value)) if len(value) <= FEW else f"{len(value)}: {', '.join(map(summary, value))}")
 
 
 def _amount(shape: str, missing: int) -> str:
