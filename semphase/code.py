@@ -58,12 +58,14 @@ def of_package(function: Callable[..., Any]) -> bool:
 def value_identity(value: Any) -> Any:
     """A value as a key can hold it: numbers and texts as they are, arrays and functions by hash, the rest by parts.
 
-    Raises SemphaseError for a value that has no such form.
+    What has an `identity` or a `sha256` of its own is named by it. Raises SemphaseError for a value that has no such form.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(identity := getattr(value, "identity", None), str | Mapping):
         return {type(value).__name__: value_identity(identity)}
+    if isinstance(sha256 := getattr(value, "sha256", None), str):
+        return {type(value).__name__: sha256}
     if is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
         return {type(value).__name__: value_identity(parts)}
