@@ -35,18 +35,20 @@ def code_hash(function: Callable[..., Any]) -> str:
     return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
 
 
-def require_plain(function: Callable[..., Any]) -> None:
-    """Raise SemphaseError for what is no plain function or captures values, since a key could not name those."""
-    own = inspect.unwrap(function)
+def require_plain(function: Callable[..., Any], what: str) -> None:
+    """Raise SemphaseError for what is no function, or captures values that no key could name; `what` names its use."""
+    own = inspect.unwrap(function) if callable(function) else function
     if not isinstance(own, FunctionType):
         raise SemphaseError(
-            f"{own!r} is not a plain function; write one with def at the top of a module and pass values as arguments."
+            f"{what} takes a function and got {function!r}; write it with def at the top of a module and pass values "
+            "as arguments."
         )
     if own.__closure__:
+        kind = "lambda" if own.__name__ == "<lambda>" else f"function {own.__name__}"
         captured = ", ".join(own.__code__.co_freevars)
         raise SemphaseError(
-            f"the function {own.__name__} captures {captured} from around it, which a store key cannot name; "
-            "pass what it needs as arguments."
+            f"{what} refuses the {kind}, which captures {captured} from around it, where no key of the store sees it; "
+            f"pass {captured} as an argument."
         )
 
 

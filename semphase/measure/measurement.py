@@ -78,7 +78,7 @@ class Measurement(Generic[P, R]):
         named = self.bound(parameters)
         for value in named.values():
             if inspect.isfunction(value):
-                require_plain(value)
+                require_plain(value, self.name)
         own = of_package(self.function)
         return dict(model) | {
             "measurement": self.name,
@@ -108,7 +108,7 @@ def measurement(
 
 def require_module_level(function: Callable[..., Any]) -> None:
     """Raise SemphaseError for a function that does not stand at the top of a module, or captures values."""
-    require_plain(function)
+    require_plain(function, "a measurement")
     if "<locals>" in function.__qualname__ or function.__name__ == "<lambda>":
         raise SemphaseError(
             f"the measurement {function.__name__} stands inside another function, so a later run could not find it "

@@ -185,7 +185,7 @@ def test_what_cannot_be_keyed_is_one_sentence_before_anything_is_measured(study,
 
     for function, data, parameters, told in (
         (inside, None, {}, r"^the measurement inside stands inside another function, .*\.$"),
-        (closing, None, {}, r"^the function closing captures captured .*\.$"),
+        (closing, None, {}, r"^a measurement refuses the function closing, which captures captured .*\.$"),
         (
             embedded.function,
             None,
@@ -199,7 +199,7 @@ def test_what_cannot_be_keyed_is_one_sentence_before_anything_is_measured(study,
             r"^the measurement embedded\(model, tokens, \*, scale=1\.0\) cannot .*'scael'.*\.$",
         ),
         (embedded, [1], {"scale": object()}, r"^a value of the type object cannot be part of a store key.*\.$"),
-        (embedded, [1], {"scale": lambda: captured}, r"captures captured"),
+        (embedded, [1], {"scale": lambda: captured}, r"^embedded refuses the lambda, which captures captured .*\.$"),
     ):
         with pytest.raises(SemphaseError, match=told):
             study.measured(function, data, **parameters)
