@@ -35,18 +35,20 @@ def code_hash(function: Callable[..., Any]) -> str:
     return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
 
 
-def require_plain(function: Callable[..., Any]) -> None:
-    """Raise SemphaseError for what is no plain function or captures values, since a key could not name those."""
-    own = inspect.unwrap(function)
+def require_plain(function: Callable[..., Any], what: str) -> None:
+    """Raise SemphaseError for what is no function, or captures values that no key could name; `what` names its use."""
+    own = inspect.unwrap(function) if callable(function) else function
     if not isinstance(own, FunctionType):
         raise SemphaseError(
-            f"{own!r} is not a plain function; write one with def at the top of a module and pass values as arguments."
+            f"{what} takes a function and got {function!r}; write it with def at the top of a module and pass values "
+            "as arguments."
         )
     if own.__closure__:
+        kind = "lambda" if own.__name__ == "<lambda>" else f"function {own.__name__}"
         captured = ", ".join(own.__code__.co_freevars)
         raise SemphaseError(
-            f"the function {own.__name__} captures {captured} from around it, which a store key cannot name; "
-            "pass what it needs as arguments."
+            f"{what} refuses the {kind}, which captures {captured} from around it, where no key of the store sees it; "
+            f"pass {captured} as an argument."
         )
 
 
@@ -58,12 +60,14 @@ def of_package(function: Callable[..., Any]) -> bool:
 def value_identity(value: Any) -> Any:
     """A value as a key can hold it: numbers and texts as they are, arrays and functions by hash, the rest by parts.
 
-    Raises SemphaseError for a value that has no such form.
+    What has an `identity` or a `sha256` of its own is named by it. Raises SemphaseError for a value that has no such form.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(identity := getattr(value, "identity", None), str | Mapping):
         return {type(value).__name__: value_identity(identity)}
+    if isinstance(sha256 := getattr(value, "sha256", None), str):
+        return {type(value).__name__: sha256}
     if is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
         return {type(value).__name__: value_identity(parts)}
