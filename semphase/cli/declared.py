@@ -92,6 +92,8 @@ def _import(file: Path) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    except SemphaseError as problem:
+        raise SemphaseError(f"{file}: {problem}") from problem
     except Exception as problem:  # it is somebody else's code, which may raise anything
         told = " ".join(traceback.format_exception_only(problem)[-1].split())
         raise SemphaseError(f"{file} cannot be imported: {told}") from problem

@@ -73,7 +73,9 @@ def _listed(value: Sequence[Any]) -> str:
     if all(isinstance(item, Mapping) for item in value):
         keys = dict.fromkeys(key for item in value for key in item)
         return _cut(f"{len(value)} {'table' if len(value) == 1 else 'tables'} of {', '.join(keys)}")
-    return _cut(", ".join(map(summary, value)) if len(value) <= FEW else f"{len(value)}: {', '.join(map(summary, value))}")
+    return _cut(
+        ", ".join(map(summary, value)) if len(value) <= FEW else f"{len(value)}: {', '.join(map(summary, value))}"
+    )
 
 
 def _amount(shape: str, missing: int) -> str:
