@@ -163,7 +163,7 @@ def _append_many(folder: str, worker: int) -> None:
 
 
 def test_several_processes_append_without_losing_a_line(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_append_many, args=(str(tmp_path), worker)) for worker in range(4)]
     for worker in workers:
         worker.start()
