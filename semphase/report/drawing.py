@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semphase.errors import SemphaseError
-from semphase.report.save import write_atomically
+from semphase.files import write_or_refuse
 
 
 def draw(names: Iterable[str], study: Any, folder: Path) -> list[str]:
@@ -33,7 +33,4 @@ def _save(name: str, study: Any, path: Path) -> None:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     figure.clear()
-    try:
-        write_atomically(path, image.getvalue())
-    except OSError as problem:
-        raise SemphaseError(f"the figure {path} cannot be written: {problem.strerror or problem}") from problem
+    write_or_refuse(path, image.getvalue(), "the figure")
