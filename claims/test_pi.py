@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Estimate, Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
+from semphase import (
+    Estimate,
+    Evidence,
+    Needs,
+    Published,
+    above,
+    at_least,
+    at_most,
+    claim,
+    estimate_from_draws,
+    not_rejected,
+)
 from semphase.science.lexical import between_models, shapes, widths
 from semphase.science.lexical import total_rotation as rotation
 from semphase.stats.draws import percentile_estimate
@@ -47,7 +58,7 @@ def evidence_of(test: WidthTest) -> Evidence:
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     test = width_test_of(study, study.response)
-    over_prompts = estimate(shapes.erf_width, study.response, population="words")
+    over_prompts = estimate_from_draws(shapes.erf_width, study.response, population="words")
     detail = study.reading | {
         "test": test,
         "σ_free over words and prompts": over_prompts,
@@ -70,7 +81,7 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
 )
 def test_learned(study: Study, judge: Judge) -> None:
     copies = [copy.response for copy in study.reinitialised]
-    rejecting = estimate(widths.rejections, *copies, population="words")
+    rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
     own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
     detail = study.reading | {
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
@@ -168,7 +179,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
         ordered = [own.response for own in joint.by_size]
         largest = width_test_of(joint.by_size[-1], ordered[-1])
         return {
-            "growth": estimate(between_models.growth_away_from_pi, *ordered, population="words"),
+            "growth": estimate_from_draws(between_models.growth_away_from_pi, *ordered, population="words"),
             "interval's distance": widths.distance_of_interval(largest, INVERSE_ROOT_PI),
         }
 

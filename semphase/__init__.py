@@ -5,7 +5,7 @@ measure on and a `judge` for the evidence.
 """
 
 from semphase.errors import NotApplicable, SemphaseError
-from semphase.stats.draws import estimate
+from semphase.stats.draws import estimate_from_draws
 from semphase.stats.estimate import Estimate
 from semphase.verdict import (
     Claim,
@@ -27,6 +27,6 @@ from semphase.verdict import (
 
 __all__ = [
     "Claim", "Control", "Criterion", "Estimate", "Evidence", "Needs", "NotApplicable", "Published",
-    "SemphaseError", "Verdict", "above", "at_least", "at_most", "below", "between", "claim", "estimate",
+    "SemphaseError", "Verdict", "above", "at_least", "at_most", "below", "between", "claim", "estimate_from_draws",
     "not_rejected", "significant",
 ]  # fmt: skip

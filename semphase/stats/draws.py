@@ -58,7 +58,7 @@ def take_words(array: np.ndarray, index: Int[np.ndarray, "draw word"]) -> np.nda
     return array[np.arange(len(index))[:, None], index]
 
 
-def estimate(
+def estimate_from_draws(
     statistic: Callable[..., Any],
     *data: Bootstrapped[Any],
     population: Population = "prompts",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.stats.draws import Bootstrapped, PerWord, estimate, per_word, percentile_estimate, take_words
+from semphase.stats.draws import Bootstrapped, PerWord, estimate_from_draws, per_word, percentile_estimate, take_words
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -89,7 +89,7 @@ def bootstrapped(values: np.ndarray, draws: int, rng: np.random.Generator) -> Bo
 
 def test_populations_say_what_was_resampled():
     data = bootstrapped(np.random.default_rng(0).normal(size=(4, 6)), 50, np.random.default_rng(1))
-    prompts, words = estimate(mean, data), estimate(mean, data, population="words", unit="m")
+    prompts, words = estimate_from_draws(mean, data), estimate_from_draws(mean, data, population="words", unit="m")
     assert prompts.method == "percentile bootstrap over prompts within words, 50 draws"
     assert words.method == "percentile bootstrap over words and prompts, 50 draws"
     assert (prompts.n, words.n, words.unit) == (24, 4, "m")
@@ -99,7 +99,7 @@ def test_populations_say_what_was_resampled():
 def test_words_that_differ_widen_the_interval_over_words_only():
     values = np.random.default_rng(0).normal(size=(6, 10)) + 10 * np.arange(6)[:, None]
     data = bootstrapped(values, 400, np.random.default_rng(1))
-    prompts, words = estimate(mean, data), estimate(mean, data, population="words")
+    prompts, words = estimate_from_draws(mean, data), estimate_from_draws(mean, data, population="words")
     assert prompts.high - prompts.low < 2
     # The standard error of the mean of six words 10 apart is 7.
     assert words.high - words.low > 15
@@ -111,7 +111,7 @@ def coverage(population: str, between: float, runs: int = 600) -> float:
     held = 0
     for _ in range(runs):
         values = between * rng.normal(size=(5, 1)) + rng.normal(size=(5, 8))
-        found = estimate(mean, bootstrapped(values, 200, rng), population=population)
+        found = estimate_from_draws(mean, bootstrapped(values, 200, rng), population=population)
         held += found.low <= 0 <= found.high
     return held / runs
 
@@ -136,7 +136,7 @@ def test_the_interval_over_prompts_is_too_short_for_other_words():
 
 def test_several_datasets_share_their_draws():
     data = bootstrapped(np.random.default_rng(0).normal(size=(4, 6)), 50, np.random.default_rng(1))
-    found = estimate(lambda a, b: mean(a) - mean(b), data, data, population="words")
+    found = estimate_from_draws(lambda a, b: mean(a) - mean(b), data, data, population="words")
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
