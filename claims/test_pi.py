@@ -20,8 +20,8 @@ from semphase import (
 )
 from semphase.science.lexical import between_models, shapes, widths
 from semphase.science.lexical import total_rotation as rotation
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.families import G
+from semphase.stats.interval import with_interval
 from semphase.stats.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
 from semphase.study import JointStudy, Study, by_step, on_all_responses, on_copies, on_responses
 from semphase.verdict.judge import Judge
@@ -149,7 +149,7 @@ def test_rotation(study: Study, judge: Judge) -> None:
     def share(own: Study) -> Any:
         near = rotation.near_pi(own.rotation)
         draws = rotation.block_means(near, own.budget.draws, own.rng("rotation"))
-        return percentile_estimate(float(near.mean()), draws, n=len(near), what=rotation.BLOCKS)
+        return with_interval(float(near.mean()), draws, n=len(near), what=rotation.BLOCKS)
 
     turns = rotation.turns(study.rotation)
     detail = {
@@ -209,7 +209,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
         ]
         value = between_models.growth_away_from_integer([turn.mean() for turn in turns])
         drawn = between_models.growth_away_from_integer(draws)
-        return percentile_estimate(float(value), drawn, n=len(turns[0]), what=rotation.BLOCKS)
+        return with_interval(float(value), drawn, n=len(turns[0]), what=rotation.BLOCKS)
 
     means = {own.model.name: rotation.turns(own.rotation).mean() for own in study.by_size}
     detail = {"mean Θ/π": means, "h from the prompt's step": "not used: the angle needs no h"}
