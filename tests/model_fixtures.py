@@ -8,7 +8,7 @@ import pytest
 from random_models import random_model
 
 from semphase.data.lexicon import load as load_lexicon
-from semphase.measure import Prompt
+from semphase.measure.targets import Prompt
 from semphase.models import Model, fixture
 from semphase.science.lexical.variations import lexicon_prompts, suffixed_prompts
 

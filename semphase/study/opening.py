@@ -10,7 +10,8 @@ from semphase.data import lexicon as lexicons
 from semphase.data.corpus import Corpus, require_tokens
 from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.measure import leading_tokens, word_pieces
+from semphase.measure.targets import word_pieces
+from semphase.measure.text import leading_tokens
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.device import resolve

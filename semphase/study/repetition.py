@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from semphase.measure import capture_streams, rotation_angles
+from semphase.measure.rotation import rotation_angles
+from semphase.measure.streams import capture_streams
 from semphase.models import load, require_precision
 from semphase.models.device import resolve
 from semphase.models.precision import dtype_of

@@ -16,15 +16,11 @@ from jaxtyping import Float, Int
 
 from semphase.data.corpus import Corpus, require_tokens
 from semphase.data.lexicon import CONDITIONS, Lexicon
-from semphase.measure import (
-    Prompt,
-    Target,
-    capture_streams,
-    leading_tokens,
-    locate_all,
-    logit_lens_top1,
-    rotation_angles,
-)
+from semphase.measure.readout import logit_lens_top1
+from semphase.measure.rotation import rotation_angles
+from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Prompt, Target, locate_all
+from semphase.measure.text import leading_tokens
 from semphase.models import Model
 from semphase.science.cvfp.facet import Cvfp
 from semphase.science.heads.ablation import Ablation

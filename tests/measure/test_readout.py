@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from semphase.measure import capture_streams, locate_all, logit_lens_top1
-from semphase.measure.readout import ROWS
+from semphase.measure.readout import ROWS, logit_lens_top1
+from semphase.measure.streams import capture_streams
+from semphase.measure.targets import locate_all
 
 
 def layer_norm(x: np.ndarray, norm) -> np.ndarray:

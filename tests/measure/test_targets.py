@@ -12,7 +12,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from semphase.errors import SemphaseError
-from semphase.measure import Prompt, locate, locate_all
+from semphase.measure.targets import Prompt, locate, locate_all
 
 PIECES = ("<bos>", "<eos>", "<unk>", "the", "saw", "bank", "cr", "##ane", "##s", ",", "a")
 

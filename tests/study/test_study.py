@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.measure import Prompt
+from semphase.measure.targets import Prompt
 from semphase.science.lexical.derived import rounded_streams, shifts_by_prefix, shifts_by_suffix
 from semphase.study.study import Study
 from semphase.study.subject import Trained

@@ -12,8 +12,8 @@ from random_models import random_model
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
-from semphase.measure import text_chunks
 from semphase.measure.changes import Ablated
+from semphase.measure.text import text_chunks
 from semphase.store import Store
 from semphase.study import text as perplexity
 from semphase.study.text import LazyReplay, joined

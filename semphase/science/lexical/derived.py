@@ -7,7 +7,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
-from semphase.measure import capture_streams, rounded_products
+from semphase.measure.reduced_products import rounded_products
+from semphase.measure.streams import capture_streams
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.critical import Plane

@@ -5,7 +5,7 @@ from __future__ import annotations
 from semphase.data.lexicon import CONDITIONS, Lexicon, Word
 from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS
 from semphase.errors import NotApplicable
-from semphase.measure import Prompt
+from semphase.measure.targets import Prompt
 
 TEXTS = 4
 """Suffixed and prefixed prompts come in fours: without a foreign text and with each of three."""
