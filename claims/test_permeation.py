@@ -282,7 +282,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
 
     if falling(study) < FALLING_WORDS:
         raise NotApplicable(f"f falls after its peak in {falling(study)} words, and {FALLING_WORDS} are needed")
-    controls = [evidence(copy) for copy in study.reinitialised if falling(copy) >= FALLING_WORDS]
+    controls = [evidence(copy) for copy in study.untrained if falling(copy) >= FALLING_WORDS]
     before, after = response.gain_around_peak(study.response_by_step.point)
     judge(
         evidence(study),
@@ -304,7 +304,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     figures=("f-overlay",),
 )
 def test_increment_correlation(study: Study, judge: Judge) -> None:
-    best = max(float(response.increment_correlation(copy.response.point)) for copy in study.reinitialised)
+    best = max(float(response.increment_correlation(copy.response.point)) for copy in study.untrained)
 
     def evidence(increments: Any) -> Any:
         return estimates(

@@ -80,12 +80,12 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     figures=("g-reinitialised",),
 )
 def test_learned(study: Study, judge: Judge) -> None:
-    copies = [copy.response for copy in study.reinitialised]
+    copies = [copy.response for copy in study.untrained]
     rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
     own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
     detail = study.reading | {
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
-        "copies that reject, h from the prompt's step": by_step(study.reinitialised, widths.rejections, "words"),
+        "copies that reject, h from the prompt's step": by_step(study.untrained, widths.rejections, "words"),
     }
 
     def with_copies(test: WidthTest) -> dict[str, Evidence | Estimate]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
 from semphase.errors import SemphaseError
 from semphase.models import Model
+from semphase.models.remembered import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def word_pieces(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, name: str) -
     return ids, pieces
 
 
-@lru_cache(maxsize=32)
+@remembered
 def locate_all(model: Model, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
     """`locate` for each prompt; remembered, since every untrained copy reads what its parent reads."""
     return tuple(locate(model, prompt) for prompt in prompts)

@@ -69,7 +69,7 @@ def on_measurement(
 def on_copies(study: Study | JointStudy, made: Callable[[Any], Any]) -> dict[str, Any]:
     """The control of `judge`: the same evidence for each untrained copy where it is defined, else the reason."""
     controls = []
-    for copy in study.reinitialised:
+    for copy in study.untrained:
         with suppress(Undefined):
             controls.append(made(copy))
     if controls:

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from semphase.data.corpus import Corpus, require_tokens
 from semphase.data.lexicon import CONDITIONS, Lexicon
+from semphase.measure.measurement import Measurement
 from semphase.measure.readout import logit_lens_top1
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.streams import capture_streams
@@ -41,16 +42,18 @@ from semphase.stats.draws import Bootstrapped, PerWord
 from semphase.store import Store
 from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
 from semphase.study.description import provenance
+from semphase.study.measuring import measured
 from semphase.study.subject import Subject, Trained, Untrained
 from semphase.study.text import Reading
 
 F = TypeVar("F")
+R = TypeVar("R")
 Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
+Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 MEASUREMENT_VERSION = 1
 
 
-def _silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
+def _silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
     return nullcontext(lambda _: None)
 
 
@@ -96,7 +99,7 @@ class Study:
         return (self,)
 
     @cached_property
-    def reinitialised(self) -> tuple[Study, ...]:
+    def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
         parent = self.subject
         assert isinstance(parent, Trained)
@@ -108,6 +111,17 @@ class Study:
         if kind not in self._facets:
             self._facets[kind] = kind(self)
         found: F = self._facets[kind]
+        return found
+
+    def measured(self, measurement: Measurement[..., R], data: Any = None, /, **parameters: Any) -> R:
+        """`measurement(model, data, **parameters)`, made once and kept in the store; tensors come back as arrays.
+
+        `data` are Prompts, token arrays, a Corpus, a Lexicon, another Model, a sequence of these, or None. The key
+        holds the measurement's name, version, parameters and, outside semphase, its code; the model; the data.
+        Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
+        take or that no key can hold, and for a result that is no array.
+        """
+        found: R = measured(self, measurement, data, parameters)
         return found
 
     # Measurements

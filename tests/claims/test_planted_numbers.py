@@ -121,7 +121,7 @@ def test_every_prompt_of_the_lexicon_has_a_planted_strength(exact):
 
 
 def test_copies_are_planted_too(exact):
-    copies = [copy.response.point.f for copy in exact.reinitialised]
+    copies = [copy.response.point.f for copy in exact.untrained]
     assert len(copies) == 5
     assert all(np.abs(copies[i] - copies[j]).max() > 0.1 for i in range(5) for j in range(i))
 

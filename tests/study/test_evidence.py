@@ -51,7 +51,7 @@ class Fake:
         return data(self.value + 100)
 
     @property
-    def reinitialised(self):
+    def untrained(self):
         return tuple(Fake(value) for value in self.copies)
 
     @property
@@ -82,9 +82,7 @@ def test_responses_come_with_the_other_definition_of_h():
 
 def test_joint_responses_compare_models_and_their_copies():
     joint = SimpleNamespace(each=(Fake(1), Fake(5)))
-    joint.reinitialised = tuple(
-        SimpleNamespace(each=pair) for pair in zip(Fake(1).reinitialised, (Fake(0),) * 2, strict=True)
-    )
+    joint.untrained = tuple(SimpleNamespace(each=pair) for pair in zip(Fake(1).untrained, (Fake(0),) * 2, strict=True))
     made = on_all_responses(joint, lambda a, b: b.mean - a.mean, "prompts", extra=7)
     assert made["evidence"].value == 4
     assert [control.value for control in made["control"]] == [-10, -20]

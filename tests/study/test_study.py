@@ -30,7 +30,7 @@ def everything(study: Study) -> list[np.ndarray]:
     found = [getattr(study, name)["stream"].values for name in DATASETS]
     found += [getattr(study, name) for name in ARRAYS]
     found += [rounded_streams(study, 10)["stream"].values, study.response.draws.f, study.conditions.draws.sigma]
-    found += [study.response_by_step.draws.f, study.reinitialised[0].response.draws.f]
+    found += [study.response_by_step.draws.f, study.untrained[0].response.draws.f]
     return found
 
 
@@ -112,7 +112,7 @@ def test_keys_differ_by_what_changes_the_numbers(study_of, tiny, change):
 
 
 def test_keys_differ_by_copy(study_of, tiny):
-    made = [keys(study_of(tiny)), *map(keys, study_of(tiny).reinitialised[:2])]
+    made = [keys(study_of(tiny)), *map(keys, study_of(tiny).untrained[:2])]
     assert len({key["streams"]["weights"] for key in made}) == 3
 
 
@@ -158,7 +158,7 @@ def test_copies_are_five_and_differ_and_leave_the_parent_alone(study_of, tiny):
     before = {name: value.clone() for name, value in tiny.module.state_dict().items()}
     study = study_of(tiny)
     own = study.response.point.f.copy()
-    copies = study.reinitialised
+    copies = study.untrained
     assert [copy.subject.seed for copy in copies] == [0, 1, 2, 3, 4]
     responses = [copy.response.point.f for copy in copies]
     for i, one in enumerate(responses):
@@ -170,15 +170,15 @@ def test_copies_are_five_and_differ_and_leave_the_parent_alone(study_of, tiny):
 
 def test_copies_have_the_draws_of_a_control(study_of, tiny):
     study = study_of(tiny)
-    assert all(len(copy.response.draws.f) == study.budget.control_draws for copy in study.reinitialised)
+    assert all(len(copy.response.draws.f) == study.budget.control_draws for copy in study.untrained)
     assert len(study.response.draws.f) == study.budget.draws
 
 
 def test_a_copy_of_one_seed_is_always_the_same(study_of, random_gpt2, tmp_path):
     from semphase.store import Store
 
-    first = study_of(random_gpt2).reinitialised[3].response.point.f
-    again = study_of(random_gpt2, store=Store(tmp_path / "other")).reinitialised[3].response.point.f
+    first = study_of(random_gpt2).untrained[3].response.point.f
+    again = study_of(random_gpt2, store=Store(tmp_path / "other")).untrained[3].response.point.f
     np.testing.assert_array_equal(first, again)
 
 

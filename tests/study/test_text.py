@@ -184,13 +184,13 @@ def test_keys_differ_by_text_measurement_what_and_model(few, study_of, tmp_path)
         text.key("losses", one, kind="mean"),
         text.key("losses", one, kind="zero", layer=1),
         llama.key("losses", one, kind="zero"),
-        few.reinitialised[0].text.key("losses", one, kind="zero"),
+        few.untrained[0].text.key("losses", one, kind="zero"),
     ]
     assert len({str(few.store.path(key)) for key in (base, *different)}) == 1 + len(different)
 
 
 def test_a_copy_reads_its_parent_s_text_and_has_its_own_losses(few):
-    copied = few.reinitialised[0].text
+    copied = few.untrained[0].text
     np.testing.assert_array_equal(copied.ids, few.text.ids)
     assert float(copied.baseline("choose").mean) != float(few.text.baseline("choose").mean)
 

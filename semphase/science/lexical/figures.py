@@ -112,7 +112,7 @@ def g_models(study: JointStudy) -> Figure:
 def g_reinitialised(study: Study) -> Figure:
     """g_mean of the model and of its untrained copies."""
     figure, axis = _panel(f"g_mean with and without training, {study.label}", "g")
-    for copy in study.reinitialised:
+    for copy in study.untrained:
         axis.plot(copy.response.point.x, copy.response.point.g_mean, color="0.6", lw=1)
     axis.plot([], [], color="0.6", lw=1, label="re-initialised copies")
     axis.plot(study.response.point.x, study.response.point.g_mean, color="#b2182b", lw=2.2, label="trained")

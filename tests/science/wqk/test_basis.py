@@ -30,7 +30,7 @@ def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
     def everything() -> list[object]:
         study = study_of(random_gpt2)
         own = study.weights
-        copy = study.reinitialised[0].weights
+        copy = study.untrained[0].weights
         return [
             *(own.numbers(form) for form in FORMS),
             own.smallest_ratio("random", own.grid),
