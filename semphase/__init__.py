@@ -47,12 +47,14 @@ if TYPE_CHECKING:
     )
     from semphase.plugin.declare import claim
     from semphase.stats.controls import shuffled
+    from semphase.stats.draws import estimate_from_draws
     from semphase.stats.estimate import Estimate
     from semphase.stats.estimates import (
         best_of,
         correlation,
         difference,
         estimate,
+        largest,
         mean,
         perplexity_ratio,
         share,
@@ -108,12 +110,14 @@ __all__ = [
     "difference",
     "embedding",
     "estimate",
+    "estimate_from_draws",
     "form",
     "head",
     "heads",
     "hidden_keys",
     "key",
     "keys",
+    "largest",
     "mean",
     "measurement",
     "mlp",
@@ -152,8 +156,9 @@ HOMES = {
     "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.plugin.declare": "claim",
     "semphase.stats.controls": "shuffled",
+    "semphase.stats.draws": "estimate_from_draws",
     "semphase.stats.estimate": "Estimate",
-    "semphase.stats.estimates": "best_of correlation difference estimate mean perplexity_ratio share worst",
+    "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
     "semphase.study.joint": "JointStudy",
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import EXPANSION, expanded, with_interval
+from semphase.stats.interval import EXPANSION, expanded, times_drawn, with_interval
 from semphase.stats.paired import sign_flip_p
 
 BLOCK = 64
@@ -85,10 +85,7 @@ def mean_draws(
     index: Int[np.ndarray, "draw block"],
 ) -> Float[np.ndarray, "*any draw"]:
     """Mean loss in nats per token of each draw's blocks, not yet expanded: the drawn sum over the drawn tokens."""
-    draws, blocks = len(index), len(counts)
-    # How often each draw takes each block: one matrix product then serves any number of conditions.
-    flat = (index + blocks * np.arange(draws)[:, None]).ravel()
-    times = np.bincount(flat, minlength=draws * blocks).reshape(draws, blocks).astype(np.float64)
+    times = times_drawn(index, len(counts))
     return np.asarray((np.asarray(sums, dtype=np.float64) @ times.T) / (times @ counts))
 
 
