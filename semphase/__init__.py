@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         zeroed,
     )
     from semphase.measure.measurement import measurement
+    from semphase.measure.positions import ALL
     from semphase.measure.sites import (
-        ALL,
         attention,
         embedding,
         head,
@@ -152,7 +152,8 @@ HOMES = {
     "semphase.measure.edits": "added averaged form hidden_keys keys patched replaced resampled set_to skipped without "
     "zeroed",
     "semphase.measure.measurement": "measurement",
-    "semphase.measure.sites": "ALL attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.measure.positions": "ALL",
+    "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.plugin.declare": "claim",
     "semphase.stats.controls": "shuffled",
     "semphase.stats.draws": "estimate_from_draws",
