@@ -1,32 +1,164 @@
-"""Executable scientific claims about what happens inside language models.
+"""Executable scientific claims about what happens inside language models: the contents page, all that a claim needs.
 
 Declare a claim with `claim`, its rule with `above`, `below`, …; the pytest plugin gives the test a `study` to
-measure on and a `judge` for the evidence.
+measure on and a `judge` for the evidence. Every name is imported when it is first used.
 """
 
-from semphase.errors import NotApplicable, SemphaseError
-from semphase.stats.draws import estimate
-from semphase.stats.estimate import Estimate
-from semphase.verdict import (
-    Claim,
-    Control,
-    Criterion,
-    Evidence,
-    Needs,
-    Published,
-    Verdict,
-    above,
-    at_least,
-    at_most,
-    below,
-    between,
-    claim,
-    not_rejected,
-    significant,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from semphase.contents import contents
+
+if TYPE_CHECKING:
+    from semphase.data.corpus.sources import Corpus
+    from semphase.data.lexicon.words import Lexicon
+    from semphase.data.prompts import Prompts
+    from semphase.errors import NotApplicable, SemphaseError
+    from semphase.measure.controls import random_direction, random_heads
+    from semphase.measure.edits import (
+        added,
+        averaged,
+        form,
+        hidden_keys,
+        keys,
+        patched,
+        replaced,
+        resampled,
+        set_to,
+        skipped,
+        without,
+        zeroed,
+    )
+    from semphase.measure.measurement import measurement
+    from semphase.measure.sites import (
+        ALL,
+        attention,
+        embedding,
+        head,
+        heads,
+        key,
+        mlp,
+        neurons,
+        pattern,
+        query,
+        stream,
+        value,
+    )
+    from semphase.plugin.declare import claim
+    from semphase.stats.controls import shuffled
+    from semphase.stats.estimate import Estimate
+    from semphase.stats.estimates import (
+        best_of,
+        correlation,
+        difference,
+        estimate,
+        mean,
+        perplexity_ratio,
+        share,
+        worst,
+    )
+    from semphase.study.joint import JointStudy
+    from semphase.study.study import Study
+    from semphase.verdict.claim import LEXICON, TEXT, Claim, Needs, Published
+    from semphase.verdict.criterion import (
+        Criterion,
+        above,
+        at_least,
+        at_most,
+        below,
+        between,
+        not_rejected,
+        significant,
+    )
+    from semphase.verdict.judge import Judge
+    from semphase.verdict.verdict import Control, Evidence, Verdict
 
 __all__ = [
-    "Claim", "Control", "Criterion", "Estimate", "Evidence", "Needs", "NotApplicable", "Published",
-    "SemphaseError", "Verdict", "above", "at_least", "at_most", "below", "between", "claim", "estimate",
-    "not_rejected", "significant",
+    "ALL",
+    "LEXICON",
+    "TEXT",
+    "Claim",
+    "Control",
+    "Corpus",
+    "Criterion",
+    "Estimate",
+    "Evidence",
+    "JointStudy",
+    "Judge",
+    "Lexicon",
+    "Needs",
+    "NotApplicable",
+    "Prompts",
+    "Published",
+    "SemphaseError",
+    "Study",
+    "Verdict",
+    "above",
+    "added",
+    "at_least",
+    "at_most",
+    "attention",
+    "averaged",
+    "below",
+    "best_of",
+    "between",
+    "claim",
+    "correlation",
+    "difference",
+    "embedding",
+    "estimate",
+    "form",
+    "head",
+    "heads",
+    "hidden_keys",
+    "key",
+    "keys",
+    "mean",
+    "measurement",
+    "mlp",
+    "neurons",
+    "not_rejected",
+    "patched",
+    "pattern",
+    "perplexity_ratio",
+    "query",
+    "random_direction",
+    "random_heads",
+    "replaced",
+    "resampled",
+    "set_to",
+    "share",
+    "shuffled",
+    "significant",
+    "skipped",
+    "stream",
+    "value",
+    "without",
+    "worst",
+    "zeroed",
 ]  # fmt: skip
+
+HOMES = {
+    "semphase.data.corpus.sources": "Corpus",
+    "semphase.data.lexicon.words": "Lexicon",
+    "semphase.data.prompts": "Prompts",
+    "semphase.errors": "NotApplicable SemphaseError",
+    "semphase.measure.controls": "random_direction random_heads",
+    "semphase.measure.edits": "added averaged form hidden_keys keys patched replaced resampled set_to skipped without "
+    "zeroed",
+    "semphase.measure.measurement": "measurement",
+    "semphase.measure.sites": "ALL attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.plugin.declare": "claim",
+    "semphase.stats.controls": "shuffled",
+    "semphase.stats.estimate": "Estimate",
+    "semphase.stats.estimates": "best_of correlation difference estimate mean perplexity_ratio share worst",
+    "semphase.study.joint": "JointStudy",
+    "semphase.study.study": "Study",
+    "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",
+    "semphase.verdict.criterion": "Criterion above at_least at_most below between not_rejected significant",
+    "semphase.verdict.judge": "Judge",
+    "semphase.verdict.verdict": "Control Evidence Verdict",
+}
+
+__getattr__, __dir__ = contents(__name__, HOMES)

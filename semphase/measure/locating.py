@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.items import Items
 from semphase.measure.targets import pieces_between, prefix_length, require_context
 from semphase.models import Model
+from semphase.models.remembered import remembered
 
 MOST_UNKNOWN = 0.5
 Answers = tuple[tuple[int, ...], ...]
 
 
-@lru_cache(maxsize=64)
+@remembered
 def items_of(model: Model, prompts: Prompts) -> Items:
     """The token ids of each prompt, a BOS token in front where the model is read with one, and the position read.
 

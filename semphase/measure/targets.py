@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
 from semphase.errors import SemphaseError
 from semphase.models import Model
+from semphase.models.remembered import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def pieces_between(
     return tuple(plain["input_ids"]), [i for i, (low, high) in spans if low < end and high > start]
 
 
-@lru_cache(maxsize=32)
+@remembered
 def locate_all(model: Model, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
     """`locate` for each prompt; remembered, since every untrained copy reads what its parent reads."""
     return tuple(locate(model, prompt) for prompt in prompts)

@@ -19,7 +19,6 @@ from semphase.verdict.quoting import quoted
 
 NO_MODEL = "no-model"
 REPLICATED = frozenset({"gpt2", "gpt2-medium"})
-TIMED = frozenset({"linear.cost", "recovery.speed", "cvfp.parallel-cache"})
 _VERDICTS = ("supported", "refuted", "inconclusive", "not-applicable")
 
 
@@ -59,7 +58,7 @@ def check_records(root: Path) -> None:
 
 def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path]) -> Expected | None:
     """The expectation of a claim on a model (or models joined with "+"); None where nobody knows."""
-    if claim.id in TIMED:
+    if claim.timed:
         return None
     recorded = _recorded(label, key, folders)
     if recorded is not None:
@@ -74,8 +73,7 @@ def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -
     runs = _read(path) if path.exists() else []
     runs, old = [run for run in runs if not _is(run, key)], [run for run in runs if _is(run, key)]
     kept = old[0]["verdicts"] if old else {}
-    fresh = {name: verdict for name, verdict in verdicts.items() if name not in TIMED}
-    runs.append({**asdict(key), "verdicts": {**kept, **fresh}})
+    runs.append({**asdict(key), "verdicts": {**kept, **verdicts}})
     runs.sort(key=lambda run: tuple(str(run[name]) for name in asdict(key)))
     try:
         write_atomically(path, "\n".join(_table(run) for run in runs).encode())

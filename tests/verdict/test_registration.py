@@ -21,7 +21,7 @@ ONE = Claim("a.one", "s", "r > 0.96", (above(0.96, "r"),), "min", "001", "random
 TWO = dataclasses.replace(ONE, id="a.two", unit="nats")
 STRICTER = dataclasses.replace(ONE, parts=(above(0.97, "r"),))
 SOURCE = """
-from semphase.verdict import above, claim
+from semphase import above, claim
 @claim("a.one", statement="s", criterion="r > 0.96", parts=above(0.96, "r"), estimator="min", source="001",
        control="random")
 def test_one(study, judge): ...
