@@ -48,7 +48,8 @@ def _environment(session: nox.Session) -> str:
 
 
 def _asks_for(session: nox.Session, model: str) -> bool:
-    return any(argument in (model, f"--model={model}") for argument in session.posargs)
+    # As `--model NAME`, `--model=NAME` or `--model=ROLE=NAME`, with the short name of the option or the full one.
+    return any(argument.rpartition("=")[2] == model for argument in session.posargs)
 
 
 def _weights(session: nox.Session) -> str:
@@ -84,7 +85,7 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(venv_backend="none")
 def claims(session: nox.Session) -> None:
-    """Judge the claims: nox -s claims -- --model NAME."""
+    """Judge the claims: nox -s claims -- --model=NAME."""
     _pytest(session, "claims")
 
 
@@ -118,7 +119,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time single heads against other tools: nox -s bench -- --model NAME; with --cvfp, the CVFP model's training."""
+    """Time single heads against other tools: nox -s bench -- --model=NAME; with --cvfp, the CVFP model's training."""
     python = _weights(session)
     if "--cvfp" in session.posargs:
         arguments = [argument for argument in session.posargs if argument != "--cvfp"]

@@ -16,10 +16,8 @@ from semphase import (
     below,
     between,
     claim,
-    estimates,
     on_copies,
     paired_increase,
-    per_word,
     proportion,
     significant,
 )
@@ -41,9 +39,9 @@ from semphase.science.lexical import evidence as lexical
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
-        beta = per_word(landau.exponent("power_law"), own.facet(facet.Lexical).conditions)
+        beta = landau.per_word(landau.exponent("power_law"), own.facet(facet.Lexical).conditions)
         over = {"variation": lambda b: b.variation, "mean": lambda b: b.mean}
-        return estimates([beta], over, "words")
+        return lexical.estimates([beta], over, "words")
 
     words = study.facet(facet.Lexical)
     exponents = {
@@ -69,7 +67,9 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
 def test_two_stage_best(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
         words = own.facet(facet.Lexical)
-        return estimates([words.of_words(landau.winners(words.conditions.point))], landau.lead_of_first, "words")
+        return lexical.estimates(
+            [words.of_words(landau.winners(words.conditions.point))], landau.lead_of_first, "words"
+        )
 
     words = study.facet(facet.Lexical)
     best = [landau.PUBLISHED[i] for i in landau.winners(words.conditions.point)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from semphase import (
     LEXICON,
     Estimate,
@@ -13,7 +11,6 @@ from semphase import (
     above,
     below,
     claim,
-    interval,
     on_copies,
     proportion,
 )
@@ -85,15 +82,9 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:
-    def largest(shifts: np.ndarray) -> Estimate:
-        return interval(
-            lambda index: float(shifts[index].max()),
-            [len(shifts)],
-            resamples=study.budget.draws,
-            seed=study.seed,
-            over="prompts with a text",
-        )
-
     words = study.facet(facet.Lexical)
-    suffix, prefix = derived.shifts_by_suffix(words), derived.shifts_by_prefix(words)
-    judge(largest(suffix), control=largest(prefix), detail=words.reading)
+    suffix, prefix = (
+        derived.largest_shift(words, shifts)
+        for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
+    )
+    judge(suffix, control=prefix, detail=words.reading)

@@ -21,8 +21,7 @@ from semphase import (
     below,
     between,
     claim,
-    estimate,
-    estimates,
+    estimate_from_draws,
     paired_increase,
     significant,
 )
@@ -288,7 +287,7 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
     widths = {
-        own.label: estimate(shapes.erf_width, own.facet(facet.Lexical).response, population="words")
+        own.label: estimate_from_draws(shapes.erf_width, own.facet(facet.Lexical).response, population="words")
         for own in study.each
     }
     judge(**lexical.on_all_responses(study, statistics, "words", widths=widths), figures=[figures.g_models])
@@ -351,7 +350,7 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     best = max(float(response.increment_correlation(copy)) for copy in copies)
 
     def evidence(increments: Any) -> Any:
-        return estimates(
+        return lexical.estimates(
             [words.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words"
         )
 
@@ -388,5 +387,5 @@ def test_attention_origin(study: Study, judge: Judge) -> None:
         study, derived.attention_and_mlp, statistics, population="words", curves=derived.write_profiles
     )
     by_step = derived.attention_and_mlp_by_step(study.facet(facet.Lexical))
-    made["detail"]["h from the prompt's step"] = estimates([by_step], statistics, "words")
+    made["detail"]["h from the prompt's step"] = lexical.estimates([by_step], statistics, "words")
     judge(**made, figures=[figures.write_profiles])

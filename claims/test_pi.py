@@ -20,10 +20,10 @@ from semphase import (
     at_least,
     at_most,
     claim,
-    estimate,
+    estimate_from_draws,
     not_rejected,
     on_copies,
-    percentile_estimate,
+    with_interval,
 )
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
@@ -56,7 +56,7 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     words, test = study.facet(facet.Lexical), test_of(study)
     detail = words.reading | {
         "test": test,
-        "σ_free over words and prompts": estimate(shapes.erf_width, words.response, population="words"),
+        "σ_free over words and prompts": estimate_from_draws(shapes.erf_width, words.response, population="words"),
         "h from the prompt's step": widths.width_test_of(study, words.response_by_step),
         "curves": widths.fitted(test, words.response.point),
     }
@@ -79,7 +79,7 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
 def test_learned(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
     copies = [copy.facet(facet.Lexical).response for copy in study.untrained]
-    rejecting = estimate(widths.rejections, *copies, population="words")
+    rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
     own, untrained = (widths.width_test_of(study, curves) for curves in (words.response, copies[0]))
     detail = words.reading | {
         "p of the copies": [widths.width_test_of(study, curves).p for curves in copies],
@@ -190,7 +190,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
         ordered = [own.facet(facet.Lexical).response for own in joint.by_size]
         largest = widths.width_test_of(joint.by_size[-1], ordered[-1])
         return {
-            "growth": estimate(between_models.growth_away_from_pi, *ordered, population="words"),
+            "growth": estimate_from_draws(between_models.growth_away_from_pi, *ordered, population="words"),
             "interval's distance": widths.distance_of_interval(largest, widths.INVERSE_ROOT_PI),
         }
 
@@ -220,7 +220,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
         facets = [own.facet(rotation.Rotation) for own in joint.by_size]
         means, draws = zip(*(own.mean_with_draws(own.turns) for own in facets), strict=True)
         value, drawn = (between_models.growth_away_from_integer(turns) for turns in (means, draws))
-        return percentile_estimate(float(value), drawn, n=len(facets[0].turns), what=rotation.BLOCKS)
+        return with_interval(float(value), drawn, n=len(facets[0].turns), what=rotation.BLOCKS)
 
     detail = {
         "mean Θ/π": {own.label: own.facet(rotation.Rotation).turns.mean() for own in study.by_size},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from semphase import LEXICON, Judge, Published, Study, below, claim, estimate
+from semphase import LEXICON, Judge, Published, Study, below, claim, estimate_from_draws
 from semphase.science.lexical import conditions, derived, facet
 
 FLOAT32, TF32 = 23, 10
@@ -30,7 +30,7 @@ def test_tf32_collapse(study: Study, judge: Judge) -> None:
         return conditions.final_spread(rounded) / conditions.final_spread(exact)
 
     def kept(bits: int) -> Any:
-        return estimate(
+        return estimate_from_draws(
             ratio, derived.rounded_conditions(words, bits), derived.exact_conditions(words), population="words"
         )
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from semphase.errors import SemphaseError
-from semphase.report.save import write_atomically
+from semphase.files import write_or_refuse
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 """A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
@@ -30,7 +29,7 @@ def draw(
         except Exception as problem:
             notices.append(f"the figure {name} of {claim} could not be drawn: {type(problem).__name__}: {problem}")
             continue
-        _write(folder / relative, image)
+        write_or_refuse(folder / relative, image, "the figure")
         paths.append(relative)
     return paths, notices
 
@@ -42,10 +41,3 @@ def _image(figure: Any, caption: str) -> bytes:
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     figure.clear()
     return image.getvalue()
-
-
-def _write(path: Path, image: bytes) -> None:
-    try:
-        write_atomically(path, image)
-    except OSError as problem:
-        raise SemphaseError(f"the figure {path} cannot be written: {problem.strerror or problem}") from problem

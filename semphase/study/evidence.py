@@ -1,24 +1,22 @@
-"""Estimates and their control: the same evidence for the untrained copies."""
+"""The control that most claims have: the same evidence for the untrained copies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from semphase.errors import Undefined
-from semphase.stats.draws import Population, estimate
-from semphase.stats.estimate import Estimate
 
-Statistic = Callable[..., Any]
-Own = TypeVar("Own", covariant=True)
+Own = TypeVar("Own")
+Kind = TypeVar("Kind", covariant=True)
 
 
-class Copied(Protocol[Own]):
+class Copied(Protocol[Kind]):
     """A study, or a joint one, with its untrained copies."""
 
     @property
-    def untrained(self) -> tuple[Own, ...]:
+    def untrained(self) -> tuple[Kind, ...]:
         """The same study of each copy."""
         ...
 
@@ -32,12 +30,3 @@ def on_copies(study: Copied[Own], made: Callable[[Own], Any]) -> dict[str, Any]:
     if controls:
         return {"control": controls}
     return {"reason": "no control: the estimate is not defined for any untrained copy"}
-
-
-def estimates(
-    data: Sequence[Any], statistics: Statistic | Mapping[str, Statistic], population: Population = "prompts"
-) -> Estimate | dict[str, Estimate]:
-    """One estimate, or one for each named statistic."""
-    if callable(statistics):
-        return estimate(statistics, *data, population=population)
-    return {name: estimate(own, *data, population=population) for name, own in statistics.items()}

@@ -13,20 +13,23 @@ import numpy as np
 
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
+from semphase.measure.measurement import Measurement
 from semphase.models import Model
 from semphase.store import Store
 from semphase.study.budget import Budget
 from semphase.study.description import provenance
+from semphase.study.measuring import measured
 from semphase.study.sample import Sampled
 from semphase.study.subject import COPIES, Subject, Trained, Untrained
 from semphase.study.text import Reading
 
 F = TypeVar("F")
+R = TypeVar("R")
 Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
+Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
-def _silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
+def _silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
     return nullcontext(lambda _: None)
 
 
@@ -86,6 +89,17 @@ class Study:
         if kind not in self._facets:
             self._facets[kind] = kind(self)
         found: F = self._facets[kind]
+        return found
+
+    def measured(self, measurement: Measurement[..., R], data: Any = None, /, **parameters: Any) -> R:
+        """`measurement(model, data, **parameters)`, made once and kept in the store; tensors come back as arrays.
+
+        `data` are Prompts, token arrays, a Corpus, a Lexicon, another Model, a sequence of these, or None. The key
+        holds the measurement's name, version, parameters and, outside semphase, its code; the model; the data.
+        Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
+        take or that no key can hold, and for a result that is no array.
+        """
+        found: R = measured(self, measurement, data, parameters)
         return found
 
     @property

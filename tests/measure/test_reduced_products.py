@@ -17,8 +17,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from semphase.errors import SemphaseError
-from semphase.measure import capture_streams, locate_all, rounded_products
-from semphase.measure.reduced_products import round_mantissa
+from semphase.measure.reduced_products import round_mantissa, rounded_products
+from semphase.measure.streams import capture_streams
+from semphase.measure.targets import locate_all
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = float(np.finfo(np.float32).tiny)

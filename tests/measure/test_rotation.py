@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.measure import rotation_angles
-from semphase.measure.rotation import angle_between
+from semphase.measure.rotation import angle_between, rotation_angles
 from semphase.models import Model, reference
 from semphase.models.anatomy import anatomy
 

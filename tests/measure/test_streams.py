@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from random_models import FAMILIES
 
 from semphase.errors import SemphaseError
-from semphase.measure import capture_streams, locate_all
-from semphase.measure.streams import batches, pad
+from semphase.measure.streams import batches, capture_streams, pad
+from semphase.measure.targets import locate_all
 from semphase.models import reference
 from semphase.models.anatomy import anatomy
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from semphase.data.lexicon import Prompt
 from semphase.errors import SemphaseError
-from semphase.measure import locate, locate_all
+from semphase.measure.targets import locate, locate_all
 
 PIECES = ("<bos>", "<eos>", "<unk>", "the", "saw", "bank", "cr", "##ane", "##s", ",", "a")
 

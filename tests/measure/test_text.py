@@ -13,8 +13,7 @@ from tokenizers.processors import TemplateProcessing
 
 from semphase.data.corpus import load as load_corpus
 from semphase.errors import SemphaseError
-from semphase.measure import text_chunks
-from semphase.measure.text import CHUNK, leading_tokens
+from semphase.measure.text import CHUNK, leading_tokens, text_chunks
 
 TEXT = load_corpus("grammar").text[:40_000]
 CONTEXT = 64

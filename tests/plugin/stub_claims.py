@@ -2,9 +2,9 @@
 
 import pytest
 
+from semphase import Needs, Published, above, claim
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict import Needs, Published, above, claim
 
 
 def estimate(value):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from semphase import claim
 from semphase.science.audit.evidence import MOVED
-from semphase.verdict import Criterion, Needs, at_most, claim
+from semphase.verdict import Criterion, Needs, at_most
 
 _NO_MODEL = Needs(model=False)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
+import scipy
 import xarray as xr
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 from torch import Tensor
 
 from semphase.machine import hardware
@@ -138,6 +138,6 @@ def _speedups(study: Study) -> dict[Product, float]:
 
 def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
     """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
-    ranks, margin = rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
+    ranks, margin = scipy.stats.rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
     ends = (ranks < margin) | (ranks >= len(effects) - margin)
     return np.flatnonzero(ends | (np.abs(ranks - count + 0.5) < margin))

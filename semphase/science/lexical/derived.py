@@ -7,7 +7,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
-from semphase.measure import capture_streams, rounded_products
+from semphase.measure.reduced_products import rounded_products
+from semphase.measure.streams import capture_streams
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.critical import Plane
@@ -17,6 +18,8 @@ from semphase.science.lexical.response import Response
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
 from semphase.stats.draws import Bootstrapped
+from semphase.stats.estimate import Estimate
+from semphase.stats.resample import interval
 
 
 def context_plane(words: Lexical) -> Bootstrapped[Plane]:
@@ -59,6 +62,17 @@ def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:
 def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
     """The same when the text stands before the prompt."""
     return _shifts(words, words.prefixed)
+
+
+def largest_shift(words: Lexical, shifts: Float[np.ndarray, " prompt"]) -> Estimate:
+    """The largest of the shifts; prompts with a text are resampled."""
+    return interval(
+        lambda index: float(shifts[index].max()),
+        [len(shifts)],
+        resamples=words.study.budget.draws,
+        seed=words.study.seed,
+        over="prompts with a text",
+    )
 
 
 def _shifts(words: Lexical, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:

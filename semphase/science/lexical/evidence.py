@@ -10,11 +10,13 @@ import numpy as np
 from semphase.errors import Undefined
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import Bootstrapped, Population
-from semphase.study.evidence import Statistic, estimates, on_copies
+from semphase.stats.draws import Bootstrapped, Population, estimate_from_draws
+from semphase.stats.estimate import Estimate
+from semphase.study.evidence import on_copies
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 
+Statistic = Callable[..., Any]
 Statistics = Statistic | Mapping[str, Statistic]
 Curves = Callable[[Lexical], Mapping[str, Any]]
 
@@ -78,6 +80,15 @@ def on_measurement(
         told["curves"] = curves(words)
     evidence = estimates([own], statistics, population)
     return {"evidence": evidence, "detail": words.reading | told, **on_copies(study, made)}
+
+
+def estimates(
+    data: Sequence[Any], statistics: Statistics, population: Population = "prompts"
+) -> Estimate | dict[str, Estimate]:
+    """One estimate, or one for each named statistic."""
+    if callable(statistics):
+        return estimate_from_draws(statistics, *data, population=population)
+    return {name: estimate_from_draws(own, *data, population=population) for name, own in statistics.items()}
 
 
 def by_step(studies: Sequence[Study], statistics: Statistics, population: Population = "prompts") -> Any:

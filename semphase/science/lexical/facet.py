@@ -17,7 +17,9 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from semphase.data.lexicon import CONDITIONS, Lexicon, Prompt
-from semphase.measure import Target, capture_streams, locate_all, logit_lens_top1
+from semphase.measure.readout import logit_lens_top1
+from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Target, locate_all
 from semphase.models import Model
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions

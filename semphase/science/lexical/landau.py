@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from semphase.science.lexical.conditions import Conditions
 from semphase.stats.draws import PerWord
+from semphase.stats.draws import per_word as per_word
 from semphase.stats.families import LANDAU
 from semphase.stats.fit import recompare, refit
 

@@ -14,10 +14,11 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from semphase.data.corpus import require_tokens
-from semphase.measure import leading_tokens, rotation_angles
+from semphase.measure.rotation import rotation_angles
+from semphase.measure.text import leading_tokens
 from semphase.models import Model
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 from semphase.study.sample import Sample
 from semphase.study.study import Study
 from semphase.tolerances import angle_tolerance
@@ -70,7 +71,7 @@ class Rotation:
         """The share of positions where Θ is within 0.1 rad of π."""
         near = near_pi(self.angle)
         value, draws = self.mean_with_draws(near)
-        return percentile_estimate(value, draws, n=len(near), what=BLOCKS)
+        return with_interval(value, draws, n=len(near), what=BLOCKS)
 
     def samples(self) -> Iterator[Sample]:
         """All angles, their largest difference in radians."""

@@ -20,8 +20,9 @@ from semphase.science.writes import spectra
 from semphase.science.writes.moments import measure_bases, measure_spectra
 from semphase.science.writes.spectra import Curves, Spectra
 from semphase.science.writes.sums import GROUPS, PARTS, Rows, cosine_sums, leading_rows, low_rank_losses, plan
-from semphase.stats.blocks import EXPANSION, BlockLosses, mean_with_draws, ratio_estimate
+from semphase.stats.blocks import BlockLosses, mean_with_draws, ratio_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION
 from semphase.study.study import Study
 from semphase.study.subject import Untrained
 from semphase.study.text import Ids
@@ -185,7 +186,7 @@ class Writes:
                 return low_rank_losses(model, ids, means, bases[..., :components])
 
             what = {"kind": kind, "components": components, **self._named(kind)}
-            self._losses[kind, components] = self.study.text.losses("low-rank writes", "judge", run, **what)
+            self._losses[kind, components] = self.study.text.measured_losses("low-rank writes", "judge", run, **what)
         return self._losses[kind, components]
 
     def ratio(self, kind: Kind, components: int, draws: int | None = None) -> Estimate:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from semphase.data.lexicon import Lexicon
 from semphase.errors import NotApplicable
-from semphase.measure import leading_tokens
+from semphase.measure.text import leading_tokens
 from semphase.science.lexical.variations import (
     TEXTS,
     prefixed_prompts,
