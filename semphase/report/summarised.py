@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -63,7 +64,8 @@ def _sequence(value: Sequence[Any]) -> str:
     if not there:
         return f"{len(flat)} missing numbers"
     ends = f"from {number(min(there))} to {number(max(there))}, median {number(median(there))}"
-    return f"{_amount(' × '.join(map(str, shape)), len(flat) - len(there))} {ends}"
+    regular = prod(shape) == len(flat)
+    return f"{_amount(' × '.join(map(str, shape)) if regular else str(len(flat)), len(flat) - len(there))} {ends}"
 
 
 def _listed(value: Sequence[Any]) -> str:

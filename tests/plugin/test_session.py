@@ -20,7 +20,7 @@ KEYS = {
     "claim": {
         "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome",
         "estimate", "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds",
-        "detail", "figures",
+        "detail", "figures", "registration",
     },
     "estimate": {"value", "low", "high", "level", "method", "n", "unit"},
     "model": {"name", "family", "layers", "heads", "d_model", "parameters", "sha256"},
