@@ -17,7 +17,7 @@ from semphase import (
     below,
     between,
     claim,
-    estimate,
+    estimate_from_draws,
     significant,
 )
 from semphase.science.lexical import between_models, nulls, response, shapes
@@ -252,7 +252,9 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
-    widths = {own.model.name: estimate(shapes.erf_width, own.response, population="words") for own in study.each}
+    widths = {
+        own.model.name: estimate_from_draws(shapes.erf_width, own.response, population="words") for own in study.each
+    }
     judge(**on_all_responses(study, statistics, "words", widths=widths))
 
 

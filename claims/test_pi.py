@@ -6,11 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Estimate, Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
+from semphase import (
+    Estimate,
+    Evidence,
+    Needs,
+    Published,
+    above,
+    at_least,
+    at_most,
+    claim,
+    estimate_from_draws,
+    not_rejected,
+)
 from semphase.science.lexical import between_models, shapes, widths
 from semphase.science.lexical import total_rotation as rotation
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.families import G
+from semphase.stats.interval import with_interval
 from semphase.stats.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
 from semphase.study import JointStudy, Study, by_step, on_all_responses, on_copies, on_responses
 from semphase.verdict.judge import Judge
@@ -47,7 +58,7 @@ def evidence_of(test: WidthTest) -> Evidence:
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     test = width_test_of(study, study.response)
-    over_prompts = estimate(shapes.erf_width, study.response, population="words")
+    over_prompts = estimate_from_draws(shapes.erf_width, study.response, population="words")
     detail = study.reading | {
         "test": test,
         "σ_free over words and prompts": over_prompts,
@@ -70,7 +81,7 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
 )
 def test_learned(study: Study, judge: Judge) -> None:
     copies = [copy.response for copy in study.untrained]
-    rejecting = estimate(widths.rejections, *copies, population="words")
+    rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
     own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
     detail = study.reading | {
         "p of the copies": [width_test_of(study, curves).p for curves in copies],
@@ -138,7 +149,7 @@ def test_rotation(study: Study, judge: Judge) -> None:
     def share(own: Study) -> Any:
         near = rotation.near_pi(own.rotation)
         draws = rotation.block_means(near, own.budget.draws, own.rng("rotation"))
-        return percentile_estimate(float(near.mean()), draws, n=len(near), what=rotation.BLOCKS)
+        return with_interval(float(near.mean()), draws, n=len(near), what=rotation.BLOCKS)
 
     turns = rotation.turns(study.rotation)
     detail = {
@@ -168,7 +179,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
         ordered = [own.response for own in joint.by_size]
         largest = width_test_of(joint.by_size[-1], ordered[-1])
         return {
-            "growth": estimate(between_models.growth_away_from_pi, *ordered, population="words"),
+            "growth": estimate_from_draws(between_models.growth_away_from_pi, *ordered, population="words"),
             "interval's distance": widths.distance_of_interval(largest, INVERSE_ROOT_PI),
         }
 
@@ -198,7 +209,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
         ]
         value = between_models.growth_away_from_integer([turn.mean() for turn in turns])
         drawn = between_models.growth_away_from_integer(draws)
-        return percentile_estimate(float(value), drawn, n=len(turns[0]), what=rotation.BLOCKS)
+        return with_interval(float(value), drawn, n=len(turns[0]), what=rotation.BLOCKS)
 
     means = {own.model.name: rotation.turns(own.rotation).mean() for own in study.by_size}
     detail = {"mean Θ/π": means, "h from the prompt's step": "not used: the angle needs no h"}

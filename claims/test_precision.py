@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from semphase import Published, below, claim, estimate
+from semphase import Published, below, claim, estimate_from_draws
 from semphase.science.lexical.conditions import Conditions, final_spread
 from semphase.science.lexical.derived import exact_conditions, rounded_conditions
 from semphase.study import Study
@@ -30,6 +30,6 @@ def test_tf32_collapse(study: Study, judge: Judge) -> None:
         return final_spread(rounded) / final_spread(exact)
 
     def kept(bits: int) -> Any:
-        return estimate(ratio, rounded_conditions(study, bits), exact_conditions(study), population="words")
+        return estimate_from_draws(ratio, rounded_conditions(study, bits), exact_conditions(study), population="words")
 
     judge(kept(TF32), control=kept(FLOAT32), detail=study.reading)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         zeroed,
     )
     from semphase.measure.measurement import measurement
+    from semphase.measure.positions import ALL
     from semphase.measure.sites import (
-        ALL,
         attention,
         embedding,
         head,
@@ -47,12 +47,14 @@ if TYPE_CHECKING:
     )
     from semphase.plugin.declare import claim
     from semphase.stats.controls import shuffled
+    from semphase.stats.draws import estimate_from_draws
     from semphase.stats.estimate import Estimate
     from semphase.stats.estimates import (
         best_of,
         correlation,
         difference,
         estimate,
+        largest,
         mean,
         perplexity_ratio,
         share,
@@ -108,12 +110,14 @@ __all__ = [
     "difference",
     "embedding",
     "estimate",
+    "estimate_from_draws",
     "form",
     "head",
     "heads",
     "hidden_keys",
     "key",
     "keys",
+    "largest",
     "mean",
     "measurement",
     "mlp",
@@ -148,11 +152,13 @@ HOMES = {
     "semphase.measure.edits": "added averaged form hidden_keys keys patched replaced resampled set_to skipped without "
     "zeroed",
     "semphase.measure.measurement": "measurement",
-    "semphase.measure.sites": "ALL attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.measure.positions": "ALL",
+    "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.plugin.declare": "claim",
     "semphase.stats.controls": "shuffled",
+    "semphase.stats.draws": "estimate_from_draws",
     "semphase.stats.estimate": "Estimate",
-    "semphase.stats.estimates": "best_of correlation difference estimate mean perplexity_ratio share worst",
+    "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
     "semphase.study.joint": "JointStudy",
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",

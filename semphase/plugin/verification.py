@@ -32,13 +32,14 @@ class Verification:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse to measure on a device that does not keep the precision asked for."""
+        if not self.session.uses or session.config.option.collectonly:
+            return
         from semphase.study.repetition import check_precision
 
-        if self.session.uses and not session.config.option.collectonly:
-            try:
-                self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
-            except SemphaseError as problem:
-                raise pytest.UsageError(as_typed(session.config, str(problem))) from None
+        try:
+            self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
+        except SemphaseError as problem:
+            raise pytest.UsageError(as_typed(session.config, str(problem))) from None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:

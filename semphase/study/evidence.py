@@ -8,7 +8,7 @@ from typing import Any
 
 from semphase.errors import Undefined
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import Population, estimate
+from semphase.stats.draws import Population, estimate_from_draws
 from semphase.stats.estimate import Estimate
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
@@ -82,8 +82,8 @@ def estimates(
 ) -> Estimate | dict[str, Estimate]:
     """One estimate, or one for each named statistic."""
     if callable(statistics):
-        return estimate(statistics, *data, population=population)
-    return {name: estimate(own, *data, population=population) for name, own in statistics.items()}
+        return estimate_from_draws(statistics, *data, population=population)
+    return {name: estimate_from_draws(own, *data, population=population) for name, own in statistics.items()}
 
 
 def by_step(

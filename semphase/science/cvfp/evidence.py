@@ -12,8 +12,8 @@ from semphase.errors import Undefined
 from semphase.science.cvfp.grids import Measured
 from semphase.science.cvfp.power_laws import reduction_by_doubling
 from semphase.science.cvfp.trainings import Drawn, combined, document_weights, per_token, seed_weights
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -147,7 +147,7 @@ def speed_ratio(study: Study, seconds: xr.DataArray) -> Estimate:
     drawn = [np.median(rng.choice(own, size=(draws, len(own))), axis=1) for own in (slow, fast)]
     value = float(np.median(slow) / np.median(fast))
     what = "bootstrap over the repeats of each form, ratio of medians"
-    return percentile_estimate(value, drawn[0] / drawn[1], n=seconds.size, what=what)
+    return with_interval(value, drawn[0] / drawn[1], n=seconds.size, what=what)
 
 
 def _weights(study: Study, sums: np.ndarray, purpose: str) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 from semphase.measure.screening.ways import Way
 from semphase.measure.sweeps import head_by_head
@@ -54,7 +54,7 @@ def screening_named(way: Way) -> dict[str, str]:
 
 def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
     """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
-    ranks, margin = rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
+    ranks, margin = scipy.stats.rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
     ends = (ranks < margin) | (ranks >= len(effects) - margin)
     return np.flatnonzero(ends | (np.abs(ranks - count + 0.5) < margin))
 

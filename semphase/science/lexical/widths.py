@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from semphase.science.lexical.response import Response
 from semphase.stats.estimate import Estimate
@@ -27,7 +27,7 @@ def meaning(test: WidthTest) -> str:
 
 def rejections(*responses: Response) -> Float[np.ndarray, "*draw"]:
     """How many of the responses' g_mean reject σ = 1/√π at 0.05 by the χ² test."""
-    critical = float(stats.chi2.ppf(1 - ALPHA, 1))
+    critical = float(scipy.stats.chi2.ppf(1 - ALPHA, 1))
     curves = [np.atleast_2d(response.g_mean) for response in responses]
     defined = [np.isfinite(curve).all(axis=-1) for curve in curves]
     counts = np.zeros(len(curves[0]))

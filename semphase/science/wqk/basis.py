@@ -17,9 +17,9 @@ from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model
 from semphase.science.wqk import bases
 from semphase.science.wqk.bases import HeadBasis, Mixing, Weights
-from semphase.stats.blocks import EXPANSION, BlockLosses
-from semphase.stats.draws import percentile_estimate
+from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION, with_interval
 from semphase.stats.ratios import Ratios, ratios
 from semphase.study.text import Ids
 
@@ -129,7 +129,7 @@ class WeightBasis:
         """What was made of ratios, with the percentile interval of the same made of their draws."""
         base = self.study.text.baseline("both")
         what = f"paired bootstrap of {len(base.counts)} contiguous blocks of token losses, {EXPANSION}"
-        return percentile_estimate(value, draws, n=base.tokens, what=what, unit=unit)
+        return with_interval(value, draws, n=base.tokens, what=what, unit=unit)
 
     def numbers(self, form: Form) -> dict[str, Float[np.ndarray, " draw"]]:
         """What the claims of the group compare; the point first, then the draws of blocks that the ratios share."""

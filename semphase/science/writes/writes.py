@@ -20,8 +20,9 @@ from semphase.science.writes import spectra
 from semphase.science.writes.moments import measure_bases, measure_spectra
 from semphase.science.writes.spectra import Curves, Spectra
 from semphase.science.writes.sums import GROUPS, PARTS, Rows, cosine_sums, leading_rows, low_rank_losses, plan
-from semphase.stats.blocks import EXPANSION, BlockLosses, mean_with_draws, ratio_estimate
+from semphase.stats.blocks import BlockLosses, mean_with_draws, ratio_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION
 from semphase.study.subject import Untrained
 from semphase.study.text import Ids
 
