@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sized
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from semphase.data.corpus import Corpus
 from semphase.errors import SemphaseError
 from semphase.measure.measurement import Measurement
 from semphase.models import Model
+from semphase.models.remembered import remembered
 from semphase.study.subject import Trained
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _named(study: Study, data: Any) -> Any:
     return value_identity(data)
 
 
-@lru_cache(maxsize=8)
+@remembered
 def tokenizer_hash(model: Model) -> str:
     """SHA-256 of what decides how a text becomes tokens."""
     tokenizer = model.tokenizer

@@ -102,7 +102,7 @@ class Reading:
         """Raise SemphaseError for a model whose attention cannot be changed through the seam."""
         _ = self.checked
 
-    def losses(
+    def measured_losses(
         self,
         measurement: str,
         half: Half,
@@ -139,7 +139,9 @@ class Reading:
     def baseline(self, half: Half) -> BlockLosses:
         """Losses of the unchanged model."""
         if half not in self._baselines:
-            self._baselines[half] = self.losses("losses", half, lambda _model, ids: self.replay_losses(ids, {}))
+            self._baselines[half] = self.measured_losses(
+                "losses", half, lambda _model, ids: self.replay_losses(ids, {})
+            )
         return self._baselines[half]
 
     def replay_losses(self, ids: Ids, changes: Mapping[int, Any]) -> Tensor:

@@ -178,7 +178,7 @@ class WeightBasis:
         what: dict[str, Any] = {"kind": kind, "components": components, "form": form, "weights": WEIGHTS_VERSION}
         if kind in SEEDED or form == "other basis":
             what["seed"] = self.study.seed
-        return self.study.text.losses("rebuilt weights", "both", run, **what)
+        return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
 
     def _gram(self, form: Form) -> Float[np.ndarray, "head head"]:
         queries, keys = self._flat()

@@ -188,7 +188,7 @@ class Writes:
                 return low_rank_losses(model, ids, means, bases[..., :components])
 
             what = {"kind": kind, "components": components, **self._named(kind)}
-            self._losses[kind, components] = self.study.text.losses("low-rank writes", "judge", run, **what)
+            self._losses[kind, components] = self.study.text.measured_losses("low-rank writes", "judge", run, **what)
         return self._losses[kind, components]
 
     def ratio(self, kind: Kind, components: int, draws: int | None = None) -> Estimate:
