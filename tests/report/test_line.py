@@ -27,7 +27,7 @@ def test_places_are_to_scale() -> None:
 @pytest.mark.parametrize(
     ("told", "marks"),
     [
-        (entry(1, None, 2, 1.5), {"┼": 2, "●": 1, "│": 1}),
+        (entry(1, None, 2, 1.5), {"┼": 1, "●": 1, "│": 1}),
         (entry(1, 1, 1, None), {"┼": 0, "●": 1, "│": 0}),
         (entry(1, 0, 3, [0.5, 2.5]), {"┼": 2, "●": 1, "│": 2}),
         (entry(None, None, None, 1.0), {"┼": 0, "●": 0, "│": 0}),
