@@ -74,7 +74,8 @@ def _run(session: Session) -> Run:
     registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
     if registries:
         run["registry"] = registries
-    notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
+    drawn = [notice for told in session.told.values() for notice in told["notices"]]
+    notices = [notice for found in known for notice in found["notices"]] + drawn + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))
     return run

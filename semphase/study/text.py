@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ import xarray as xr
 from jaxtyping import Int
 from torch import Tensor
 
+from semphase.data.corpus import Corpus
 from semphase.errors import SemphaseError
 from semphase.measure.preflight import preflight
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
@@ -22,13 +24,47 @@ from semphase.measure.sweeps import pass_tokens, require_finite
 from semphase.measure.text import text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.store import Store
+from semphase.study.budget import Budget
+from semphase.study.subject import Subject
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
 LOSSES_VERSION = 2
+
+
+class Owner(Protocol):
+    """What a reading needs of its study."""
+
+    corpus: Corpus
+    budget: Budget
+    store: Store
+    memory: int | None
+
+    @property
+    def model(self) -> Model:
+        """The model whose losses are read."""
+        ...
+
+    @property
+    def tokenizing_model(self) -> Model:
+        """The model by whose tokenizer texts are read."""
+        ...
+
+    @property
+    def subject(self) -> Subject:
+        """What names the model's numbers."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The model's name in the report."""
+        ...
+
+    @property
+    def progress(self) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:
+        """Shows how far a measurement is."""
+        ...
 
 
 @dataclass(eq=False)
@@ -38,7 +74,7 @@ class Reading:
     The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it.
     """
 
-    study: Study
+    study: Owner
     _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
 
     @cached_property

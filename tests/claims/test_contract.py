@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from semphase.science.heads.ablation import SHARE
 
 from semphase import Claim, NotApplicable
 from semphase.cli.declared import claims_in
@@ -22,7 +23,6 @@ from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import fixture, load
 from semphase.plugin.running import lacks
-from semphase.science.heads.ablation import SHARE
 from semphase.science.lexical.figures import MAKERS
 from semphase.store import Store
 from semphase.study import JointStudy, Study
