@@ -65,7 +65,9 @@ def anything_moves(model: Model, items: Items, *, edits: Sequence[Edit]) -> Bool
     """Do the edits together move any stream of any prompt by more than rounding? Stops at the first that is moved."""
     reader = Logits()
     found = (
-        moves for group in groups(model, items, reader) for _, _, moves in swept_group(model, group, {"": edits}, reader)
+        moves
+        for group in groups(model, items, reader)
+        for _, _, moves in swept_group(model, group, {"": edits}, reader)
     )
     return np.array(any(found))
 
@@ -84,7 +86,7 @@ def chunk_logits(
 
 
 @measurement(version=1)
-def seam(model: Model, tokens: tuple[int, ...]) -> Float[np.ndarray, "two"]:
+def seam(model: Model, tokens: tuple[int, ...]) -> Float[np.ndarray, two]:
     """The preflight on one prompt: how far the seam moves the loss unchanged, and with a third of the heads zeroed."""
     repeated = (tokens * -(-LEAST_TOKENS // len(tokens)))[: max(len(tokens), LEAST_TOKENS)]
     return np.array(preflight(model, torch.tensor([repeated[: model.context]])))

@@ -6,20 +6,10 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
+from semphase.data.lexicon import Prompt
 from semphase.errors import SemphaseError
 from semphase.models import Model
 from semphase.models.remembered import remembered
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A text in which the `word` that begins at character `start` is read; role and index name the prompt."""
-
-    word: str
-    role: str
-    index: int
-    text: str
-    start: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import special
 
 from semphase.stats.families import Family, Parameter
 
@@ -220,7 +220,7 @@ def _to_free(parameters: tuple[Parameter, ...], values: Points) -> Points:
             continue
         inside = np.maximum(column - p.low, np.exp(-_LARGEST))
         if np.isfinite(p.high):
-            column[:] = special.logit(np.clip(inside / (p.high - p.low), np.exp(-_LARGEST), 1 - 1e-12))
+            column[:] = scipy.special.logit(np.clip(inside / (p.high - p.low), np.exp(-_LARGEST), 1 - 1e-12))
         else:
             column[:] = np.log(inside)
     return free
@@ -232,5 +232,5 @@ def _to_bounded(parameters: tuple[Parameter, ...], free: Points) -> Points:
         if not np.isfinite(p.low):
             continue
         span = p.high - p.low
-        column[:] = p.low + (span * special.expit(column) if np.isfinite(span) else np.exp(column))
+        column[:] = p.low + (span * scipy.special.expit(column) if np.isfinite(span) else np.exp(column))
     return values

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import xarray as xr
 from filelock import FileLock
 
 from semphase.errors import SemphaseError
+from semphase.files import atomically, write_atomically
 
 Key = Mapping[str, Any]
 L = TypeVar("L")
@@ -113,16 +113,11 @@ def canonical(key: Key) -> str:
 
 
 def _write(path: Path, dataset: xr.Dataset) -> None:
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        dataset.to_netcdf(part, engine="h5netcdf")
-        checksum = part.with_suffix(".sum")
-        checksum.write_text(_sha256(part))
-        # Data first: an entry without its checksum counts as damaged, never as whole.
-        part.replace(path)
-        checksum.replace(path.with_suffix(".sha256"))
-    finally:
-        part.unlink(missing_ok=True)
+    # Data first: an entry without its checksum counts as damaged, never as whole.
+    with atomically(path) as scratch:
+        dataset.to_netcdf(scratch, engine="h5netcdf")
+        checksum = _sha256(scratch)
+    write_atomically(path.with_suffix(".sha256"), checksum.encode())
 
 
 def _sha256(path: Path) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-
 
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
@@ -23,10 +21,8 @@ from semphase.measure.measurement import Measurement
 from semphase.measure.scores import Score, log_probability, logit_difference
 from semphase.measure.sites import Site
 from semphase.store.store import canonical
+from semphase.study.owner import Owner
 from semphase.study.sweep import Edits, Sweep, nothing_moves, over_labels, require_any_moves
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 Of = Literal["logit_difference", "log_probability", "loss"]
 
@@ -39,7 +35,7 @@ class PromptRun:
     `patched`, `resampled` and `averaged`. `replaced` is the claim's own set, where --prompts gave another of its name.
     """
 
-    study: Study = field(repr=False)
+    study: Owner = field(repr=False)
     prompts: Prompts
     edits: tuple[Edit, ...] = ()
     must_move: bool = True
@@ -68,7 +64,7 @@ class PromptRun:
         return hashlib.sha256(canonical({"run": named}).encode()).hexdigest()
 
     def read(self, site: Site) -> xr.DataArray:
-        """Values at a site after all edits, [prompt, layer, (position,) (head,) d]; a pattern [prompt, layer, head, query, key].
+        """Values at a site after all edits, [prompt, layer, (position,) (head,) d]; or [prompt, layer, head, query, key].
 
         In the model's own units; nan where a prompt has no such position, and `length` holds their numbers of tokens.
         Raises SemphaseError for layers, heads and positions that there are not.
@@ -181,14 +177,14 @@ class PromptSweep:
         return self.run.labelled(over_labels(sweep.results()))
 
     def _reader(self, what: str, right: Any, wrong: Any) -> Reader:
-        plain = {"losses": Losses(), "logits": Logits()}
+        plain: dict[str, Reader] = {"losses": Losses(), "logits": Logits()}
         return plain[what] if what in plain else Scored(self.run.score(what, right, wrong))
 
 
 class Seam:
     """The preflight of a study's model, once: edits reach its attention, and what is not edited stays as it is."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Owner) -> None:
         self.study = study
         self.passed = False
 

@@ -24,7 +24,9 @@ class Substitutes:
         for path in paths:
             prompts = Prompts.load(path)
             if prompts.name in sets:
-                raise SemphaseError(f"{path} has prompts named {prompts.name!r}, and so has another --prompts; keep one.")
+                raise SemphaseError(
+                    f"{path} has prompts named {prompts.name!r}, and so has another --prompts; keep one."
+                )
             sets[prompts.name] = prompts
         return cls(sets)
 

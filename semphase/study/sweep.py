@@ -1,10 +1,10 @@
-"""Many lists of edits on the same prompts or text: replayed side by side, stored label by label, resumed where it stopped."""
+"""Many lists of edits on the same prompts or text, replayed side by side, stored label by label and resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,9 +20,7 @@ from semphase.measure.replay import MEMORY
 from semphase.measure.sweeping import groups, swept_group
 from semphase.models import Model
 from semphase.study.measuring import measurement_key
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.study.owner import Owner
 
 Label = Hashable
 Edits = dict[Label, tuple[Edit, ...]]
@@ -44,7 +42,7 @@ def _kept(values: np.ndarray, *, moves: bool) -> xr.Dataset:
 class Sweep:
     """What is read of the stream that leaves the last block under each label's edits, group of prompts by group."""
 
-    study: Study
+    study: Owner
     items: Items
     reader: Reader
     edits: Edits
@@ -103,7 +101,7 @@ def nothing_moves(edits: Edits) -> str:
     )
 
 
-def require_any_moves(study: Study, items: Items, edits: Edits) -> None:
+def require_any_moves(study: Owner, items: Items, edits: Edits) -> None:
     """SemphaseError where no label moves anything; stops at the first that does."""
     if not any(bool(study.measured(on_prompts.anything_moves, items, edits=own)) for own in edits.values()):
         raise SemphaseError(nothing_moves(edits))

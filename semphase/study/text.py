@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,10 +28,8 @@ from semphase.measure.text import text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
 from semphase.store.store import canonical
-from semphase.study.sweep import Edits, Sweep, as_edits, over_labels
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.study.owner import Owner
+from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
@@ -45,7 +43,7 @@ class Reading:
     The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it.
     """
 
-    study: Study
+    study: Owner
     _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -162,11 +160,16 @@ class Reading:
             return self.baseline(half)
         return self._in_blocks(self._swept({"": own}, half, must_move=must_move)[""])
 
-    def sweep(self, edits: Edits, half: Half, *, must_move: bool = True) -> xr.DataArray:
-        """Mean losses of blocks under each label's edits, [label, block]; `tokens` says how many each block has."""
+    def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
+        """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""
+        if isinstance(what, Site):
+            if must_move:
+                require_any_moves(self.study, self.items(half), edits)
+            return over_labels({label: self.read(what, half, own) for label, own in edits.items()})
+        if what != "losses":
+            raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
         found = self._swept(edits, half, must_move=must_move)
-        blocks = {label: self._in_blocks(losses) for label, losses in found.items()}
-        return over_labels({label: _as_array(own) for label, own in blocks.items()})
+        return over_labels({label: _as_array(self._in_blocks(losses)) for label, losses in found.items()})
 
     def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> dict[Hashable, xr.DataArray]:
         self.require_preflight()
@@ -195,7 +198,9 @@ class Reading:
             self.require_preflight()
         return self.study.measured(values_at, self.items(half), site=site, edits=own)
 
-    def logits(self, half: Half, edits: Edit | Iterable[Edit] = ()) -> Iterator[Float[np.ndarray, "position vocabulary"]]:
+    def logits(
+        self, half: Half, edits: Edit | Iterable[Edit] = ()
+    ) -> Iterator[Float[np.ndarray, "position vocabulary"]]:
         """Logits at every position of one chunk after the other, in float32; too many to be kept in the store."""
         own = as_edits(edits)
         if own:

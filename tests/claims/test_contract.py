@@ -13,22 +13,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from semphase.science.heads.ablation import SHARE
 
 from semphase import Claim, NotApplicable
+from semphase.cli.declared import claims_in
 from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import fixture, load
 from semphase.plugin.running import lacks
-from semphase.science.heads.ablation import SHARE
 from semphase.science.lexical.figures import MAKERS
 from semphase.store import Store
 from semphase.study import JointStudy, Study
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict.judge import Judge
-from semphase.verdict.registration import check_registration, claims_in
+from semphase.verdict.registration import check_registration
 
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
@@ -96,7 +97,7 @@ def study_for(claim: Claim, store: Path) -> Study | JointStudy:
 
 
 def test_every_claim_is_registered_as_it_stands() -> None:
-    assert check_registration(claims_in(CLAIMS), CLAIMS / "registered.toml") == []
+    assert check_registration(claims_in(CLAIMS), CLAIMS / "registry.jsonl") == []
 
 
 @every_claim

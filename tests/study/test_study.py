@@ -13,9 +13,8 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
-from semphase.data.lexicon import Lexicon
+from semphase.data.lexicon import Lexicon, Prompt
 from semphase.errors import SemphaseError
-from semphase.measure.targets import Prompt
 from semphase.science.lexical.derived import rounded_streams, shifts_by_prefix, shifts_by_suffix
 from semphase.study.study import Study
 from semphase.study.subject import Trained

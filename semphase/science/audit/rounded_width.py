@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from semphase.science.audit.rounding import Interval
 from semphase.stats.families import erf
@@ -14,7 +14,7 @@ from semphase.stats.likelihood import INVERSE_ROOT_PI
 
 Depths = Float[np.ndarray, " layer"]
 _GRID = 9
-_Z = float(stats.norm.ppf(0.975))
+_Z = float(scipy.stats.norm.ppf(0.975))
 
 
 def likelihood_ratio_bounds(x: Depths, width: Interval, rss: Interval, fixed: float = INVERSE_ROOT_PI) -> Interval:
@@ -37,12 +37,12 @@ def likelihood_ratio_bounds(x: Depths, width: Interval, rss: Interval, fixed: fl
 
 def tail(chi2: Interval) -> Interval:
     """p of a χ² with one degree of freedom; it falls as χ² rises."""
-    return (-chi2).map(lambda negative: stats.chi2.sf(-negative, 1))
+    return (-chi2).map(lambda negative: scipy.stats.chi2.sf(-negative, 1))
 
 
 def relative_halfwidth(width: Interval, p: Interval, fixed: float = INVERSE_ROOT_PI) -> Interval:
     """Half of the 95 % interval of σ over `fixed`, read off the p of σ = `fixed`: |σ − fixed| z_0.975 / z_p."""
-    z = (-p).map(lambda negative: stats.norm.isf(-negative / 2))
+    z = (-p).map(lambda negative: scipy.stats.norm.isf(-negative / 2))
     return (width - fixed).magnitude() * _Z / z / fixed
 
 

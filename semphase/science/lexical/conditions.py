@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 
 from semphase.stats.draws import take_words
 
@@ -68,7 +68,7 @@ def worst_monotony(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
 
 def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw word"]:
     """Spearman correlation of each curve with the layer index; 0 for a constant curve."""
-    ranks = stats.rankdata(curves, axis=-1)
+    ranks = scipy.stats.rankdata(curves, axis=-1)
     layers = np.arange(curves.shape[-1]) - (curves.shape[-1] - 1) / 2
     centred = ranks - ranks.mean(axis=-1, keepdims=True)
     norm = np.sqrt(np.sum(centred**2, axis=-1) * np.sum(layers**2))

@@ -9,11 +9,11 @@ import pytest
 import torch
 from random_models import random_model
 from scipy.stats import spearmanr
+from semphase.science.heads.ablation import Ablation, numbers
 
 from semphase.errors import SemphaseError
 from semphase.measure import sweeps
 from semphase.models import Model
-from semphase.science.heads.ablation import Ablation, numbers
 from semphase.science.heads.forms import better_identity, form_ratios, pruned_and_linear
 from semphase.science.heads.rankings import ORDERS, curve, curve_counts, order, pareto, random_order, ratios_of
 from semphase.science.heads.screened import near_decisions

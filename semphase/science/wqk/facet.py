@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -17,14 +17,12 @@ from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model
 from semphase.science.wqk import bases
 from semphase.science.wqk.bases import HeadBasis, Mixing, Weights
-from semphase.stats.blocks import EXPANSION, BlockLosses
-from semphase.stats.draws import percentile_estimate
+from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION, with_interval
 from semphase.stats.ratios import Ratios, ratios
+from semphase.study.study import Study
 from semphase.study.text import Ids
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 Form = Literal["registered", "basis-free", "other basis"]
 Kind = Literal["leading", "random", "clusters", "scattered"]
@@ -129,7 +127,7 @@ class WeightBasis:
         """What was made of ratios, with the percentile interval of the same made of their draws."""
         base = self.study.text.baseline("both")
         what = f"paired bootstrap of {len(base.counts)} contiguous blocks of token losses, {EXPANSION}"
-        return percentile_estimate(value, draws, n=base.tokens, what=what, unit=unit)
+        return with_interval(value, draws, n=base.tokens, what=what, unit=unit)
 
     def numbers(self, form: Form) -> dict[str, Float[np.ndarray, " draw"]]:
         """What the claims of the group compare; the point first, then the draws of blocks that the ratios share."""
@@ -146,6 +144,12 @@ class WeightBasis:
             "ratio with clusters": drawn[-1],
             "|ρ|": self.layer_correlation(form).value * steady,
         }
+
+    def spectrum(self, form: Form) -> dict[str, Any]:
+        """For a figure: the variance in the first K components, and the ratios that `numbers` compares, by K."""
+        counts = sorted({*self.grid, self.components(0.99, form), self.components(0.997, form)})
+        ratios = [self.ratio("leading", count, form) for count in counts]
+        return {"cumulative variance": self.basis(form).cumulative, "components": counts, "ratios": ratios}
 
     def mixing(self, kind: Kind, count: int, form: Form = "registered") -> Mixing:
         """Which mixture of the heads' matrices each head gets."""
