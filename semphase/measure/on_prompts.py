@@ -66,7 +66,7 @@ def anything_moves(model: Model, items: Items, *, edits: Sequence[Edit]) -> Bool
     reader = Logits()
     found = (
         moves
-        for group in groups(model, items, reader)
+        for group in groups(model, items, reader.rows(items))
         for _, _, moves in swept_group(model, group, {"": edits}, reader)
     )
     return np.array(any(found))

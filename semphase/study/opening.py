@@ -19,8 +19,8 @@ from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
-from semphase.study.substitutes import Substitutes
 from semphase.study.subject import COPIES_MEMORY, Trained
+from semphase.study.substitutes import Substitutes
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from semphase.measure.scores import Score, log_probability, logit_difference
 from semphase.measure.sites import Site
 from semphase.store.store import canonical
 from semphase.study.owner import Owner
-from semphase.study.sweep import Edits, Sweep, nothing_moves, over_labels, require_any_moves
+from semphase.study.sweep import Edits, Sweep, nothing_moves, over_labels, require_any_moves, site_under
 
 Of = Literal["logit_difference", "log_probability", "loss"]
 
@@ -171,8 +171,7 @@ class PromptSweep:
         if isinstance(what, Site):
             if self.must_move:
                 require_any_moves(study, items, self.edits)
-            runs = {label: replace(self.run, edits=own, must_move=False) for label, own in self.edits.items()}
-            return over_labels({label: own.read(what) for label, own in runs.items()})
+            return self.run.labelled(over_labels(site_under(study, items, self.edits, what)))
         sweep = Sweep(study, items, self._reader(what, right, wrong), self.edits, self.must_move)
         return self.run.labelled(over_labels(sweep.results()))
 

@@ -17,13 +17,16 @@ from semphase.measure.items import Items
 from semphase.measure.looks import Reader
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import MEMORY
-from semphase.measure.sweeping import groups, swept_group
+from semphase.measure.sites import Site
+from semphase.measure.sweeping import groups, sweep_site, swept_group
 from semphase.models import Model
-from semphase.study.measuring import measurement_key
+from semphase.study.measuring import as_dataset, as_returned, measurement_key
 from semphase.study.owner import Owner
 
 Label = Hashable
 Edits = dict[Label, tuple[Edit, ...]]
+TOGETHER = 16
+"""Labels whose values at a site are held in memory before they are stored."""
 
 
 @measurement(version=1)
@@ -52,7 +55,7 @@ class Sweep:
         """Every label, in the order of the prompts; SemphaseError where no label moves anything."""
         parts: dict[Label, list[tuple[Batch, np.ndarray]]] = {label: [] for label in self.edits}
         moved = False
-        made = groups(self.study.tokenizing_model, self.items, self.reader, self._memory)
+        made = groups(self.study.tokenizing_model, self.items, self.reader.rows(self.items), self._memory)
         with self.study.progress(self._title, len(made) * len(self.edits)) as advance:
             for group in made:
                 for label, dataset in self._group(group, advance).items():
@@ -90,6 +93,25 @@ class Sweep:
     def _title(self) -> str:
         count = len(self.edits)
         return f"sweep of {count} edits" if count > 1 else f"{told(next(iter(self.edits.values())))}"
+
+
+def site_under(study: Owner, items: Items, edits: Edits, site: Site) -> dict[Label, xr.DataArray]:
+    """Values at a site under each label's edits, a few labels at a time; the same entries as those of single runs."""
+    keys = {
+        label: measurement_key(study, on_prompts.values_at, items, {"site": site, "edits": own})
+        for label, own in edits.items()
+    }
+    memory = study.memory or MEMORY
+
+    def measure(missing: list[Label]) -> Iterator[tuple[Label, xr.Dataset]]:
+        with study.progress(f"{site} under {len(edits)} edits", len(missing)) as advance:
+            for first in range(0, len(missing), TOGETHER):
+                some = {label: edits[label] for label in missing[first : first + TOGETHER]}
+                for label, values in sweep_site(study.model, items, some, site, memory=memory).values.items():
+                    yield label, as_dataset(values, on_prompts.values_at.name)
+                    advance(1)
+
+    return {label: as_returned(dataset) for label, dataset in study.store.several(keys, measure).items()}
 
 
 def nothing_moves(edits: Edits) -> str:

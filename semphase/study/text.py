@@ -29,7 +29,7 @@ from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
 from semphase.store.store import canonical
 from semphase.study.owner import Owner
-from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves
+from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves, site_under
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
@@ -165,7 +165,7 @@ class Reading:
         if isinstance(what, Site):
             if must_move:
                 require_any_moves(self.study, self.items(half), edits)
-            return over_labels({label: self.read(what, half, own) for label, own in edits.items()})
+            return over_labels(site_under(self.study, self.items(half), edits, what))
         if what != "losses":
             raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
         found = self._swept(edits, half, must_move=must_move)
