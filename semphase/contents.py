@@ -43,7 +43,10 @@ def lazily(package: str) -> Callable[[str], ModuleType]:
 
 
 class Later(ModuleType):
-    """Stands for a module that is imported when a name in it is first asked for."""
+    """Stands for a module that is imported when a public name in it is first asked for."""
 
     def __getattr__(self, name: str) -> Any:
+        # pytest looks at every object in a test file for names like __test__.
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no public attribute {name!r}")
         return getattr(import_module(self.__name__), name)
