@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
+import xarray as xr
+from jaxtyping import Float
 
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
+from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
+from semphase.measure.edits import Edit
 from semphase.measure.measurement import Measurement
+from semphase.measure.readout import read_out_labelled
+from semphase.measure.sites import Site
+from semphase.measure.weights import Kind, weight
 from semphase.models import Model
 from semphase.store import Store
 from semphase.study.budget import Budget
 from semphase.study.description import provenance
 from semphase.study.measuring import measured
+from semphase.study.owner import Progress
+from semphase.study.run import PromptRun, PromptSweep
 from semphase.study.sample import Sampled
 from semphase.study.subject import COPIES, Subject, Trained, Untrained
-from semphase.study.text import Reading
+from semphase.study.substitutes import Substitutes
+from semphase.study.sweep import as_edits, as_labels
+from semphase.study.text import Half, Reading
 
 F = TypeVar("F")
 R = TypeVar("R")
 Advance = Callable[[int], None]
-Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 def _silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
@@ -45,6 +56,7 @@ class Study:
     store: Store
     progress: Progress = field(default=_silent, repr=False)
     memory: int | None = None
+    substitutes: Substitutes = field(default_factory=Substitutes, repr=False)
     _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -101,6 +113,64 @@ class Study:
         """
         found: R = measured(self, measurement, data, parameters)
         return found
+
+    def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:
+        """The model on a set of prompts, or on the user's set of that name, under edits: what is read of it is measured.
+
+        Edits that together move nothing are an error when something is read, unless `must_move` is False.
+        """
+        own = self.chosen(prompts)
+        return PromptRun(self, own, as_edits(edits), must_move, None if own == prompts else prompts)
+
+    def sweep(
+        self,
+        on: Prompts | Reading,
+        edits: Mapping[Any, Edit | Iterable[Edit]],
+        read: str | Site = "logit_difference",
+        *,
+        right: Any = None,
+        wrong: Any = None,
+        half: Half = "judge",
+        must_move: bool = True,
+    ) -> xr.DataArray:
+        """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
+
+        `read` is "logit_difference" (with `right` and `wrong`), "log_probability" (with `right`), "losses", "logits" or
+        a site; of the text "losses" of one half or a site. Labels are texts, integers or tuples, laid out as
+        `semphase.study.sweep.over_labels` says. Every label is replayed from the first block that it touches, and
+        stored as soon as it is there. That no label moves anything is an error, unless `must_move` is False.
+        """
+        labels = as_labels(edits)
+        if isinstance(on, Reading):
+            return on.sweep(labels, read, half, must_move=must_move)
+        return PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
+
+    def readout(self, stream: xr.DataArray) -> xr.DataArray:
+        """Logits of a stream [..., d] at any layer through final norm and unembedding, [..., vocabulary] (logit lens)."""
+        return read_out_labelled(self.model, stream)
+
+    def weight(self, kind: Kind, layer: int | None = None, head: int | None = None) -> Float[np.ndarray, "*shape"]:
+        """A weight matrix: "query", "key", "value" [d, d_head], "output" [d_head, d], "embedding" or "unembedding".
+
+        What enters stands on the left, x W; without `head` those of all heads of the layer. Keys and values are counted
+        by key heads. Raises SemphaseError for a kind, layer or head that there is not.
+        """
+        return weight(self.model, kind, layer, head)
+
+    def generate(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), **_: Any) -> NoReturn:  # noqa: ARG002
+        """Not there yet: raises SemphaseError."""
+        raise SemphaseError("study.generate is not there yet; score given answers with run.log_probabilities instead.")
+
+    def chosen(self, prompts: Prompts) -> Prompts:
+        """The user's set of that name where --prompts gave one, else the set itself; before it is split or selected from."""
+        if not isinstance(prompts, Prompts):
+            raise SemphaseError(f"{prompts!r} is no set of prompts; make one with Prompts.of(name, texts).")
+        return self.substitutes.chosen(prompts)
+
+    @property
+    def substituted(self) -> tuple[str, ...]:
+        """Names of the claims' sets that --prompts replaced so far, once for each time."""
+        return tuple(self.substitutes.used)
 
     @property
     def sampled(self) -> tuple[str, ...]:
