@@ -32,12 +32,12 @@ def line(detail):
     from matplotlib.figure import Figure
 
     figure = Figure()
-    figure.add_subplot().plot(detail["per_word"])
+    figure.add_subplot().plot([0, 1], detail["per_word"])
     return figure
 
 
-def broken(detail):
-    raise SemphaseError("nothing to draw")
+def broken_plot(detail):
+    return detail["nothing"]
 
 
 @declare("order.high")
@@ -142,9 +142,9 @@ def test_after(study, judge):
     raise ValueError("too late")
 
 
-@declare("broken.figure")
+@declare("drawn.badly")
 def test_figure(study, judge):
-    judge(HIGH, control=LOW, figures=[broken])
+    judge(HIGH, control=LOW, detail={"per_word": [1, 2]}, figures=[broken_plot, line])
 
 
 @declare("broken.nameless-figure")
