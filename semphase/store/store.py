@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,7 +68,9 @@ class Store:
                 read = {label: self._read(path) for label, path in paths.items()}
             found = {label: dataset for label, dataset in read.items() if dataset is not None}
             for label, dataset in measure([label for label in keys if label not in found]):
-                found[label] = self.get(keys[label], partial(_same, dataset))
+                with FileLock(f"{paths[label]}.lock"), self._usable():
+                    _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
+                found[label] = dataset
         return {label: found[label] for label in keys}
 
     def require_writable(self) -> None:
@@ -101,10 +102,6 @@ class Store:
             self.notices.append(f"store entry {path.name} failed its checksum and was computed again.")
             return None
         return xr.load_dataset(path, engine="h5netcdf")
-
-
-def _same(dataset: xr.Dataset) -> xr.Dataset:
-    return dataset
 
 
 def canonical(key: Key) -> str:

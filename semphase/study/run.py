@@ -173,7 +173,7 @@ class PromptSweep:
                 require_any_moves(study, items, self.edits)
             return self.run.labelled(over_labels(site_under(study, items, self.edits, what)))
         sweep = Sweep(study, items, self._reader(what, right, wrong), self.edits, self.must_move)
-        return self.run.labelled(over_labels(sweep.results()))
+        return self.run.labelled(sweep.result())
 
     def _reader(self, what: str, right: Any, wrong: Any) -> Reader:
         plain: dict[str, Reader] = {"losses": Losses(), "logits": Logits()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -158,7 +158,8 @@ class Reading:
         own = as_edits(edits)
         if not own:
             return self.baseline(half)
-        return self._in_blocks(self._swept({"": own}, half, must_move=must_move)[""])
+        losses = self._swept({"": own}, half, must_move=must_move)
+        return BlockLosses(*in_blocks(losses.values[0]))
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
         """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""
@@ -168,15 +169,15 @@ class Reading:
             return over_labels(site_under(self.study, self.items(half), edits, what))
         if what != "losses":
             raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
-        found = self._swept(edits, half, must_move=must_move)
-        return over_labels({label: _as_array(self._in_blocks(losses)) for label, losses in found.items()})
+        losses = self._swept(edits, half, must_move=must_move)
+        sums, counts = in_blocks(losses.values)
+        found = xr.DataArray(sums / counts, dims=("label", "block"), attrs={"unit": "nats per token"})
+        labels = {name: own for name, own in losses.coords.items() if own.dims == ("label",)}
+        return found.assign_coords(labels | {"tokens": ("block", counts)})
 
-    def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> dict[Hashable, xr.DataArray]:
+    def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> Float[xr.DataArray, "label chunk predicted"]:
         self.require_preflight()
-        return Sweep(self.study, self.items(half), Losses(), edits, must_move).results()
-
-    def _in_blocks(self, losses: xr.DataArray) -> BlockLosses:
-        return BlockLosses(*in_blocks(losses.values))
+        return Sweep(self.study, self.items(half), Losses(), edits, must_move).result()
 
     def items(self, half: Half) -> Items:
         """The chunks of a half as prompts."""
@@ -233,11 +234,6 @@ class LazyReplay:
         if self._made is None:
             self._made = self._make()
         return self._made
-
-
-def _as_array(losses: BlockLosses) -> xr.DataArray:
-    tokens = {"tokens": ("block", losses.counts)}
-    return xr.DataArray(losses.sums / losses.counts, dims=("block",), coords=tokens, attrs={"unit": "nats per token"})
 
 
 def joined(parts: list[BlockLosses]) -> BlockLosses:
