@@ -104,8 +104,12 @@ def _import(file: Path) -> ModuleType:
 
 @contextlib.contextmanager
 def _neighbours_importable(folder: Path) -> Iterator[None]:
-    """The folder's modules and packages beside it can be imported, as under pytest, and are forgotten afterwards."""
-    before, added = set(sys.modules), [str(folder.resolve().parent), str(folder.resolve())]
+    """The folder's modules and packages beside it can be imported, as under pytest.
+
+    Modules right in the folder are forgotten afterwards, since another folder may have others of these names.
+    """
+    home = folder.resolve()
+    before, added = set(sys.modules), [str(home.parent), str(home)]
     sys.path[:0] = added
     try:
         yield
@@ -114,5 +118,5 @@ def _neighbours_importable(folder: Path) -> Iterator[None]:
             sys.path.remove(path)
         for name in set(sys.modules) - before:
             origin = getattr(sys.modules[name], "__file__", None)
-            if origin and Path(origin).resolve().is_relative_to(folder.resolve()):
+            if origin and Path(origin).resolve().parent == home:
                 del sys.modules[name]
