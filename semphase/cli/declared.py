@@ -79,8 +79,10 @@ def _belongs(file: Path, folder: Path) -> bool:
 def _claims_of(file: Path) -> list[Claim]:
     with _neighbours_importable(file.parent):
         module = _import(file)
-    own = {id(value): value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__}
-    marks = [mark for value in own.values() for mark in getattr(value, "pytestmark", ())]
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
+    tests = [test for value in own for test in (vars(value).values() if isinstance(value, type) else (value,))]
+    once = {id(test): test for test in tests}.values()
+    marks = [mark for test in once for mark in getattr(test, "pytestmark", ())]
     return [mark.args[0] for mark in marks if mark.name == "claim" and mark.args]
 
 

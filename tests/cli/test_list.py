@@ -74,6 +74,13 @@ def test_helpers_of_one_name_in_two_folders_are_not_mixed_up(run: Run, folder: P
     assert list(statuses(run, "x", "y")) == ["x.one", "x.two", "y.one", "y.two"]
 
 
+def test_claims_in_classes_count_and_each_once(run: Run, folder: Path) -> None:
+    told = (folder / "test_a.py").read_text().replace("@claim", "    @claim").replace("\ndef", "\n    def")
+    inside = told.replace('    @claim("a.one"', 'class TestA:\n    @claim("a.one"')
+    (folder / "test_a.py").write_text(inside + "\ntest_again = TestA.test_one\n")
+    assert [row["id"] for row in run("list", "--json").json["claims"]] == ["a.one", "a.two"]
+
+
 def test_a_claim_that_is_registered_but_gone_is_named(run: Run, folder: Path) -> None:
     run("register", "test_a.py")
     (folder / "test_a.py").write_text((folder / "test_a.py").read_text().replace("a.two", "a.new"))
