@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from counting import product_speed, replay_flops
 from jaxtyping import Int
-from semphase.science.heads.ablation import SHARE
+from semphase.science.heads.facet import SHARE
 from torch import Tensor
 from worker import Operations, Reply, timed
 

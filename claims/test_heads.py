@@ -6,24 +6,15 @@ half of the text's chunks and judged on the second; importance is ΔPPL with one
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semphase import (
-    TEXT,
-    Evidence,
-    Judge,
-    Needs,
-    NotApplicable,
-    Study,
-    above,
-    at_least,
-    below,
-    claim,
-    significant,
-)
+from semphase import TEXT, Evidence, Judge, Needs, NotApplicable, above, at_least, below, claim, significant
 from semphase.science.heads import facet, figures, pareto, rankings, tails
+
+if TYPE_CHECKING:
+    from semphase import Study
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)

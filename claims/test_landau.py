@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semphase import (
     LEXICON,
@@ -10,7 +10,6 @@ from semphase import (
     Judge,
     Needs,
     Published,
-    Study,
     above,
     at_least,
     below,
@@ -23,6 +22,9 @@ from semphase import (
 )
 from semphase.science.lexical import conditions, derived, facet, figures, jumps, landau
 from semphase.science.lexical import evidence as lexical
+
+if TYPE_CHECKING:
+    from semphase import Study
 
 
 @claim(

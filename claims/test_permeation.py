@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semphase import (
     LEXICON,
     Evidence,
-    JointStudy,
     Judge,
     Needs,
     NotApplicable,
     Published,
-    Study,
     above,
     at_least,
     at_most,
@@ -28,6 +26,9 @@ from semphase import (
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
+
+if TYPE_CHECKING:
+    from semphase import JointStudy, Study
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6

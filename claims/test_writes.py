@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from semphase import (
     Needs,
     NotApplicable,
     Published,
-    Study,
     Undefined,
     above,
     at_least,
@@ -29,6 +28,9 @@ from semphase import (
     proportion,
 )
 from semphase.science.writes import facet, figures, spectra
+
+if TYPE_CHECKING:
+    from semphase import Study
 
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)

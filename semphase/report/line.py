@@ -12,7 +12,10 @@ BAR, END, DOT, MARK = "─", "┼", "●", "│"
 
 
 def line(entry: Entry) -> Text:
-    """One row for the claim and one for its control, on one scale; empty without an estimate."""
+    """One row for the claim and one for its control, on one scale; empty without an estimate.
+
+    An unbounded end runs to the edge, without a mark.
+    """
     estimate, control = entry["estimate"], entry["control"]
     if estimate is None or estimate["value"] is None:
         return Text()
@@ -29,7 +32,9 @@ def _row(estimate: EstimateForm, style: str, marks: list[float], low: float, spa
     left = 0 if estimate["low"] is None else place(estimate["low"])
     right = WIDTH - 1 if estimate["high"] is None else place(estimate["high"])
     cells = [(BAR, style) if left <= at <= right else (" ", "") for at in range(WIDTH)]
-    cells[left], cells[right] = (END, style), (END, style)
+    for at, end in ((left, estimate["low"]), (right, estimate["high"])):
+        if end is not None:
+            cells[at] = (END, style)
     for mark in marks:
         cells[place(mark)] = (MARK, "red")
     if estimate["value"] is not None:

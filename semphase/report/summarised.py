@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -16,11 +17,16 @@ def summarised(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The keys with what each holds, in a few words; parts of the criterion are told elsewhere."""
     for key, value in detail.items():
         if key != "parts":
-            yield key, summary(value)
+            yield " ".join(key.split()), summary(value)
 
 
 def summary(value: Any) -> str:
-    """What a value holds: itself where it is short, else how many numbers between which ends."""
+    """What a value holds, in one line: itself where it is short, else how many numbers between which ends."""
+    told = " ".join(_told(value).split())
+    return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
+
+
+def _told(value: Any) -> str:
     if value is None:
         return NOTHING
     if isinstance(value, bool):
@@ -30,7 +36,7 @@ def summary(value: Any) -> str:
     if isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, str):
-        return _cut(" ".join(value.split()))
+        return value
     return _sequence(value)
 
 
@@ -39,9 +45,9 @@ def _mapping(value: Mapping[str, Any]) -> str:
         return interval(value)  # type: ignore[arg-type]
     if value and all(_is_number(item) for item in value.values()):
         return _named(value) if len(value) > FEW else ", ".join(f"{key} {summary(item)}" for key, item in value.items())
-    if {"dims", "data"} <= value.keys():
+    if {"dims", "data"} <= value.keys() and isinstance(value["dims"], list):
         return f"{' × '.join(map(str, value['dims'])) or 'a number'}: {summary(value['data'])}"
-    return _cut(f"{len(value)} {'key' if len(value) == 1 else 'keys'}: {', '.join(value)}" if value else "nothing")
+    return f"{len(value)} {'key' if len(value) == 1 else 'keys'}: {', '.join(value)}" if value else "nothing"
 
 
 def _named(value: Mapping[str, float | None]) -> str:
@@ -63,7 +69,8 @@ def _sequence(value: Sequence[Any]) -> str:
     if not there:
         return f"{len(flat)} missing numbers"
     ends = f"from {number(min(there))} to {number(max(there))}, median {number(median(there))}"
-    return f"{_amount(' × '.join(map(str, shape)), len(flat) - len(there))} {ends}"
+    regular = prod(shape) == len(flat)
+    return f"{_amount(' × '.join(map(str, shape)) if regular else str(len(flat)), len(flat) - len(there))} {ends}"
 
 
 def _listed(value: Sequence[Any]) -> str:
@@ -72,10 +79,9 @@ def _listed(value: Sequence[Any]) -> str:
         return "nothing"
     if all(isinstance(item, Mapping) for item in value):
         keys = dict.fromkeys(key for item in value for key in item)
-        return _cut(f"{len(value)} {'table' if len(value) == 1 else 'tables'} of {', '.join(keys)}")
-    return _cut(
-        ", ".join(map(summary, value)) if len(value) <= FEW else f"{len(value)}: {', '.join(map(summary, value))}"
-    )
+        return f"{len(value)} {'table' if len(value) == 1 else 'tables'} of {', '.join(keys)}"
+    told = ", ".join(map(summary, value))
+    return told if len(value) <= FEW else f"{len(value)}: {told}"
 
 
 def _amount(shape: str, missing: int) -> str:
@@ -100,7 +106,3 @@ def _flat(value: Any) -> Iterator[Any]:
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

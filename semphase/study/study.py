@@ -7,33 +7,35 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
-from semphase.data.corpus import Corpus
-from semphase.data.lexicon import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
-from semphase.measure.edits import Edit
-from semphase.measure.measurement import Measurement
-from semphase.measure.readout import read_out_labelled
-from semphase.measure.sites import Site
-from semphase.measure.weights import Kind, weight
-from semphase.models import Model
-from semphase.store import Store
-from semphase.study.budget import Budget
-from semphase.study.description import provenance
-from semphase.study.measuring import measured
-from semphase.study.owner import Progress
-from semphase.study.run import PromptRun, PromptSweep
-from semphase.study.sample import Sampled
-from semphase.study.subject import COPIES, Subject, Trained, Untrained
+
+# Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
+from semphase.measure import readout, weights
+from semphase.study import description, measuring, run, sample, subject, sweep, text
 from semphase.study.substitutes import Substitutes
-from semphase.study.sweep import as_edits, as_labels
-from semphase.study.text import Half, Reading
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from semphase.data.corpus import Corpus
+    from semphase.data.lexicon import Lexicon
+    from semphase.measure.edits import Edit
+    from semphase.measure.measurement import Measurement
+    from semphase.measure.sites import Site
+    from semphase.measure.weights import Kind
+    from semphase.models import Model
+    from semphase.store import Store
+    from semphase.study.budget import Budget
+    from semphase.study.owner import Progress
+    from semphase.study.run import PromptRun
+    from semphase.study.subject import Subject
+    from semphase.study.text import Half, Reading
 
 F = TypeVar("F")
 R = TypeVar("R")
@@ -81,7 +83,7 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return provenance(self.models, self.corpus, self.lexicon, self.store.notices)
+        return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
 
     @property
     def each(self) -> tuple[Study, ...]:
@@ -92,9 +94,9 @@ class Study:
     def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
         parent = self.subject
-        assert isinstance(parent, Trained)
-        budget = replace(self.budget, draws=self.budget.control_draws)
-        return tuple(replace(self, subject=Untrained(parent, seed), budget=budget) for seed in range(COPIES))
+        assert isinstance(parent, subject.Trained)
+        budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
+        return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
 
     def facet(self, kind: Callable[[Study], F]) -> F:
         """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
@@ -111,7 +113,7 @@ class Study:
         Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
         take or that no key can hold, and for a result that is no array.
         """
-        found: R = measured(self, measurement, data, parameters)
+        found: R = measuring.measured(self, measurement, data, parameters)
         return found
 
     def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:
@@ -120,7 +122,7 @@ class Study:
         Edits that together move nothing are an error when something is read, unless `must_move` is False.
         """
         own = self.chosen(prompts)
-        return PromptRun(self, own, as_edits(edits), must_move, None if own == prompts else prompts)
+        return run.PromptRun(self, own, sweep.as_edits(edits), must_move, None if own == prompts else prompts)
 
     def sweep(
         self,
@@ -140,14 +142,14 @@ class Study:
         `semphase.study.sweep.over_labels` says. Every label is replayed from the first block that it touches, and
         stored as soon as it is there. That no label moves anything is an error, unless `must_move` is False.
         """
-        labels = as_labels(edits)
-        if isinstance(on, Reading):
+        labels = sweep.as_labels(edits)
+        if isinstance(on, text.Reading):
             return on.sweep(labels, read, half, must_move=must_move)
-        return PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
+        return run.PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
 
     def readout(self, stream: xr.DataArray) -> xr.DataArray:
         """Logits of a stream [..., d] at any layer through final norm and unembedding, [..., vocabulary] (logit lens)."""
-        return read_out_labelled(self.model, stream)
+        return readout.read_out_labelled(self.model, stream)
 
     def weight(self, kind: Kind, layer: int | None = None, head: int | None = None) -> Float[np.ndarray, "*shape"]:
         """A weight matrix: "query", "key", "value" [d, d_head], "output" [d_head, d], "embedding" or "unembedding".
@@ -155,7 +157,7 @@ class Study:
         What enters stands on the left, x W; without `head` those of all heads of the layer. Keys and values are counted
         by key heads. Raises SemphaseError for a kind, layer or head that there is not.
         """
-        return weight(self.model, kind, layer, head)
+        return weights.weight(self.model, kind, layer, head)
 
     def generate(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), **_: Any) -> NoReturn:  # noqa: ARG002
         """Not there yet: raises SemphaseError."""
@@ -175,13 +177,13 @@ class Study:
     @property
     def sampled(self) -> tuple[str, ...]:
         """The facets made so far that declare samples for `--verify`, as "module:class"."""
-        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, Sampled))
+        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, sample.Sampled))
         return tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds)
 
     @cached_property
     def text(self) -> Reading:
         """The corpus as chunks, and losses on it."""
-        return Reading(self)
+        return text.Reading(self)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
@@ -191,4 +193,4 @@ class Study:
     def tokenizing_model(self) -> Model:
         """The model by whose tokenizer texts are read."""
         # A copy tokenises as its parent does; its weights need not be built for that.
-        return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
+        return self.subject.parent.model if isinstance(self.subject, subject.Untrained) else self.subject.model

@@ -94,18 +94,6 @@ def check_settings(settings, reads):
         raise SemphaseError("the packaged lexicon is damaged: install semphase again")
 
 
-def line(study):
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    figure.add_subplot().plot([0, 1], [0, 1])
-    return figure
-
-
-def broken_figure(study):
-    raise SemphaseError("nothing to draw")
-
-
 def _module(name, **content):
     module = types.ModuleType(name)
     module.__dict__.update(content)
@@ -115,4 +103,3 @@ def _module(name, **content):
 
 vars(semphase.study).update(open_study=open_study, check_settings=check_settings, close_studies=close_studies)
 _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))
-_module("semphase.science.lexical.figures", MAKERS={"line": line, "broken": broken_figure})

@@ -40,7 +40,8 @@ def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
         {"published": {"gpt2": Published("supported")}},
         {"needs": Needs(words=4)},
         {"cost": "hours"},
-        {"figures": ("line",)},
+        {"data": ("text",)},
+        {"timed": True},
     ],
 )
 def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
