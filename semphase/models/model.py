@@ -65,7 +65,8 @@ class Model:
     @property
     def vocabulary(self) -> int:
         """The number of tokens that the embedding has a row for."""
-        return int(self.module.get_input_embeddings().weight.shape[0])
+        weight: torch.Tensor = self.module.get_input_embeddings().weight  # type: ignore[assignment]
+        return weight.shape[0]
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text under the model's BOS rule.
