@@ -17,7 +17,6 @@ from semphase import (
     Estimate,
     Judge,
     Needs,
-    NotApplicable,
     Published,
     Undefined,
     above,
@@ -26,6 +25,7 @@ from semphase import (
     claim,
     on_copies,
     proportion,
+    where_defined,
 )
 from semphase.science.writes import facet, figures, spectra
 
@@ -121,10 +121,8 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
             lambda ranks: ranks.layers[spectra.WITHOUT_FIRST, chosen].min(), POSITIVE
         )
 
-    try:
+    with where_defined():
         found = evidence(study)
-    except Undefined as reason:
-        raise NotApplicable(f"{study.label}: {reason}") from reason
     detail, control = study.facet(facet.Writes).detail, on_copies(study, evidence)
     judge(found, detail=detail, figures=[figures.writes_spectra], **control)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from semphase.models import Model
 from semphase.store import Store
 from semphase.study.budget import Budget
 from semphase.study.description import provenance
+from semphase.study.generators import generator
 from semphase.study.measuring import measured
 from semphase.study.sample import Sampled
 from semphase.study.subject import COPIES, Subject, Trained, Untrained
@@ -115,7 +115,7 @@ class Study:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
-        return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
+        return generator(self.seed, purpose)
 
     @property
     def tokenizing_model(self) -> Model:
