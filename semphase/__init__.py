@@ -185,4 +185,5 @@ HOMES = {
     "semphase.verdict.verdict": "Control Evidence Verdict",
 }
 
-__getattr__, __dir__ = contents(__name__, HOMES)
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(__name__, HOMES)

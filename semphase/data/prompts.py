@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ class Prompts:
 
     Either `texts` or `ids` is given. `at` is "end" for the last token, or for each prompt a word (the last piece of its
     last occurrence) or an integer that counts the tokens which the model sees, a BOS token included, from 0, or
-    backwards from −1. `partner` is the set that `paired` joined to it, `origin` the name of the set it is a part of.
+    backwards from −1. `partner` is the set that `paired` joined to it, `origin` the set that it is a part of.
     Labels are read as attributes: arrays of one value for each prompt.
     """
 
@@ -41,7 +41,7 @@ class Prompts:
     at: At
     labels: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     partner: Prompts | None = None
-    origin: str = ""
+    origin: Prompts | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -54,9 +54,7 @@ class Prompts:
         """
         require_name(name)
         found = texts_of(name, texts)
-        return cls(
-            name, found, None, at_of(name, at, found), labels_of(name, labels, len(found), _taken_names()), None, name
-        )
+        return cls(name, found, None, at_of(name, at, found), labels_of(name, labels, len(found), _taken_names()))
 
     @classmethod
     def of_tokens(
@@ -65,9 +63,7 @@ class Prompts:
         """A set of token ids [prompt][token]; the model sees them as they are, so give the BOS token too if it needs one."""
         require_name(name)
         found = ids_of(name, ids)
-        return cls(
-            name, None, found, at_of(name, at, found), labels_of(name, labels, len(found), _taken_names()), None, name
-        )
+        return cls(name, None, found, at_of(name, at, found), labels_of(name, labels, len(found), _taken_names()))
 
     @classmethod
     def from_lexicon(cls, lexicon: Lexicon, role: str | Sequence[str]) -> Prompts:
@@ -178,6 +174,11 @@ class Prompts:
             )
         return replace(self, partner=other)
 
+    @property
+    def alone(self) -> Prompts:
+        """The same set without its partner."""
+        return self if self.partner is None else replace(self, partner=None)
+
     def _taken(self, rows: Int[np.ndarray, " chosen"], name: str) -> Prompts:
         def take(values: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(values[row] for row in rows)
@@ -189,7 +190,7 @@ class Prompts:
             "end" if self.at == "end" else take(self.at),
             tuple((label, take(values)) for label, values in self.labels),
             self.partner and self.partner._taken(rows, name.replace(self.name, self.partner.name, 1)),
-            self.origin,
+            self.origin or self,
         )
 
 

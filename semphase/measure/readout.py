@@ -46,3 +46,13 @@ def read_out(model: Model, stream: Float[np.ndarray, "*any d"]) -> Float[np.ndar
             logits = readout.all(model.anatomy.final_norm(rows.to(model.device, model.dtype)))
             found.append(logits.float().cpu())
     return np.asarray(torch.cat(found)).reshape(*stream.shape[:-1], -1)
+
+
+def read_out_labelled(model: Model, stream: xr.DataArray) -> xr.DataArray:
+    """`read_out` of an array whose axis `d`, wherever it stands, becomes `vocabulary` at the end."""
+    if "d" not in stream.dims:
+        raise SemphaseError(f"a stream has the axis d and this array has {', '.join(map(str, stream.dims))}.")
+    last = stream.transpose(..., "d")
+    found = read_out(model, last.values)
+    coordinates = {name: values for name, values in last.coords.items() if "d" not in values.dims}
+    return xr.DataArray(found, dims=(*last.dims[:-1], "vocabulary"), coords=coordinates, attrs={"unit": "logits"})

@@ -18,6 +18,7 @@ class Anatomy:
 
     The outputs of `attention[k]` and `mlp[k]` are what block k adds to the stream, norms behind it included.
     Read them with `semphase.models.write_of`, because some families return tuples or flattened batches.
+    `neurons[k]` is the output projection of MLP k, whose input its neurons are; empty where MLPs have no single one.
     """
 
     embed: nn.Module
@@ -26,6 +27,7 @@ class Anatomy:
     mlp: tuple[nn.Module, ...]
     final_norm: nn.Module
     unembed: nn.Module
+    neurons: tuple[nn.Module, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +51,9 @@ class Model:
     sha256: str
     layers: int
     heads: int
+    key_heads: int
     d_model: int
+    d_head: int
     parameters: int
     context: int
 

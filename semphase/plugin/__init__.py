@@ -60,7 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session = session_of(config)
     with session.refusing(items):
         collect.select(config, items)
-        registered.check_registries(items)
+        if not config.option.collectonly:
+            registered.check_registries(items)
         collect.order(items)
         models = [name for item in items for name in collect.models_of(item)]
         session.prepare(sum(collect.claim_of(item) is not None for item in items), models, collect.reads(items))

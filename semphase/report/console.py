@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
-import pytest
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -27,14 +27,11 @@ WIDE = 140
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
-def show(document: Document, reporter: pytest.TerminalReporter) -> None:
-    """Print the table and the notices."""
-    writer = reporter._tw
-    reporter.write_sep("=", "verdicts")
-    for line in render(document, writer.fullwidth, writer.hasmarkup).splitlines():
-        reporter.write_line(line)
+def lines(document: Document, width: int, coloured: bool) -> Iterator[str]:
+    """The table, the summary line and the notices, for a terminal of `width` columns."""
+    yield from render(document, width, coloured).splitlines()
     for notice in document["run"].get("notices", []):
-        reporter.write_line(f"note: {notice}")
+        yield f"note: {notice}"
 
 
 def render(document: Document, width: int, coloured: bool) -> str:

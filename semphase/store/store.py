@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 from filelock import FileLock
@@ -23,6 +23,7 @@ from semphase.errors import SemphaseError
 from semphase.files import atomically, write_atomically
 
 Key = Mapping[str, Any]
+L = TypeVar("L")
 FORMAT = 1
 
 
@@ -49,6 +50,28 @@ class Store:
                 written = self._read(path)
         assert written is not None
         return written
+
+    def several(
+        self, keys: Mapping[L, Key], measure: Callable[[list[L]], Iterator[tuple[L, xr.Dataset]]]
+    ) -> dict[L, xr.Dataset]:
+        """The stored measurement of each label; `measure` yields those that are not there, each written as it comes.
+
+        Whoever asks for the same labels waits until they are there.
+        """
+        paths = {label: self.path(key) for label, key in keys.items()}
+        together = hashlib.sha256("".join(sorted(map(str, paths.values()))).encode()).hexdigest()
+        with self._usable():
+            for path in paths.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / f"format-{FORMAT}" / f"{together[:32]}.several.lock"):
+            with self._usable():
+                read = {label: self._read(path) for label, path in paths.items()}
+            found = {label: dataset for label, dataset in read.items() if dataset is not None}
+            for label, dataset in measure([label for label in keys if label not in found]):
+                with FileLock(f"{paths[label]}.lock"), self._usable():
+                    _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
+                found[label] = dataset
+        return {label: found[label] for label in keys}
 
     def require_writable(self) -> None:
         """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after."""

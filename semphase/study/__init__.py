@@ -18,13 +18,14 @@ __all__ = [
     "JointStudy", "RunSettings", "Study", "check_settings", "close_studies", "on_copies", "open_study",
 ]  # fmt: skip
 
-__getattr__, __dir__ = contents(
-    __name__,
-    {
-        "semphase.study.checking": "check_settings",
-        "semphase.study.evidence": "on_copies",
-        "semphase.study.joint": "JointStudy",
-        "semphase.study.opening": "close_studies open_study",
-        "semphase.study.study": "Study",
-    },
-)
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(
+        __name__,
+        {
+            "semphase.study.checking": "check_settings",
+            "semphase.study.evidence": "on_copies",
+            "semphase.study.joint": "JointStudy",
+            "semphase.study.opening": "close_studies open_study",
+            "semphase.study.study": "Study",
+        },
+    )

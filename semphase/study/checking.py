@@ -17,7 +17,7 @@ from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.read import read_config, read_tokenizer
 from semphase.store import Store
-from semphase.study.opening import corpus_of, lexicon_of
+from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
 from semphase.study.settings import RunSettings
 from semphase.verdict.claim import LEXICON, TEXT
 
@@ -37,6 +37,7 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
     resolve(settings.device)
     Store(settings.store).require_writable()
     lexicon_of(settings)
+    substitutes_of(settings)
     if settings.corpus:
         corpus_of(settings)
     names = [_check_model(settings, name, data) for name, data in reads.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,16 +16,14 @@ from semphase.errors import SemphaseError
 from semphase.measure.measurement import Measurement
 from semphase.models import Model
 from semphase.models.remembered import remembered
+from semphase.study.owner import Owner
 from semphase.study.subject import Trained
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 KIND = "returned"
 VALUES = "measured"
 
 
-def measured(study: Study, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]) -> Any:
+def measured(study: Owner, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]) -> Any:
     """The function's result for the study's model, from the store where it is there."""
     if not isinstance(function, Measurement):
         raise SemphaseError(
@@ -47,13 +45,13 @@ def measured(study: Study, function: Measurement[..., Any], data: Any, parameter
 
 
 def measurement_key(
-    study: Study, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]
+    study: Owner, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The store's key of a measurement on data."""
     return function.key(study.subject.identity, data_identity(study, data), parameters)
 
 
-def data_identity(study: Study, data: Any) -> str | None:
+def data_identity(study: Owner, data: Any) -> str | None:
     """SHA-256 of all that a measurement sees of its data; texts count as the model's tokenizer splits them."""
     if data is None:
         return None
@@ -61,7 +59,7 @@ def data_identity(study: Study, data: Any) -> str | None:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _named(study: Study, data: Any) -> Any:
+def _named(study: Owner, data: Any) -> Any:
     if isinstance(data, Model):
         return Trained(data).identity
     if isinstance(data, Corpus):

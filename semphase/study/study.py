@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
-from semphase.data.corpus import Corpus
-from semphase.data.lexicon import Lexicon
-from semphase.measure.measurement import Measurement
-from semphase.models import Model
-from semphase.store import Store
-from semphase.study.budget import Budget
-from semphase.study.description import provenance
+from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
+
+# Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
+from semphase.measure import readout, weights
+from semphase.study import description, measuring, run, sample, subject, sweep, text
 from semphase.study.generators import generator
-from semphase.study.measuring import measured
-from semphase.study.sample import Sampled
-from semphase.study.subject import COPIES, Subject, Trained, Untrained
-from semphase.study.text import Reading
+from semphase.study.substitutes import Substitutes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from semphase.data.corpus import Corpus
+    from semphase.data.lexicon import Lexicon
+    from semphase.measure.edits import Edit
+    from semphase.measure.measurement import Measurement
+    from semphase.measure.sites import Site
+    from semphase.measure.weights import Kind
+    from semphase.models import Model
+    from semphase.store import Store
+    from semphase.study.budget import Budget
+    from semphase.study.owner import Progress
+    from semphase.study.run import PromptRun
+    from semphase.study.subject import Subject
+    from semphase.study.text import Half, Reading
 
 F = TypeVar("F")
 R = TypeVar("R")
 Advance = Callable[[int], None]
-Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 def _silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
@@ -45,6 +58,7 @@ class Study:
     store: Store
     progress: Progress = field(default=_silent, repr=False)
     memory: int | None = None
+    substitutes: Substitutes = field(default_factory=Substitutes, repr=False)
     _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -69,7 +83,7 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return provenance(self.models, self.corpus, self.lexicon, self.store.notices)
+        return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
 
     @property
     def each(self) -> tuple[Study, ...]:
@@ -80,9 +94,9 @@ class Study:
     def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
         parent = self.subject
-        assert isinstance(parent, Trained)
-        budget = replace(self.budget, draws=self.budget.control_draws)
-        return tuple(replace(self, subject=Untrained(parent, seed), budget=budget) for seed in range(COPIES))
+        assert isinstance(parent, subject.Trained)
+        budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
+        return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
 
     def facet(self, kind: Callable[[Study], F]) -> F:
         """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
@@ -99,19 +113,77 @@ class Study:
         Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
         take or that no key can hold, and for a result that is no array.
         """
-        found: R = measured(self, measurement, data, parameters)
+        found: R = measuring.measured(self, measurement, data, parameters)
         return found
+
+    def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:
+        """The model on a set of prompts, or on the user's set of that name, under edits: what is read of it is measured.
+
+        Edits that together move nothing are an error when something is read, unless `must_move` is False.
+        """
+        own = self.chosen(prompts)
+        return run.PromptRun(self, own, sweep.as_edits(edits), must_move, None if own == prompts else prompts)
+
+    def sweep(
+        self,
+        on: Prompts | Reading,
+        edits: Mapping[Any, Edit | Iterable[Edit]],
+        read: str | Site = "logit_difference",
+        *,
+        right: Any = None,
+        wrong: Any = None,
+        half: Half = "judge",
+        must_move: bool = True,
+    ) -> xr.DataArray:
+        """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
+
+        `read` is "logit_difference" (with `right` and `wrong`), "log_probability" (with `right`), "losses", "logits" or
+        a site; of the text "losses" of one half or a site. Labels are texts, integers or tuples, laid out as
+        `semphase.study.sweep.over_labels` says. Every label is replayed from the first block that it touches, and
+        stored as soon as it is there. That no label moves anything is an error, unless `must_move` is False.
+        """
+        labels = sweep.as_labels(edits)
+        if isinstance(on, text.Reading):
+            return on.sweep(labels, read, half, must_move=must_move)
+        return run.PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
+
+    def readout(self, stream: xr.DataArray) -> xr.DataArray:
+        """Logits of a stream [..., d] at any layer through final norm and unembedding, [..., vocabulary] (logit lens)."""
+        return readout.read_out_labelled(self.model, stream)
+
+    def weight(self, kind: Kind, layer: int | None = None, head: int | None = None) -> Float[np.ndarray, "*shape"]:
+        """A weight matrix: "query", "key", "value" [d, d_head], "output" [d_head, d], "embedding" or "unembedding".
+
+        What enters stands on the left, x W; without `head` those of all heads of the layer. Keys and values are counted
+        by key heads. Raises SemphaseError for a kind, layer or head that there is not.
+        """
+        return weights.weight(self.model, kind, layer, head)
+
+    def generate(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), **_: Any) -> NoReturn:  # noqa: ARG002
+        """Not there yet: raises SemphaseError."""
+        raise SemphaseError("study.generate is not there yet; score given answers with run.log_probabilities instead.")
+
+    def chosen(self, prompts: Prompts) -> Prompts:
+        """The user's set of that name where --prompts gave one, else the set itself; before it is split or selected from."""
+        if not isinstance(prompts, Prompts):
+            raise SemphaseError(f"{prompts!r} is no set of prompts; make one with Prompts.of(name, texts).")
+        return self.substitutes.chosen(prompts)
+
+    @property
+    def substituted(self) -> tuple[str, ...]:
+        """Names of the claims' sets that --prompts replaced so far, once for each time."""
+        return tuple(self.substitutes.used)
 
     @property
     def sampled(self) -> tuple[str, ...]:
         """The facets made so far that declare samples for `--verify`, as "module:class"."""
-        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, Sampled))
+        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, sample.Sampled))
         return tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds)
 
     @cached_property
     def text(self) -> Reading:
         """The corpus as chunks, and losses on it."""
-        return Reading(self)
+        return text.Reading(self)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
@@ -121,4 +193,4 @@ class Study:
     def tokenizing_model(self) -> Model:
         """The model by whose tokenizer texts are read."""
         # A copy tokenises as its parent does; its weights need not be built for that.
-        return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
+        return self.subject.parent.model if isinstance(self.subject, subject.Untrained) else self.subject.model

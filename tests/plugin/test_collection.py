@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
+
+CLAIMS = Path(__file__).parents[2] / "claims"
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,17 @@ def test_a_list_of_claims_needs_no_torch(make: Make) -> None:
     ran = project.run("--co", "-qq", "--model=gpt2-xl", "--device=cuda", "--lexicon=nowhere.toml", "-s")
     assert ran.code == 0
     assert "test_high[gpt2-xl]" in collected(ran)
+    assert "heavy: set()" in ran.out
+
+
+def test_a_list_of_all_claims_of_this_repository_needs_no_torch(make: Make) -> None:
+    project = make("")
+    heavy = ("torch", "transformers", "xarray", "scipy.stats", "scipy.optimize", "statsmodels", "lmfit", "matplotlib")
+    source = f"import sys\ndef pytest_unconfigure(): print('heavy:', {set(heavy)} & set(sys.modules))\n"
+    project.write("conftest.py", source)
+    ran = project.run("--co", "-qq", "-s", "--import-mode=importlib", "-rN", str(CLAIMS))
+    assert ran.code == 0
+    assert "claims/test_heads.py" in ran.out
     assert "heavy: set()" in ran.out
 
 
