@@ -6,15 +6,24 @@ half of the text's chunks and judged on the second; importance is ΔPPL with one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Evidence, Judge, Needs, above, at_least, below, claim, significant, where_defined
+from semphase import (
+    TEXT,
+    Evidence,
+    Judge,
+    Needs,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+    significant,
+    where_defined,
+)
 from semphase.science.heads import facet, figures, pareto, rankings, tails
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)

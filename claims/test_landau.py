@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from semphase import (
     LEXICON,
@@ -10,6 +10,7 @@ from semphase import (
     Judge,
     Needs,
     Published,
+    Study,
     above,
     at_least,
     below,
@@ -22,9 +23,6 @@ from semphase import (
 )
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 
 @claim(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from semphase import (
     LEXICON,
     Evidence,
+    JointStudy,
     Judge,
     Needs,
     Published,
+    Study,
     Undefined,
     above,
     at_least,
@@ -28,9 +30,6 @@ from semphase import (
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
-
-if TYPE_CHECKING:
-    from semphase import JointStudy, Study
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6

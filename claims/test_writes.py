@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from semphase import (
     Judge,
     Needs,
     Published,
+    Study,
     Undefined,
     above,
     at_least,
@@ -28,9 +29,6 @@ from semphase import (
     where_defined,
 )
 from semphase.science.writes import facet, figures, spectra
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
