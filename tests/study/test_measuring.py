@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -222,7 +224,8 @@ def test_what_cannot_be_keyed_is_one_sentence_before_anything_is_measured(study,
             r"^the measurement embedded\(model, tokens, \*, scale=1\.0\) cannot .*'scael'.*\.$",
         ),
         (embedded, [1], {"scale": object()}, r"^a value of the type object cannot be part of a store key.*\.$"),
-        (embedded, [1], {"scale": lambda: captured}, r"^embedded refuses the lambda, which captures captured .*\.$"),
+        (embedded, [1], {"scale": lambda: captured}, r"^a store key refuses the lambda, which captures captured .*\.$"),
+        (embedded, [1], {"scale": [lambda: captured]}, r"^a store key refuses the lambda, which captures captured"),
     ):
         with pytest.raises(SemphaseError, match=told):
             study.measured(function, data, **parameters)
@@ -241,3 +244,8 @@ def test_an_interrupted_measurement_leaves_nothing_and_is_made_anew(study, monke
     assert len(calls) == 2
     assert study.measured(embedded, [1]) == found
     assert len(calls) == 2
+
+
+def test_declaring_a_measurement_needs_no_torch():
+    told = "import sys, semphase.measure.measurement; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told]).returncode == 0
