@@ -97,7 +97,9 @@ class Replay:
         start = self._first_difference(changes)
         return self._losses(self._run(start, self.stream(start), changes), self.ids)
 
-    def with_outputs(self, layer: int, outputs: Float[Tensor, "copy chunk position head d_head"]) -> Losses:
+    def with_outputs(
+        self, layer: int, outputs: Float[Tensor, "copy chunk position head d_head"]
+    ) -> Float[Tensor, "run predicted"]:
         """Token losses, [copy · chunk, predicted], when a layer's heads give `outputs`; copies are run together."""
         copies, flat = len(outputs), outputs.flatten(0, 1)
         changes = {**self.changes, layer: lambda _seen: flat}

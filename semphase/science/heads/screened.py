@@ -52,7 +52,7 @@ def screening_named(way: Way) -> dict[str, str]:
     return {"screening": f"{way} {SCREENING_VERSION}"}
 
 
-def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
+def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " near"]:
     """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
     ranks, margin = scipy.stats.rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
     ends = (ranks < margin) | (ranks >= len(effects) - margin)
