@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from semphase.data.corpus.sources import Corpus
     from semphase.data.lexicon.words import Lexicon
     from semphase.data.prompts import Prompts
-    from semphase.errors import NotApplicable, SemphaseError
+    from semphase.errors import NotApplicable, SemphaseError, Undefined
     from semphase.measure.controls import random_direction, random_heads
     from semphase.measure.edits import (
         added,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         zeroed,
     )
     from semphase.measure.measurement import measurement
+    from semphase.measure.positions import ALL
     from semphase.measure.sites import (
-        ALL,
         attention,
         embedding,
         head,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         value,
     )
     from semphase.plugin.declare import claim
+    from semphase.stats.blocks import difference_estimate, paired_test
     from semphase.stats.controls import shuffled
     from semphase.stats.draws import estimate_from_draws
     from semphase.stats.estimate import Estimate
@@ -60,6 +61,10 @@ if TYPE_CHECKING:
         share,
         worst,
     )
+    from semphase.stats.interval import with_interval
+    from semphase.stats.paired import paired_increase
+    from semphase.stats.resample import proportion
+    from semphase.study.evidence import on_copies
     from semphase.study.joint import JointStudy
     from semphase.study.study import Study
     from semphase.verdict.claim import LEXICON, TEXT, Claim, Needs, Published
@@ -95,6 +100,7 @@ __all__ = [
     "Published",
     "SemphaseError",
     "Study",
+    "Undefined",
     "Verdict",
     "above",
     "added",
@@ -108,6 +114,7 @@ __all__ = [
     "claim",
     "correlation",
     "difference",
+    "difference_estimate",
     "embedding",
     "estimate",
     "estimate_from_draws",
@@ -123,9 +130,13 @@ __all__ = [
     "mlp",
     "neurons",
     "not_rejected",
+    "on_copies",
+    "paired_increase",
+    "paired_test",
     "patched",
     "pattern",
     "perplexity_ratio",
+    "proportion",
     "query",
     "random_direction",
     "random_heads",
@@ -138,6 +149,7 @@ __all__ = [
     "skipped",
     "stream",
     "value",
+    "with_interval",
     "without",
     "worst",
     "zeroed",
@@ -147,17 +159,23 @@ HOMES = {
     "semphase.data.corpus.sources": "Corpus",
     "semphase.data.lexicon.words": "Lexicon",
     "semphase.data.prompts": "Prompts",
-    "semphase.errors": "NotApplicable SemphaseError",
+    "semphase.errors": "NotApplicable SemphaseError Undefined",
     "semphase.measure.controls": "random_direction random_heads",
     "semphase.measure.edits": "added averaged form hidden_keys keys patched replaced resampled set_to skipped without "
     "zeroed",
     "semphase.measure.measurement": "measurement",
-    "semphase.measure.sites": "ALL attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.measure.positions": "ALL",
+    "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.plugin.declare": "claim",
+    "semphase.stats.blocks": "difference_estimate paired_test",
     "semphase.stats.controls": "shuffled",
     "semphase.stats.draws": "estimate_from_draws",
     "semphase.stats.estimate": "Estimate",
     "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
+    "semphase.stats.interval": "with_interval",
+    "semphase.stats.paired": "paired_increase",
+    "semphase.stats.resample": "proportion",
+    "semphase.study.evidence": "on_copies",
     "semphase.study.joint": "JointStudy",
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",
@@ -166,4 +184,5 @@ HOMES = {
     "semphase.verdict.verdict": "Control Evidence Verdict",
 }
 
-__getattr__, __dir__ = contents(__name__, HOMES)
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(__name__, HOMES)

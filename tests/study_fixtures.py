@@ -18,7 +18,7 @@ from semphase.models import Model, fixture, load
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
-from semphase.study.study import Progress
+from semphase.study.owner import Progress
 from semphase.study.subject import Trained
 
 SHORT = Budget("short", draws=20, control_draws=10, simulations=20)

@@ -41,7 +41,8 @@ class Attending:
     """What the attention of one layer sees: queries, keys and values with positions and norms applied.
 
     Keys and values may have fewer heads (`group` query heads share one). `mask` is true where a key may be seen,
-    None for plain causal attention. Scores are multiplied by `scaling`, then capped where the model does that.
+    by all heads or by each, and None for plain causal attention. Scores are multiplied by `scaling` (1 where the
+    family has scaled its queries, as OPT does), then capped where the model does that.
     `attend` makes the outputs of unchanged heads.
     """
 
@@ -49,7 +50,15 @@ class Attending:
     query: Float[Tensor, "batch head position d_head"]
     key: Float[Tensor, "batch kv position d_head"]
     value: Float[Tensor, "batch kv position d_value"]
-    mask: Bool[Tensor, "batch 1 position key"] | None
+    mask: (
+        Bool[
+            Tensor,
+            (
+                batch  # head position key
+            ),
+        ]
+        | None
+    )
     scaling: float
     softcap: float | None = None
     attend: Change = softmax_outputs
@@ -70,12 +79,16 @@ class Attending:
         return self.attend(self)
 
     @cached_property
-    def visible(self) -> Bool[Tensor, "batch 1 position key"]:
+    def visible(self) -> Bool[Tensor, "#batch #head position key"]:
         """Which keys each position may see."""
         if self.mask is not None:
             return self.mask
         n = self.query.shape[2]
         return torch.ones(n, n, dtype=torch.bool, device=self.query.device).tril()[None, None]
+
+    def visible_to(self, heads: list[int]) -> Bool[Tensor, "#batch #chosen position key"]:
+        """The same for some heads."""
+        return self.visible if self.visible.shape[1] == 1 else self.visible[:, heads]
 
     def scores(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position key"]:
         """q·k·scaling of the chosen heads (all by default), not masked."""

@@ -105,11 +105,11 @@ def reformed(seen: Attending, heads: list[int], form: str) -> Float[Tensor, "bat
 
 
 def _visible_scores(seen: Attending, heads: list[int]) -> Scores:
-    return seen.scores(heads).masked_fill(~seen.visible, 0)
+    return seen.scores(heads).masked_fill(~seen.visible_to(heads), 0)
 
 
 def _softmax(seen: Attending, heads: list[int]) -> Scores:
-    return seen.scores(heads).masked_fill(~seen.visible, float("-inf")).softmax(dim=-1)
+    return seen.scores(heads).masked_fill(~seen.visible_to(heads), float("-inf")).softmax(dim=-1)
 
 
 def _identity_l1(seen: Attending, heads: list[int]) -> Scores:
@@ -137,8 +137,9 @@ def _threshold(seen: Attending, heads: list[int]) -> Scores:
 
 def _crossed(seen: Attending, heads: list[int]) -> Tensor:
     scores = _visible_scores(seen, heads)
-    mean = scores.sum(dim=-1, keepdim=True) / seen.visible.sum(dim=-1, keepdim=True)
-    return (scores >= mean) & seen.visible
+    visible = seen.visible_to(heads)
+    mean = scores.sum(dim=-1, keepdim=True) / visible.sum(dim=-1, keepdim=True)
+    return (scores >= mean) & visible
 
 
 def _partners(seen: Attending, heads: list[int]) -> list[int]:

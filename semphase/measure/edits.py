@@ -8,213 +8,38 @@ beyond a prompt's end are never touched, and averages never see them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from semphase.code import code_hash, require_plain
 from semphase.errors import SemphaseError
 from semphase.measure.arrays import Frozen, as_array
-from semphase.measure.positions import ALL, Positions, identity, positions_of
-from semphase.measure.sites import Indices, Shape, Site, check, head, require_indices, told_indices
-
-if TYPE_CHECKING:
-    import xarray as xr
+from semphase.measure.edit_base import Edit, Run
+from semphase.measure.edit_kinds import (
+    Added,
+    Averaged,
+    Form,
+    HiddenKeys,
+    Keys,
+    Patched,
+    Replaced,
+    Resampled,
+    SetTo,
+    Skipped,
+    Without,
+    Zeroed,
+)
+from semphase.measure.positions import ALL, positions_of
+from semphase.measure.sites import Site, head
 
 FORM_NAMES = ("softmax", "identity", "identity-l1", "relu", "absolute", "product", "threshold")
 """The forms of attention, by the table of `semphase.measure.changes`."""
 
-
-class Run(Protocol):
-    """Another run, whose values an edit needs: the study's runs on prompts are such objects."""
-
-    @property
-    def identity(self) -> str:
-        """The same string for runs with equal values only."""
-
-    def read(self, site: Site) -> xr.DataArray:
-        """Values at all positions, [prompt, layer, position, (head,) d], with the coordinate `length`."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Something that happens in a forward pass."""
-
-    @property
-    def identity(self) -> str:
-        """The same string for equal edits only."""
-        inside = ", ".join(f"{part.name}={_identity(getattr(self, part.name))}" for part in fields(self))
-        return f"{type(self).__name__}({inside})"
-
-    def __str__(self) -> str:
-        told = (_told(getattr(self, part.name)) for part in fields(self))
-        return f"{self.name}({', '.join(part for part in told if part)})"
-
-    @property
-    def name(self) -> str:
-        """As the user calls it."""
-        return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(self).__name__)[1:]
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, where the model lacks what the edit names."""
-
-
-@dataclass(frozen=True)
-class AtSite(Edit):
-    """An edit that gives the values at a site anew."""
-
-    site: Site
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, where the model lacks what the edit names."""
-        check(self.site, shape)
-
-
-@dataclass(frozen=True)
-class Zeroed(AtSite):
-    """The values become 0; a pattern is not made to sum to 1 again."""
-
-
-@dataclass(frozen=True)
-class Averaged(AtSite):
-    """The values become their mean over all prompts and positions of a run, by layer and head.
-
-    A pattern becomes its mean over prompts, by query and key.
-    """
-
-    over: Run
-
-
-@dataclass(frozen=True)
-class Resampled(AtSite):
-    """The values become those of another prompt of a run, the same one at all positions.
-
-    For each prompt one is drawn by `seed` among those of the run that are at least as long, its own place left out.
-    """
-
-    run: Run
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Patched(AtSite):
-    """The values become those of a run of as many prompts of equal lengths, at the same place."""
-
-    run: Run
-
-
-@dataclass(frozen=True)
-class Directed(AtSite):
-    """An edit along a direction: one for all layers and heads, or what broadcasts to [layer, (head,) d]."""
-
-    direction: Frozen
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, where the model lacks what the edit names or has another width."""
-        check(self.site, shape)
-        width, given = shape.width(self.site.kind), self.direction.values.shape
-        assert width is not None  # a pattern takes no direction
-        chosen = self.site.chosen(shape)
-        heads = {len(own) for own in chosen.values() if own}
-        full = (len(chosen), *sorted(heads)[:1], width)
-        try:
-            fits = given[-1] == width and np.broadcast_shapes(given, full) == full
-        except ValueError:
-            fits = False
-        if not fits:
-            raise SemphaseError(
-                f"the direction of {self} has shape {list(given)} and the site {list(full)}; give {width} components."
-            )
-
-
-@dataclass(frozen=True)
-class Added(Directed):
-    """scale · direction is added."""
-
-    scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class Without(Directed):
-    """x − (x·u) u, with u the direction of length 1."""
-
-
-@dataclass(frozen=True)
-class SetTo(AtSite):
-    """Some coordinates become a value, the same or one for each; of a pattern the coordinates are keys."""
-
-    coordinates: tuple[int, ...]
-    value: Frozen
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, where the model lacks what the edit names."""
-        check(self.site, shape)
-        width = shape.width(self.site.kind)
-        beyond = [number for number in self.coordinates if width is not None and not 0 <= number < width]
-        if beyond:
-            raise SemphaseError(f"{self}: there is no coordinate {beyond[0]}; choose from 0 to {(width or 0) - 1}.")
-
-
-@dataclass(frozen=True)
-class Form(AtSite):
-    """Heads with another form of attention than softmax (`semphase.measure.changes` has the table)."""
-
-    form: str
-
-
-@dataclass(frozen=True)
-class Skipped(Edit):
-    """Blocks that pass the stream through."""
-
-    layers: Indices
-
-    def __str__(self) -> str:
-        return f"skipped({told_indices(self.layers)})"
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, for blocks that the model does not have."""
-        require_indices(self.layers, shape.layers, "layer", str(self), shape.name)
-
-
-@dataclass(frozen=True)
-class HiddenKeys(Edit):
-    """Keys at some positions that the queries at some positions do not see; a query that sees none gets 0."""
-
-    site: Site
-    query: Positions
-    key: Positions
-
-    def __str__(self) -> str:
-        return f"hidden_keys({str(self.site)[5:-1]}, query={self.query!r}, key={self.key!r})"
-
-    def check(self, shape: Shape) -> None:
-        """SemphaseError, in one sentence, where the model lacks what the edit names."""
-        check(self.site, shape)
-
-
-@dataclass(frozen=True)
-class Keys(Edit):
-    """Every layer sees the last `window` keys, its own position among them, and the `first` ones of the prompt."""
-
-    window: int
-    first: int
-
-
-@dataclass(frozen=True)
-class Replaced(AtSite):
-    """function(tensor [item, position, (head,) d], **arrays) gives the values, of the same shape.
-
-    It is called with prompts of equal length, once for each layer, and sees all positions and the heads chosen; a
-    pattern comes as [item, query, head, key]. What it gives counts at the site's positions.
-    """
-
-    function: Callable[..., Any]
-    code: str
-    arrays: tuple[tuple[str, Frozen], ...]
-
-    def __str__(self) -> str:
-        return f"replaced({', '.join([str(self.site), self.function.__name__, *(name for name, _ in self.arrays)])})"
+__all__ = [
+    "Edit", "Run", "added", "averaged", "form", "hidden_keys", "identity_of", "keys", "patched", "replaced", "resampled",
+    "set_to", "skipped", "told", "without", "zeroed",
+]  # fmt: skip
 
 
 def zeroed(site: Site) -> Edit:
@@ -328,23 +153,3 @@ def _numbers(values: Any, what: str) -> Frozen:
     if found.dtype.kind not in "iuf" or not np.isfinite(found).all() or (what == "direction" and found.ndim == 0):
         raise SemphaseError(f"a {what} consists of finite numbers and {values!r} does not; give an array of them.")
     return Frozen.of(found.astype(np.float64))
-
-
-def _identity(part: Any) -> str:
-    if isinstance(part, Site | Frozen) or hasattr(part, "read"):
-        return part.identity
-    if isinstance(part, tuple):
-        return f"({', '.join(map(_identity, part))})"
-    if callable(part):
-        return f"{part.__module__}.{part.__qualname__}"
-    return identity(part) if not isinstance(part, str | float) else repr(part)
-
-
-def _told(part: Any) -> str:
-    if isinstance(part, Frozen) and part.values.ndim == 0:
-        return f"{float(part.values):g}"
-    if hasattr(part, "read"):
-        return str(getattr(part, "label", f"run {part.identity[:8]}"))
-    if callable(part):
-        return part.__name__
-    return str(part)

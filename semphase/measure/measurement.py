@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from importlib.metadata import version as installed
+from importlib import metadata
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from semphase.code import code_hash, of_package, require_plain, value_identity
@@ -76,9 +76,6 @@ class Measurement(Generic[P, R]):
         """
         require_module_level(self.function)
         named = self.bound(parameters)
-        for value in named.values():
-            if inspect.isfunction(value):
-                require_plain(value, self.name)
         own = of_package(self.function)
         return dict(model) | {
             "measurement": self.name,
@@ -89,6 +86,12 @@ class Measurement(Generic[P, R]):
             "torch": installed("torch"),
             "transformers": installed("transformers"),
         }
+
+
+@functools.lru_cache(maxsize=8)
+def installed(package: str) -> str:
+    """The version of an installed package."""
+    return metadata.version(package)
 
 
 def measurement(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -105,22 +105,26 @@ def one_each(positions: Positions) -> bool:
     return positions == "at" or isinstance(positions, int | Each)
 
 
-def resolve(
-    positions: Positions, lengths: Sequence[int], at: Sequence[int], what: str
-) -> list[Bool[np.ndarray, " position"]]:
-    """For each prompt which of its positions are meant; `what` names the site in errors.
-
-    Raises SemphaseError where a position lies outside its prompt or the positions are those of other prompts.
-    """
+def require_prompts(positions: Positions, count: int, what: str) -> None:
+    """SemphaseError, naming the site, for positions that are those of another number of prompts."""
     if isinstance(positions, Each | Chosen):
-        count = len(positions.of_prompt) if isinstance(positions, Each) else positions.shape[0]
-        if count != len(lengths):
+        given = len(positions.of_prompt) if isinstance(positions, Each) else positions.shape[0]
+        if given != count:
             raise SemphaseError(
-                f"the positions of {what} are for {count} prompts and there are {len(lengths)}; give one for each."
+                f"the positions of {what} are for {given} prompts and there are {count}; give one for each."
             )
+
+
+def in_prompt(positions: Positions, prompt: int, length: int, at: int, what: str) -> Bool[np.ndarray, " position"]:
+    """Which positions of a prompt are meant; SemphaseError, naming the site, where one lies outside."""
     if isinstance(positions, Chosen):
-        return [_cut(row, length, k, what) for k, (row, length) in enumerate(zip(positions.mask, lengths, strict=True))]
-    return [_row(positions, k, length, at[k], what) for k, length in enumerate(lengths)]
+        return _cut(_unpacked(positions)[prompt], length, prompt, what)
+    return _row(positions, prompt, length, at, what)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(positions: Chosen) -> Bool[np.ndarray, "item position"]:
+    return positions.mask
 
 
 def _row(positions: Positions, k: int, length: int, at: int, what: str) -> Bool[np.ndarray, " position"]:

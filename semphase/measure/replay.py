@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from semphase.measure.attention import Attending, Change, Changes, Outputs, attending, softmax_outputs
+from semphase.measure.attention import Attending, Change, Outputs, attending, softmax_outputs
+from semphase.measure.beside import beside
+from semphase.measure.blocks import (
+    EMBEDDING,
+    BlockChange,
+    BlockChanges,
+    Blocks,
+    Seen,
+    Stream,
+    attention_changes,
+    attention_of,
+    embedded,
+    entered,
+)
 from semphase.measure.losses import token_losses
 from semphase.measure.shelf import Shelf
-from semphase.measure.streams import first_tensor
 from semphase.models import Model
 
-Stream = Float[Tensor, "chunk position d"]
 Losses = Float[Tensor, "chunk predicted"]
 Read = Callable[[Stream, Int[Tensor, "chunk position"]], Losses]
 """From what leaves the last block, and the text, to token losses."""
@@ -27,17 +38,18 @@ MEMORY = 4 * 2**30
 class Replay:
     """The streams of some chunks of text under the changes in force, from which other changes are replayed.
 
-    No change is in force at first. Another one is evaluated from the first layer at which it differs. Streams that
-    do not fit into `memory` bytes lie in a temporary file: use it in a `with` block. Chunks have the same length.
+    No change is in force at first. Another one is evaluated from the first layer at which it differs, whatever it
+    changes there. Streams that do not fit into `memory` bytes lie in a temporary file: use it in a `with` block.
+    Shorter chunks are filled up behind their end, where a causal model does not see it.
     """
 
     def __init__(self, model: Model, ids: Int[Tensor, "chunk position"], memory: int = MEMORY) -> None:
         self.model = model
         self.ids = ids.to(model.device)
-        self.changes: dict[int, Change] = {}
+        self.changes: dict[int, Change | BlockChange] = {}
         self._read: Read = partial(token_losses, model)
         self._attend: Change = softmax_outputs
-        self._calls = _block_calls(model, self.ids[:1])
+        self._blocks = Blocks(model, self.ids[:1])
         self._streams = Shelf(
             model.layers,
             (*ids.shape, model.d_model),
@@ -47,7 +59,7 @@ class Replay:
             what=f"the residual streams of {ids.numel()} tokens",
         )
         try:
-            self._last = self._run(0, _embedded(model, self.ids), {}, keep=True)
+            self._last = self._run(EMBEDDING, {}, keep=True)
             self.in_force = self._losses(self._last, self.ids)
         except BaseException:
             self._streams.close()
@@ -66,7 +78,7 @@ class Replay:
     def read_by(self, read: Read) -> None:
         """Read losses in another way from now on; those in force are read anew."""
         self._read = read
-        self.in_force = self._losses(self._last, self.ids)
+        self.in_force = self._losses(self.stream(self.model.layers), self.ids)
 
     def attend_by(self, attend: Change) -> None:
         """Make the outputs of unchanged heads in another way in what is run from now on; probes stay exact."""
@@ -74,11 +86,15 @@ class Replay:
 
     def stream(self, layer: int) -> Stream:
         """What enters a block under the changes in force; for the number of layers, what leaves the last one."""
-        return self._last if layer == self.model.layers else self._streams[layer]
+        return entered(self.changes.get(layer), self._entering(layer))
+
+    def attention(self, layer: int) -> Change | None:
+        """What is in force at a layer's attention."""
+        return attention_of(self.changes.get(layer))
 
     def outputs(self, layer: int) -> Outputs:
         """The outputs of a layer's heads under the changes in force."""
-        return self.probe(layer, self.changes.get(layer, _unchanged))
+        return self.probe(layer, self.attention(layer) or _unchanged)
 
     def probe(self, layer: int, look: Callable[[Attending], Tensor]) -> Tensor:
         """What `look` returns of what a layer's attention sees under the changes in force."""
@@ -86,50 +102,73 @@ class Replay:
 
         def change(seen: Attending) -> Outputs:
             found.append(look(seen))
-            raise _Seen
+            raise Seen
 
-        with torch.no_grad(), attending(self.model, {layer: change}), suppress(_Seen):
-            self._through(layer, self.stream(layer))
+        with torch.no_grad(), attending(self.model, {layer: change}), suppress(Seen):
+            self._blocks.through(layer, self.stream(layer))
         return found[0]
 
-    def losses(self, changes: Changes) -> Losses:
+    def losses(self, changes: BlockChanges) -> Losses:
         """Token losses in nats under other changes; those in force stay."""
-        start = self._first_difference(changes)
-        return self._losses(self._run(start, self.stream(start), changes), self.ids)
+        return self._losses(self.final(changes), self.ids)
+
+    def final(self, changes: BlockChanges) -> Stream:
+        """What leaves the last block under other changes; those in force stay."""
+        return entered(changes.get(self.model.layers), self._run(self._first_difference(changes), changes))
 
     def with_outputs(
         self, layer: int, outputs: Float[Tensor, "copy chunk position head d_head"]
     ) -> Float[Tensor, "run predicted"]:
         """Token losses, [copy · chunk, predicted], when a layer's heads give `outputs`; copies are run together."""
         copies, flat = len(outputs), outputs.flatten(0, 1)
-        changes = {**self.changes, layer: lambda _seen: flat}
-        stream = self._run(layer, self.stream(layer).repeat(copies, 1, 1), changes)
-        return self._losses(stream, self.ids.repeat(copies, 1))
+        changes = {k: beside([change] * copies) for k, change in self.changes.items()}
+        own = changes.get(layer)
+        here = own if isinstance(own, BlockChange) else BlockChange("given")
+        changes[layer] = replace(here, key="given", attention=lambda _seen: flat)
+        stream = self._run(layer, changes, self._entering(layer).repeat(copies, 1, 1))
+        return self._losses(entered(changes.get(self.model.layers), stream), self.ids.repeat(copies, 1))
 
-    def move(self, changes: Changes) -> Losses:
+    def together(self, several: Sequence[BlockChanges]) -> Float[Tensor, "copy chunk position d"]:
+        """`final` of several changes that skip the same blocks, in one pass from the first difference of any."""
+        start = min(map(self._first_difference, several))
+        layers = dict.fromkeys(layer for changes in several for layer in changes)
+        changes = {layer: beside([changes.get(layer) for changes in several]) for layer in layers}
+        if start == EMBEDDING:
+            stream = torch.cat([self._embedded(changes) for changes in several])
+        else:
+            stream = self._entering(start).repeat(len(several), 1, 1)
+        stream = self._run(max(start, 0), changes, stream)
+        return entered(changes.get(self.model.layers), stream).unflatten(0, (len(several), -1))
+
+    def move(self, changes: BlockChanges) -> Losses:
         """Put other changes in force, from the first layer at which they differ; returns the token losses."""
-        start = self._first_difference(changes)
-        self._last = self._run(start, self.stream(start), changes, keep=True)
+        self._last = self._run(self._first_difference(changes), changes, keep=True)
         self.changes = dict(changes)
-        self.in_force = self._losses(self._last, self.ids)
+        self.in_force = self._losses(self.stream(self.model.layers), self.ids)
         return self.in_force
 
-    def _first_difference(self, changes: Changes) -> int:
+    def _first_difference(self, changes: BlockChanges) -> int:
         layers = sorted({*changes, *self.changes})
         return next((k for k in layers if changes.get(k) != self.changes.get(k)), self.model.layers)
 
-    def _run(self, start: int, stream: Stream, changes: Changes, *, keep: bool = False) -> Stream:
-        with torch.no_grad(), attending(self.model, changes, self._attend):
-            for layer in range(start, self.model.layers):
+    def _entering(self, layer: int) -> Stream:
+        """The stream before what happens at a layer's entrance."""
+        return self._last if layer == self.model.layers else self._streams[layer]
+
+    def _embedded(self, changes: BlockChanges) -> Stream:
+        with torch.no_grad():
+            return embedded(self.model, self.ids, changes.get(EMBEDDING))
+
+    def _run(self, start: int, changes: BlockChanges, stream: Stream | None = None, *, keep: bool = False) -> Stream:
+        """What leaves the last block, from what enters one before anything happens there: by default what is kept."""
+        if stream is None:
+            stream = self._embedded(changes) if start == EMBEDDING else self._entering(start)
+        with torch.no_grad(), attending(self.model, attention_changes(changes), self._attend):
+            for layer in range(max(start, 0), self.model.layers):
                 if keep:
                     self._streams[layer] = stream
-                stream = self._through(layer, stream)
+                stream = self._blocks.through(layer, stream, changes.get(layer))
         return stream
-
-    def _through(self, layer: int, stream: Stream) -> Stream:
-        """What leaves a block."""
-        args, kwargs = self._calls[layer]
-        return first_tensor(self.model.anatomy.blocks[layer](stream, *args, **kwargs))
 
     def _losses(self, stream: Stream, ids: Tensor) -> Losses:
         with torch.no_grad():
@@ -141,64 +180,5 @@ def stream_bytes(model: Model, tokens: int) -> int:
     return tokens * model.layers * model.d_model * model.dtype.itemsize
 
 
-class _Seen(Exception):
-    pass
-
-
 def _unchanged(seen: Attending) -> Outputs:
     return seen.outputs
-
-
-def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """The arguments beside the stream that each block is called with.
-
-    Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
-    a chunk's keys at every replay. The blocks are called but not run, except the first, which shows what they return.
-    """
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-    returned: list[type] = []
-
-    def standing_in(own: Callable[..., Any]) -> Callable[..., Any]:
-        def record(*args: Any, **kwargs: Any) -> Any:
-            stream = first_tensor(args if args else kwargs["hidden_states"])
-            calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
-            if not returned:
-                returned.append(type(own(*args, **kwargs)))
-            return (stream,) if issubclass(returned[0], tuple) else stream
-
-        return record
-
-    with ExitStack() as stack, torch.no_grad(), attending(model, {}):
-        for block in model.anatomy.blocks:
-            stack.enter_context(_replaced(block, standing_in(block.forward)))
-        model.module.base_model(input_ids=ids, use_cache=False)
-    return calls
-
-
-@contextmanager
-def _replaced(block: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    own = vars(block).get("forward")  # absent where the class's serves
-    block.forward = forward
-    try:
-        yield
-    finally:
-        del block.forward
-        if own is not None:
-            block.forward = own
-
-
-def _embedded(model: Model, ids: Int[Tensor, "chunk position"]) -> Stream:
-    """The stream that enters the first block."""
-    found: list[Tensor] = []
-
-    def leave(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        found.append(first_tensor(args if args else kwargs["hidden_states"]))
-        raise _Seen
-
-    handle = model.anatomy.blocks[0].register_forward_pre_hook(leave, with_kwargs=True)
-    try:
-        with torch.no_grad(), suppress(_Seen):
-            model.module.base_model(input_ids=ids, use_cache=False)
-    finally:
-        handle.remove()
-    return found[0]

@@ -94,6 +94,12 @@ class Site:
         heads = () if self.heads is None else _spelled(self.heads, self.count(shape))
         return dict.fromkeys(_spelled(self.layers, self.depth(shape)), heads)
 
+    def grid(self, shape: Shape) -> tuple[int, ...]:
+        """How many layers, and heads where there are any, stand beside each other; nothing if they are no product."""
+        chosen = self.chosen(shape)
+        counts = {len(heads) for heads in chosen.values()}
+        return () if len(counts) > 1 else (len(chosen), *(count for count in counts if count))
+
     def depth(self, shape: Shape) -> int:
         """How many layers there are to choose from."""
         return shape.layers + (self.kind == "stream")

@@ -47,7 +47,7 @@ def head_by_head(
     `heads` are all by default. The layer's attention is computed once; as many heads are replayed together as fill a
     pass. Raises SemphaseError naming layer and head where a loss is not finite.
     """
-    in_force = replay.changes.get(layer)
+    in_force = replay.attention(layer)
 
     def look(seen: Attending) -> Tensor:
         return torch.stack([seen.outputs if in_force is None else in_force(seen), other(seen)])

@@ -31,13 +31,14 @@ __all__ = [
     "write_of",
 ]
 
-__getattr__, __dir__ = contents(
-    __name__,
-    {
-        "semphase.models.anatomy": "check_anatomy write_of",
-        "semphase.models.loading": "load",
-        "semphase.models.model": "Anatomy Model",
-        "semphase.models.precision": "mantissa_bits require_precision use_full_precision",
-        "semphase.models.reinit": "reinitialised",
-    },
-)
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(
+        __name__,
+        {
+            "semphase.models.anatomy": "check_anatomy write_of",
+            "semphase.models.loading": "load",
+            "semphase.models.model": "Anatomy Model",
+            "semphase.models.precision": "mantissa_bits require_precision use_full_precision",
+            "semphase.models.reinit": "reinitialised",
+        },
+    )

@@ -24,18 +24,21 @@ _PROBE_TOKENS = 8
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """Numbers of blocks, of attention heads per block, of stream components and of positions."""
+    """Numbers of blocks, of heads and key heads per block, of components of stream and head, and of positions."""
 
     layers: int
     heads: int
+    key_heads: int
     d_model: int
+    d_head: int
     context: int
 
 
 def dimensions(module: PreTrainedModel) -> Dimensions:
     """The sizes of a model, whatever its family calls them."""
     config = _bridge_config(module)
-    return Dimensions(config.n_layers, config.n_heads, config.d_model, config.n_ctx)
+    key_heads = config.n_key_value_heads or config.n_heads
+    return Dimensions(config.n_layers, config.n_heads, key_heads, config.d_model, config.d_head, config.n_ctx)
 
 
 def anatomy(module: PreTrainedModel) -> Anatomy:
@@ -51,7 +54,14 @@ def anatomy(module: PreTrainedModel) -> Anatomy:
         mlp=tuple(_find(block, names["mlp"], module) for block in blocks),
         final_norm=_find(module, names.get("final_norm") or _norm_beside(module, names["blocks"]), module),
         unembed=_find(module, names["unembed"], module),
+        neurons=_output_projections(blocks, names.get("neurons")),
     )
+
+
+def _output_projections(blocks: nn.ModuleList, path: str | None) -> tuple[nn.Module, ...]:
+    """Of each block's MLP; none where one lacks it, as mixtures of experts do."""
+    found = [] if path is None else [dict(block.named_modules()).get(path) for block in blocks]
+    return () if None in found else tuple(part for part in found if part is not None)
 
 
 def write_of(output: Any, stream: Float[Tensor, "prompt position d_model"]) -> Float[Tensor, "prompt position d_model"]:
@@ -125,6 +135,8 @@ def _component_names(module: PreTrainedModel) -> dict[str, str]:
     names["attention"] = inside.get("ln1_post", inside["attn"]).name
     # Where fc1 and fc2 stand bare in the block, the second one writes.
     names["mlp"] = inside.get("ln2_post", inside["mlp"]).name or inside["mlp"].submodules["out"].name
+    if "out" in inside["mlp"].submodules:
+        names["neurons"] = ".".join(filter(None, (inside["mlp"].name, inside["mlp"].submodules["out"].name)))
     if "ln_final" in parts:
         names["final_norm"] = parts["ln_final"].name
     return {part: str(name) for part, name in names.items()}

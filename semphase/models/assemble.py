@@ -47,7 +47,9 @@ def assemble(
         sha256=sha256,
         layers=sizes.layers,
         heads=sizes.heads,
+        key_heads=sizes.key_heads,
         d_model=sizes.d_model,
+        d_head=sizes.d_head,
         parameters=parameters,
         context=sizes.context,
     )

@@ -18,6 +18,7 @@ class Anatomy:
 
     The outputs of `attention[k]` and `mlp[k]` are what block k adds to the stream, norms behind it included.
     Read them with `semphase.models.write_of`, because some families return tuples or flattened batches.
+    `neurons[k]` is the output projection of MLP k, whose input its neurons are; empty where MLPs have no single one.
     """
 
     embed: nn.Module
@@ -26,6 +27,7 @@ class Anatomy:
     mlp: tuple[nn.Module, ...]
     final_norm: nn.Module
     unembed: nn.Module
+    neurons: tuple[nn.Module, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +51,9 @@ class Model:
     sha256: str
     layers: int
     heads: int
+    key_heads: int
     d_model: int
+    d_head: int
     parameters: int
     context: int
 
@@ -57,6 +61,12 @@ class Model:
     def size_class(self) -> str:
         """tiny, small, medium, large or xl: below 50M, 250M, 500M, 1.2B parameters, and above."""
         return class_of(self.parameters)
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of tokens that the embedding has a row for."""
+        weight: torch.Tensor = self.module.get_input_embeddings().weight  # type: ignore[assignment]
+        return weight.shape[0]
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text under the model's BOS rule.

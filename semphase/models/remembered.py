@@ -22,7 +22,8 @@ def remembered(function: Callable[Concatenate[Model, P], R]) -> Callable[Concate
 
     @wraps(function)
     def once(model: Model, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        found, key = kept.setdefault(model.module, {}), (args, tuple(sorted(kwargs.items())))
+        reading = (id(model.tokenizer), model.prepend_bos)
+        found, key = kept.setdefault(model.module, {}), (reading, args, tuple(sorted(kwargs.items())))
         if key not in found:
             found[key] = function(model, *args, **kwargs)
         return found[key]

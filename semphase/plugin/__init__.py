@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.plugin import collect, options
+from semphase.plugin import collect, options, registered
 from semphase.plugin.ending import Ending
 from semphase.plugin.fixtures import judge, study
 from semphase.plugin.session import Session, session_of
@@ -60,6 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session = session_of(config)
     with session.refusing(items):
         collect.select(config, items)
+        if not config.option.collectonly:
+            registered.check_registries(items)
         collect.order(items)
         models = [name for item in items for name in collect.models_of(item)]
         session.prepare(sum(collect.claim_of(item) is not None for item in items), models, collect.reads(items))

@@ -41,9 +41,12 @@ class Ending:
         """Show the verdicts."""
         ours = self.session
         if self.document is not None:
-            from semphase.report.console import show
+            from semphase.report.console import lines
 
-            show(self.document, terminalreporter)
+            writer = terminalreporter._tw
+            terminalreporter.write_sep("=", "verdicts")
+            for line in lines(self.document, writer.fullwidth, writer.hasmarkup):
+                terminalreporter.write_line(line)
         if self.written:
             terminalreporter.write_line(f"report: {ours.settings.out}/report.html")
         for problem in ours.refusals + ours.problems:

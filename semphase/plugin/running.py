@@ -17,6 +17,7 @@ from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, RunKey
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
+from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import draw
@@ -26,7 +27,8 @@ from semphase.verdict.plain import plain
 
 JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()
-FIGURES = pytest.StashKey[list[str]]()
+FIGURES = pytest.StashKey[tuple[list[str], list[str]]]()
+"""Paths of what was drawn, and notices of what could not be."""
 
 
 @contextmanager
@@ -69,13 +71,14 @@ def lacks(claim: Claim, study: Any) -> str:
 
 
 def finish(item: pytest.Item) -> None:
-    """After the test's body: insist on a verdict, then draw the claim's figures."""
+    """After the test's body: insist on a verdict, then draw its figures."""
     claim, judge = _claim(item), item.stash.get(JUDGE, None)
     if judge is None or judge.verdict is None:
         raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
-    item.stash[FIGURES] = []
-    if claim.figures:
-        item.stash[FIGURES] = draw(claim.figures, _study(item), session_of(item.config).staging)
+    item.stash[FIGURES] = [], []
+    if judge.figures:
+        place = session_of(item.config).staging
+        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), place)
 
 
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -127,13 +130,17 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     claim, label, origin = _claim(item), _label(item), _origin(item)
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
-    entry["figures"] = item.stash.get(FIGURES, [])
+    entry["figures"], notices = item.stash.get(FIGURES, ([], []))
+    entry["registration"], registries = registration_of(item)
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
         "timed": claim.timed,
         "provenance": origin,
         "hardware": hardware() if origin else None,
+        "notices": notices,
+        "sampled": _sampled(item),
+        "registries": registries,
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 
@@ -171,6 +178,11 @@ def _claim(item: pytest.Item) -> Claim:
 
 def _study(item: pytest.Item) -> Any:
     return getattr(item, "funcargs", {}).get("study")
+
+
+def _sampled(item: pytest.Item) -> dict[str, list[str]]:
+    """By model, the facets used so far whose samples `--verify` repeats."""
+    return {own.label: list(own.sampled) for own in getattr(_study(item), "each", ()) if own.sampled}
 
 
 def _label(item: pytest.Item) -> str:

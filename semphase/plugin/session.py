@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import uuid
 from collections import Counter
@@ -98,6 +99,7 @@ class Session:
         from semphase.study import close_studies, open_study
 
         names = tuple(name_of(model, self.roles) for model in given)
+        _forget_last_error()
         close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)})
         return open_study(self.settings, names)
 
@@ -143,3 +145,9 @@ class Session:
                 check_settings(self.settings, reads)
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
+
+
+def _forget_last_error() -> None:
+    """Drop the traceback that pytest keeps for a debugger: its frames hold the study of the test that broke."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)

@@ -8,4 +8,5 @@ from semphase.plugin.options import add_short_names
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Called by pytest."""
     add_short_names(parser)

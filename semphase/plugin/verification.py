@@ -32,13 +32,14 @@ class Verification:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse to measure on a device that does not keep the precision asked for."""
+        if not self.session.uses or session.config.option.collectonly:
+            return
         from semphase.study.repetition import check_precision
 
-        if self.session.uses and not session.config.option.collectonly:
-            try:
-                self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
-            except SemphaseError as problem:
-                raise pytest.UsageError(as_typed(session.config, str(problem))) from None
+        try:
+            self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
+        except SemphaseError as problem:
+            raise pytest.UsageError(as_typed(session.config, str(problem))) from None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
@@ -61,11 +62,19 @@ class Verification:
         for check in self.checks:
             terminalreporter.write_line(str(check), green=check.passed, red=not check.passed)
 
+    def _sampled(self) -> dict[str, list[str]]:
+        """By model, the facets that this run's claims used and that declare samples."""
+        found: dict[str, dict[str, None]] = {}
+        for told in self.session.told.values():
+            for label, facets in told["sampled"].items():
+                found.setdefault(label, {}).update(dict.fromkeys(facets))
+        return {label: list(facets) for label, facets in found.items()}
+
     def _repeat(self, name: str) -> None:
-        from semphase.study.repetition import repeat_sample
+        from semphase.study.repetition import repeat_samples
 
         try:
-            repeated = repeat_sample(self.session.settings, name)
+            repeated = repeat_samples(self.session.settings, name, self._sampled())
             self.checks += [Check(f"{name} on the CPU, {what}", *found) for what, found in repeated]
         except SemphaseError as problem:
             self.checks.append(Check(f"{name} on the CPU", as_typed(self.session.config, str(problem)), passed=False))

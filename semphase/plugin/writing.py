@@ -71,7 +71,11 @@ def _run(session: Session) -> Run:
         "lexicon": _first(known, "lexicon"),
         "models": list(models.values()),
     }
-    notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
+    registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
+    if registries:
+        run["registry"] = registries
+    drawn = [notice for told in session.told.values() for notice in told["notices"]]
+    notices = [notice for found in known for notice in found["notices"]] + drawn + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))
     return run

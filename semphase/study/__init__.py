@@ -9,23 +9,23 @@ from semphase.study.settings import RunSettings
 
 if TYPE_CHECKING:
     from semphase.study.checking import check_settings
-    from semphase.study.evidence import by_step, estimates, on_all_responses, on_copies, on_measurement, on_responses
+    from semphase.study.evidence import on_copies
     from semphase.study.joint import JointStudy
     from semphase.study.opening import close_studies, open_study
     from semphase.study.study import Study
 
 __all__ = [
-    "JointStudy", "RunSettings", "Study", "by_step", "check_settings", "close_studies", "estimates", "on_all_responses",
-    "on_copies", "on_measurement", "on_responses", "open_study",
+    "JointStudy", "RunSettings", "Study", "check_settings", "close_studies", "on_copies", "open_study",
 ]  # fmt: skip
 
-__getattr__, __dir__ = contents(
-    __name__,
-    {
-        "semphase.study.checking": "check_settings",
-        "semphase.study.evidence": "by_step estimates on_all_responses on_copies on_measurement on_responses",
-        "semphase.study.joint": "JointStudy",
-        "semphase.study.opening": "close_studies open_study",
-        "semphase.study.study": "Study",
-    },
-)
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(
+        __name__,
+        {
+            "semphase.study.checking": "check_settings",
+            "semphase.study.evidence": "on_copies",
+            "semphase.study.joint": "JointStudy",
+            "semphase.study.opening": "close_studies open_study",
+            "semphase.study.study": "Study",
+        },
+    )

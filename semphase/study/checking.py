@@ -16,14 +16,14 @@ from semphase.measure.text import leading_tokens
 from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.read import read_config, read_tokenizer
-from semphase.science.lexical.variations import lexicon_prompts
 from semphase.store import Store
-from semphase.study.budget import ROTATION_POSITIONS
-from semphase.study.opening import corpus_of, lexicon_of
+from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
 from semphase.study.settings import RunSettings
 from semphase.verdict.claim import LEXICON, TEXT
 
 MOST_UNKNOWN = 0.5
+LEAST_TOKENS = 500
+"""What a corpus must have at least; fewer where the model reads fewer."""
 
 
 def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) -> None:
@@ -37,6 +37,7 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
     resolve(settings.device)
     Store(settings.store).require_writable()
     lexicon_of(settings)
+    substitutes_of(settings)
     if settings.corpus:
         corpus_of(settings)
     names = [_check_model(settings, name, data) for name, data in reads.items()]
@@ -61,7 +62,7 @@ def _check_model(settings: RunSettings, name: str, data: Collection[Any]) -> str
 
 
 def _check_lexicon(lexicon: Lexicon, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-    for prompt in lexicon_prompts(lexicon):
+    for prompt in lexicon.prompts:
         word_pieces(tokenizer, prompt, name)
 
 
@@ -78,5 +79,5 @@ def _check_text(text: Corpus, tokenizer: PreTrainedTokenizerBase, folder: Path, 
 
 
 def _positions(folder: Path) -> int:
-    """How many tokens of the corpus the rotation claim reads: 500, fewer where the model reads fewer."""
-    return min(ROTATION_POSITIONS, getattr(read_config(folder), "max_position_embeddings", ROTATION_POSITIONS))
+    """How many tokens of the corpus are looked at: 500, fewer where the model reads fewer."""
+    return min(LEAST_TOKENS, getattr(read_config(folder), "max_position_embeddings", LEAST_TOKENS))

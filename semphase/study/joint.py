@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.models import Model
-from semphase.study.description import provenance
-from semphase.study.study import Study
+from semphase.study import description
+
+if TYPE_CHECKING:
+    from semphase.data.lexicon import Lexicon
+    from semphase.models import Model
+    from semphase.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class JointStudy:
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
         notices = [notice for study in self.each for notice in study.store.notices]
-        return provenance(self.models, self.each[0].corpus, self.lexicon, notices)
+        return description.provenance(self.models, self.each[0].corpus, self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sized
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from semphase.code import value_identity
 from semphase.data.corpus import Corpus
+from semphase.data.lexicon import Lexicon
+from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
+from semphase.measure.locating import items_of
 from semphase.measure.measurement import Measurement
 from semphase.models import Model
+from semphase.models.remembered import remembered
+from semphase.study.owner import Owner
 from semphase.study.subject import Trained
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 KIND = "returned"
 VALUES = "measured"
 
 
-def measured(study: Study, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]) -> Any:
+def measured(study: Owner, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]) -> Any:
     """The function's result for the study's model, from the store where it is there."""
     if not isinstance(function, Measurement):
         raise SemphaseError(
@@ -47,13 +48,13 @@ def measured(study: Study, function: Measurement[..., Any], data: Any, parameter
 
 
 def measurement_key(
-    study: Study, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]
+    study: Owner, function: Measurement[..., Any], data: Any, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The store's key of a measurement on data."""
     return function.key(study.subject.identity, data_identity(study, data), parameters)
 
 
-def data_identity(study: Study, data: Any) -> str | None:
+def data_identity(study: Owner, data: Any) -> str | None:
     """SHA-256 of all that a measurement sees of its data; texts count as the model's tokenizer splits them."""
     if data is None:
         return None
@@ -61,16 +62,22 @@ def data_identity(study: Study, data: Any) -> str | None:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _named(study: Study, data: Any) -> Any:
+def _named(study: Owner, data: Any) -> Any:
+    model = study.tokenizing_model
+    if isinstance(data, tuple | list):
+        return [_named(study, part) for part in data]
+    if isinstance(data, Prompts):
+        return {"prompts": data.sha256, "seen": items_of(model, data).identity}
     if isinstance(data, Model):
         return Trained(data).identity
     if isinstance(data, Corpus):
-        text = hashlib.sha256(data.text.encode()).hexdigest()
-        return {"corpus": text, "tokenizer": tokenizer_hash(study.tokenizing_model)}
+        return {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+    if isinstance(data, str | Lexicon):
+        return [value_identity(data), tokenizer_hash(model)]
     return value_identity(data)
 
 
-@lru_cache(maxsize=8)
+@remembered
 def tokenizer_hash(model: Model) -> str:
     """SHA-256 of what decides how a text becomes tokens."""
     tokenizer = model.tokenizer

@@ -20,6 +20,7 @@ from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
+from semphase.study.substitutes import Substitutes
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
 
@@ -58,7 +59,23 @@ def _open(settings: RunSettings, name: str) -> Study:
     store = Store(settings.store, [notice] if notice else [])
     subject = Trained(model, settings.memory or COPIES_MEMORY)
     budget = BUDGETS[settings.budget]
-    return Study(subject, lexicon_of(settings), text, budget, settings.seed, store, progress, settings.memory)
+    return Study(
+        subject,
+        lexicon_of(settings),
+        text,
+        budget,
+        settings.seed,
+        store,
+        progress,
+        settings.memory,
+        substitutes_of(settings),
+    )
+
+
+@lru_cache(maxsize=8)
+def substitutes_of(settings: RunSettings) -> Substitutes:
+    """The user's sets of prompts, the same for all studies of a run; SemphaseError for a file that cannot be read."""
+    return Substitutes.load(settings.prompts)
 
 
 @lru_cache(maxsize=8)

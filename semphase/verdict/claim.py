@@ -55,7 +55,6 @@ class Claim:
     cost: Cost = "seconds"
     needs: Needs = Needs()
     published: Mapping[str, Published] = field(default_factory=dict)
-    figures: tuple[str, ...] = ()
     data: tuple[Any, ...] = ()
     """What it reads besides weights: LEXICON, TEXT, or `Prompts` and `Lexicon` objects of its own."""
     models: tuple[str, ...] = ()

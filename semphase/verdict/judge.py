@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from semphase.verdict import Claim, Control, Evidence, Part, Verdict, control_fr
 from semphase.verdict.criterion import Call
 from semphase.verdict.plain import plain
 
+Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
 Controlling = Control | Sequence[Given] | Given
 NO_CONTROL = "none:"
@@ -25,6 +26,7 @@ class Judge:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.verdict: Verdict | None = None
+        self.figures: tuple[Drawing, ...] = ()
 
     def __call__(
         self,
@@ -34,6 +36,7 @@ class Judge:
         reason: str = "",
         detail: Mapping[str, Any] | None = None,
         p_value: float | None = None,
+        figures: Sequence[Drawing] = (),
     ) -> Verdict:
         """Weigh the evidence under the claim's criterion.
 
@@ -41,10 +44,12 @@ class Judge:
         (several copies), a finished Control, or a mapping of names to any of these, for controls of different
         kinds: the verdict then shows the one that is closest to being supported, and discriminates only if all do.
         (A mapping whose names are the claim's parts is one control.) Without a control, `reason` says why unless
-        the claim does. Detail may hold arrays. `p_value` overrides that of the deciding part.
+        the claim does. Detail may hold arrays. `p_value` overrides that of the deciding part. Each of `figures` is a
+        module-level function of the detail, as the report holds it, that returns a matplotlib Figure.
         """
         if self.verdict is not None:
             raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
+        self.figures = self._named_once(figures)
         call, point, deciding, parts = weigh(self.claim, self._named(evidence))
         control_found, control_detail = self._control(control, reason)
         found = {"parts": [_told(part, part is deciding) for part in parts], **control_detail}
@@ -60,6 +65,15 @@ class Judge:
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
+
+    def _named_once(self, figures: Sequence[Drawing]) -> tuple[Drawing, ...]:
+        names = [getattr(figure, "__name__", "<no name>") for figure in figures]
+        if len(set(names)) < len(names) or any(name.startswith("<") for name in names):
+            raise SemphaseError(
+                f"the figures of {self.claim.id} are saved by their functions' names, got {', '.join(names)}: give"
+                " module-level functions with names of their own"
+            )
+        return tuple(figures)
 
     def _named(self, evidence: Given) -> Mapping[str, Evidence]:
         if isinstance(evidence, Mapping):

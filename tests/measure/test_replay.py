@@ -206,7 +206,7 @@ def test_chunks_read_together_are_those_read_alone(loaded, replays, ids, family)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_cache_is_kept_and_a_second_replay_is_the_first(replays, family):
     replay, changes = replays(family), {1: Ablated((0,))}
-    given_beside = [value for _, kwargs in replay._calls for name, value in kwargs.items() if "past" in name]
+    given_beside = [value for _, kwargs in replay._blocks.calls for name, value in kwargs.items() if "past" in name]
     assert all(value is None for value in given_beside)
     first = replay.losses(changes)
     assert torch.equal(replay.losses(changes), first)

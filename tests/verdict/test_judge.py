@@ -149,3 +149,19 @@ def test_detail_is_converted_and_may_not_overwrite() -> None:
 def test_a_part_under_a_wrong_name_is_an_error_of_the_test() -> None:
     with pytest.raises(ValueError, match="judges"):
         Judge(claim(*TWO))({"r": estimate(1)}, control=estimate(1))
+
+
+def line(_: object) -> object:
+    return None
+
+
+def test_figures_are_named_functions_of_the_detail() -> None:
+    judge = Judge(claim(above(0)))
+    judge(estimate(1), control=estimate(-1), figures=[line])
+    assert judge.figures == (line,)
+
+
+@pytest.mark.parametrize("figures", [[lambda detail: None], [line, line]], ids=["nameless", "twice"])
+def test_figures_without_names_of_their_own_are_refused(figures: list[object]) -> None:
+    with pytest.raises(SemphaseError, match=r"the figures of a\.b are saved by their functions' names"):
+        Judge(claim(above(0)))(estimate(1), control=estimate(-1), figures=figures)  # type: ignore[arg-type]

@@ -9,7 +9,6 @@ from semphase import claim
 from semphase.science.audit.evidence import MOVED
 from semphase.verdict import Criterion, Needs, at_most
 
-FIGURE = "audit-deviations"
 _NO_MODEL = Needs(model=False)
 
 Decorator = Callable[[Any], Any]
@@ -28,7 +27,6 @@ def figures_agree(id: str, statement: str, source: str, criterion: str = "") -> 
         source=source,
         control=MOVED,
         needs=_NO_MODEL,
-        figures=(FIGURE,),
     )
 
 

@@ -135,6 +135,9 @@ class Ranks:
     norm: Float[np.ndarray, "first layer"]
 
 
+Statistic = Callable[[Ranks], float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectra:
     """Eigenvalues of the writes' covariances and mean norms; variant 0 is all positions, the others lack a group.

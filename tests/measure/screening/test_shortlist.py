@@ -10,8 +10,8 @@ from random_models import random_model
 
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
+from semphase.measure.screening import shortlist as module
 from semphase.measure.screening.shortlist import Split, shortlist, split_vocabulary
-from semphase.measure.screening.ways import shortlist as module
 
 
 @pytest.fixture(scope="module")

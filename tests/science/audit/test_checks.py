@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from semphase.science.audit import Document, Table, cvfp_findings, cvfp_prose, exp3, exp6, exp7, load
+from semphase.science.audit import cvfp_findings, cvfp_prose, exp3, exp6, exp7
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit.agreement import Comparison
 from semphase.science.audit.figures import COMPARED, audit_deviations
+from semphase.science.audit.printed import Document, Table
+from semphase.science.audit.published import load
 from semphase.science.audit.rounding import Interval, interval
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from semphase.errors import SemphaseError, Undefined
+from semphase.science.lexical.evidence import by_step, estimates, on_all_responses, on_measurement, on_responses
 from semphase.stats.draws import Bootstrapped, PerWord
-from semphase.study import by_step, estimates, on_all_responses, on_copies, on_measurement, on_responses
+from semphase.study import on_copies
 
 WORDS = 4
 
@@ -39,8 +40,11 @@ class Fake:
     reading: dict = field(default_factory=lambda: {"words": ("bank",)})
 
     @property
-    def model(self):
-        return SimpleNamespace(name=f"model {self.value:g}")
+    def label(self):
+        return f"model {self.value:g}"
+
+    def facet(self, _kind):
+        return self
 
     @property
     def response(self):
@@ -80,7 +84,8 @@ def test_responses_come_with_the_other_definition_of_h():
     assert made["detail"]["h from the prompt's step"]["mean"].value == 102.5
 
 
-def test_joint_responses_compare_models_and_their_copies():
+def test_joint_responses_compare_models_and_their_copies(monkeypatch):
+    monkeypatch.setattr("semphase.science.lexical.evidence.mean_curves", lambda _study: {})
     joint = SimpleNamespace(each=(Fake(1), Fake(5)))
     joint.untrained = tuple(SimpleNamespace(each=pair) for pair in zip(Fake(1).untrained, (Fake(0),) * 2, strict=True))
     made = on_all_responses(joint, lambda a, b: b.mean - a.mean, "prompts", extra=7)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,17 +16,13 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
-from semphase.machine import hardware
 from semphase.measure.changes import Ablated, Constant, Reformed, Together
 from semphase.measure.replay import Replay
-from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import Substitute, gradient_importance, head_by_head, head_means, substitute
-from semphase.science.heads.screened import SCREENING_VERSION, Screened, screened_single, screening_named
+from semphase.science.heads.screened import Screening, way_of_screening
 from semphase.stats.blocks import BlockLosses
+from semphase.study.study import Study
 from semphase.study.text import Half, Ids, LazyReplay, Reading, joined
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 Assignment = Mapping[int, str]
 """The kind of change of each changed head; heads are numbered layer by layer."""
@@ -35,7 +31,7 @@ SHARE = 0.30
 
 
 @dataclass(eq=False)
-class Ablation:
+class Heads:
     """Losses under changes of heads; a change is "zero", "mean" or a form of attention (semphase.measure.changes).
 
     Heads are numbered layer · heads + head. Mean outputs are taken over the half of the text that chooses orders.
@@ -43,7 +39,6 @@ class Ablation:
 
     study: Study
     _found: dict[tuple[object, ...], BlockLosses] = field(default_factory=dict, repr=False)
-    _screened: dict[str, Screened] = field(default_factory=dict, repr=False)
 
     @property
     def text(self) -> Reading:
@@ -53,10 +48,10 @@ class Ablation:
     @property
     def registered_count(self) -> int:
         """⌊0.30 · heads⌋, the registered share of the heads (43 of 144 in 001, exp10)."""
-        return math.floor(SHARE * self.heads)
+        return math.floor(SHARE * self.total)
 
     @property
-    def heads(self) -> int:
+    def total(self) -> int:
         """Attention heads of the model, all layers together."""
         model = self.study.tokenizing_model
         return model.layers * model.heads
@@ -88,58 +83,27 @@ class Ablation:
     def single(self, kind: str, half: Half) -> BlockLosses:
         """Losses with one head changed, sums [head, block]; screened on the choosing half where that saves time."""
         if half == "choose" and self.screening is not None:
-            return self.screened(kind).losses
+            return self.screening.single(kind).losses
         return self._remembered(("single", kind, half), lambda: self._single(kind, half, None))
 
     @cached_property
-    def screening(self) -> Way | None:
+    def screening(self) -> Screening | None:
         """How single heads are screened: not at all at full budget, and only where the device gains by it."""
-        model = self.study.model
-        if not (self.study.budget.screens and worth_screening(model)):
+        way = way_of_screening(self.study)
+        if way is None:
             return None
-        return fastest(model, next(self.text.groups("choose")).numel(), self._speedups(), self.text.memory)
-
-    def _speedups(self) -> dict[Product, float]:
-        """How much faster this machine multiplies; measured once, for another choice would measure all heads again."""
-        model = self.study.model
-        key = {
-            "measurement": "product speedups",
-            "hardware": hardware(),
-            "device": str(model.device),
-            "d_model": model.d_model,
-            "screening": SCREENING_VERSION,
-        }
-
-        def measure() -> xr.Dataset:
-            found = speedups(model)
-            return xr.Dataset({"speedup": ("product", list(found.values()))}, coords={"product": list(found)})
-
-        found = self.study.store.get(key, measure)["speedup"]
-        return {product: float(found.sel(product=product)) for product in found["product"].values.tolist()}
-
-    @cached_property
-    def rough(self) -> Make:
-        """What makes replays that screen; what they keep stays in memory until the next one."""
-        assert self.screening is not None
-        return screening(self.study.model, self.screening, self.text.memory)
-
-    def screened(self, kind: str) -> Screened:
-        """Single heads on the choosing half, screened, and exact near every decision."""
-        if kind not in self._screened:
-            assert self.screening is not None
-            self._screened[kind] = screened_single(self, self.screening, kind, self._single)
-        return self._screened[kind]
+        return Screening(self.study, way, self.other, self._single, self.total, self.registered_count)
 
     def screening_told(self, *kinds: str) -> dict[str, Any]:
         """For a report's detail: by how much the screening of these changes was off; nothing where all was exact."""
         if self.screening is None:
             return {}
-        told = {kind: self.screened(kind).told() for kind in kinds}
+        told = {kind: self.screening.single(kind).told() for kind in kinds}
         return {"screening": told[kinds[0]] if len(kinds) == 1 else told}
 
     def screening_error(self, kind: str) -> float:
         """Root mean square error of the screening where it was confirmed, nats per token; 0 where all was exact."""
-        return 0.0 if self.screening is None else self.screened(kind).rms_error
+        return 0.0 if self.screening is None else self.screening.single(kind).rms_error
 
     def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
         """The same for some heads, in rising order of their numbers."""
@@ -151,7 +115,7 @@ class Ablation:
 
     def _single(self, kind: str, half: Half, heads: tuple[int, ...] | None) -> BlockLosses:
         self.text.require_preflight()
-        wanted = self._by_layer(range(self.heads) if heads is None else heads)
+        wanted = self._by_layer(range(self.total) if heads is None else heads)
         groups = list(self.text.groups(half))
         label = f"{kind}: one head after the other, {self.study.label}"
         with self.study.progress(label, len(groups) * sum(map(len, wanted.values()))) as advance:
@@ -176,7 +140,7 @@ class Ablation:
 
     def gradient(self, kind: str) -> Float[np.ndarray, " head"]:
         """First-order estimate of the change of loss by each head alone, in nats per token of the choosing half."""
-        model, total = self.study.tokenizing_model, np.zeros(self.heads)
+        model, total = self.study.tokenizing_model, np.zeros(self.total)
         for ids in self.text.groups("choose"):
 
             def measure(ids: Ids = ids) -> xr.Dataset:
@@ -235,7 +199,7 @@ class Ablation:
         """
         base, sums, groups = self.changes(removed), [], list(self.text.groups("choose"))
         what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
-        what |= self._means_named(kind) | ({} if self.screening is None else screening_named(self.screening))
+        what |= self._means_named(kind) | ({} if self.screening is None else self.screening.named)
         with self.study.progress(f"{kind}: heads ranked anew, {self.study.label}", len(groups) * len(heads)) as advance:
             for ids in groups:
                 run = partial(self._after_group, ids, base, kind, sorted(heads), advance)
@@ -256,7 +220,7 @@ class Ablation:
     @contextmanager
     def _replay_around(self, ids: Ids, base: dict[int, Together]) -> Iterator[Replay]:
         if self.screening is not None:
-            with self.rough(ids, base) as replay:
+            with self.screening.rough(ids, base) as replay:
                 yield replay
             return
         with self.text.replay(ids) as replay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -21,10 +21,8 @@ from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import EXPANSION, with_interval
 from semphase.stats.ratios import Ratios, ratios
+from semphase.study.study import Study
 from semphase.study.text import Ids
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 Form = Literal["registered", "basis-free", "other basis"]
 Kind = Literal["leading", "random", "clusters", "scattered"]
@@ -147,6 +145,12 @@ class WeightBasis:
             "|ρ|": self.layer_correlation(form).value * steady,
         }
 
+    def spectrum(self, form: Form) -> dict[str, Any]:
+        """For a figure: the variance in the first K components, and the ratios that `numbers` compares, by K."""
+        counts = sorted({*self.grid, self.components(0.99, form), self.components(0.997, form)})
+        ratios = [self.ratio("leading", count, form) for count in counts]
+        return {"cumulative variance": self.basis(form).cumulative, "components": counts, "ratios": ratios}
+
     def mixing(self, kind: Kind, count: int, form: Form = "registered") -> Mixing:
         """Which mixture of the heads' matrices each head gets."""
         rng = self.study.rng(f"{kind} heads")
@@ -178,7 +182,7 @@ class WeightBasis:
         what: dict[str, Any] = {"kind": kind, "components": components, "form": form, "weights": WEIGHTS_VERSION}
         if kind in SEEDED or form == "other basis":
             what["seed"] = self.study.seed
-        return self.study.text.losses("rebuilt weights", "both", run, **what)
+        return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
 
     def _gram(self, form: Form) -> Float[np.ndarray, "head head"]:
         queries, keys = self._flat()

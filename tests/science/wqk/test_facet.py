@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from semphase.errors import NotApplicable, SemphaseError
-from semphase.science.wqk import basis as module
+from semphase.science.wqk.facet import WeightBasis
 from semphase.study.subject import Trained
 
 FORMS = ("registered", "basis-free", "other basis")
@@ -18,7 +18,7 @@ FORMS = ("registered", "basis-free", "other basis")
 @pytest.mark.parametrize("form", FORMS)
 def test_all_components_give_the_model_back(study_of, tiny, form):
     before = [parameter.detach().clone() for parameter in tiny.module.parameters()]
-    own = study_of(tiny).weights
+    own = study_of(tiny).facet(WeightBasis)
     found = own.ratio("leading", own.heads, form)
     assert found.value == pytest.approx(1, abs=1e-5)
     assert found.low <= found.value <= found.high
@@ -29,8 +29,8 @@ def test_all_components_give_the_model_back(study_of, tiny, form):
 def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
     def everything() -> list[object]:
         study = study_of(random_gpt2)
-        own = study.weights
-        copy = study.untrained[0].weights
+        own = study.facet(WeightBasis)
+        copy = study.untrained[0].facet(WeightBasis)
         return [
             *(own.numbers(form) for form in FORMS),
             own.smallest_ratio("random", own.grid),
@@ -44,7 +44,7 @@ def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
         pytest.fail("a measurement")
 
     for name in ("head_weights", "with_queries"):
-        monkeypatch.setattr(module, name, refuse)
+        monkeypatch.setattr(f"semphase.science.wqk.facet.{name}", refuse)
     monkeypatch.setattr("semphase.study.subject.reinitialised", refuse)
     handle = random_gpt2.module.base_model.register_forward_pre_hook(refuse)
     try:
@@ -56,7 +56,7 @@ def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
 
 
 def test_numbers_are_those_of_the_single_estimates(study_of, random_gpt2):
-    own = study_of(random_gpt2).weights
+    own = study_of(random_gpt2).facet(WeightBasis)
     numbers = own.numbers("registered")
     assert {len(values) for values in numbers.values()} == {1 + own.study.budget.draws}
     for name, made in {
@@ -74,7 +74,7 @@ def test_numbers_are_those_of_the_single_estimates(study_of, random_gpt2):
 
 
 def test_rebuilt_weights_reach_the_model(study_of, random_gpt2):
-    own = study_of(random_gpt2).weights
+    own = study_of(random_gpt2).facet(WeightBasis)
     ratios = [own.ratio(kind, 2).value for kind in ("leading", "random", "clusters", "scattered")]
     assert len({round(ratio, 6) for ratio in [1.0, *ratios]}) == 5
 
@@ -82,18 +82,22 @@ def test_rebuilt_weights_reach_the_model(study_of, random_gpt2):
 def test_seeds_and_forms_are_kept_apart(study_of, random_gpt2):
     study = study_of(random_gpt2)
     other = replace(study, seed=1)
-    assert study.weights.ratio("leading", 3).value == pytest.approx(other.weights.ratio("leading", 3).value)
-    assert study.weights.ratio("random", 3).value != pytest.approx(other.weights.ratio("random", 3).value)
-    assert study.weights.components(0.9, "other basis") < study.weights.components(0.9)
+    assert study.facet(WeightBasis).ratio("leading", 3).value == pytest.approx(
+        other.facet(WeightBasis).ratio("leading", 3).value
+    )
+    assert study.facet(WeightBasis).ratio("random", 3).value != pytest.approx(
+        other.facet(WeightBasis).ratio("random", 3).value
+    )
+    assert study.facet(WeightBasis).components(0.9, "other basis") < study.facet(WeightBasis).components(0.9)
 
 
 @pytest.mark.parametrize("count", [0, 13])
 def test_too_many_components_are_refused_in_a_sentence(study_of, random_gpt2, count):
     with pytest.raises(SemphaseError, match=rf"has 12 heads, so it cannot be rebuilt from {count} components; choose"):
-        study_of(random_gpt2).weights.ratio("leading", count)
+        study_of(random_gpt2).facet(WeightBasis).ratio("leading", count)
 
 
 def test_a_model_of_four_heads_has_no_grid(study_of, random_gpt2):
     few = replace(random_gpt2, layers=1)
     with pytest.raises(NotApplicable, match="needs 5 attention heads, the model has 4"):
-        study_of(few, subject=Trained(few)).weights.grid  # noqa: B018
+        study_of(few, subject=Trained(few)).facet(WeightBasis).grid  # noqa: B018

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,11 +23,9 @@ from semphase.science.writes.sums import GROUPS, PARTS, Rows, cosine_sums, leadi
 from semphase.stats.blocks import BlockLosses, mean_with_draws, ratio_estimate
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import EXPANSION
+from semphase.study.study import Study
 from semphase.study.subject import Untrained
 from semphase.study.text import Ids
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
 
 Kind = Literal["individual", "shared", "random individual", "random shared"]
 WRITES_VERSION = 1
@@ -188,7 +186,7 @@ class Writes:
                 return low_rank_losses(model, ids, means, bases[..., :components])
 
             what = {"kind": kind, "components": components, **self._named(kind)}
-            self._losses[kind, components] = self.study.text.losses("low-rank writes", "judge", run, **what)
+            self._losses[kind, components] = self.study.text.measured_losses("low-rank writes", "judge", run, **what)
         return self._losses[kind, components]
 
     def ratio(self, kind: Kind, components: int, draws: int | None = None) -> Estimate:
@@ -201,6 +199,10 @@ class Writes:
             draws=draws or self.study.budget.draws,
             rng=self.study.rng("low-rank writes"),
         )
+
+    def ratios_told(self, *kinds: Kind) -> dict[str, Any]:
+        """For a report's detail: d, and the ratio at every K of the grid by kind."""
+        return {"d": self.d, "ratios": {kind: {f"K = {k}": self.ratio(kind, k) for k in self.grid} for kind in kinds}}
 
     def curves(self, kinds: Sequence[Kind], draws: int | None = None) -> Curves:
         """Log ratios of several kinds at every K of the grid, with paired draws of blocks."""

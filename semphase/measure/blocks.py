@@ -1,0 +1,203 @@
+"""A model's blocks, run one at a time, and the places in and around a block where something may happen.
+
+Attention is changed through the seam of `semphase.measure.attention`; the other places are hooks on the parts that
+`semphase.models.Anatomy` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn, no_grad
+
+from semphase.errors import SemphaseError
+from semphase.measure.attention import Change, attending
+from semphase.measure.streams import first_tensor
+from semphase.models import Model, write_of
+
+Stream = Float[Tensor, "chunk position d"]
+Work = Callable[[Tensor], Tensor]
+"""From values [chunk, position, …] to values of the same shape."""
+EMBEDDING = -1
+"""The place before the first block: there, `entering` is what the token embedding gives."""
+
+
+@dataclass(frozen=True, eq=False)
+class BlockChange:
+    """What happens in one block; two of the same key are equal, since the same things happen there.
+
+    `entering` works on the stream before the block. After the last block, under the number of blocks, it works on
+    what leaves it. `attention` is a change at the seam. A skipped block passes the stream through.
+    """
+
+    key: Hashable
+    entering: Work | None = None
+    attention: Change | None = None
+    attention_write: Work | None = None
+    neurons: Work | None = None
+    mlp_write: Work | None = None
+    skipped: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BlockChange) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+BlockChanges = Mapping[int, Change | BlockChange]
+"""Changes by layer, −1 for the embedding; a bare change is one of attention."""
+
+
+def attention_changes(changes: BlockChanges) -> dict[int, Change]:
+    """What happens at the seam."""
+    inside = {layer: attention_of(change) for layer, change in changes.items()}
+    return {layer: change for layer, change in inside.items() if change is not None}
+
+
+def attention_of(change: Change | BlockChange | None) -> Change | None:
+    """What a change does at the seam."""
+    return change.attention if isinstance(change, BlockChange) else change
+
+
+def entered(change: Change | BlockChange | None, stream: Stream) -> Stream:
+    """The stream that a block works on."""
+    if isinstance(change, BlockChange) and change.entering is not None:
+        return change.entering(stream)
+    return stream
+
+
+class Blocks:
+    """The blocks of a model on tokens of one width; the changes of attention are put in force by the caller.
+
+    Raises SemphaseError for a model whose attention does not go through the interface.
+    """
+
+    def __init__(self, model: Model, ids: Int[Tensor, "one position"]) -> None:
+        self.model = model
+        self.calls = _block_calls(model, ids)
+
+    def through(self, layer: int, stream: Stream, change: Change | BlockChange | None = None) -> Stream:
+        """What leaves a block that `stream` enters."""
+        stream = entered(change, stream)
+        if not isinstance(change, BlockChange):
+            return self._plain(layer, stream)
+        if change.skipped:
+            return stream
+        with _hooked(self.model, layer, change, stream):
+            return self._plain(layer, stream)
+
+    def _plain(self, layer: int, stream: Stream) -> Stream:
+        args, kwargs = self.calls[layer]
+        return first_tensor(self.model.anatomy.blocks[layer](stream, *args, **kwargs))
+
+
+def embedded(model: Model, ids: Int[Tensor, "chunk position"], change: Change | BlockChange | None = None) -> Stream:
+    """The stream that enters the first block, positions added; `change` is of what the token embedding gives."""
+    found: list[Tensor] = []
+
+    def leave(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        found.append(first_tensor(args if args else kwargs["hidden_states"]))
+        raise Seen
+
+    def embed(_part: nn.Module, _args: Any, output: Tensor) -> Tensor:
+        return entered(change, output)
+
+    with ExitStack() as hooks:
+        hooks.callback(model.anatomy.blocks[0].register_forward_pre_hook(leave, with_kwargs=True).remove)
+        hooks.callback(model.anatomy.embed.register_forward_hook(embed).remove)
+        hooks.enter_context(suppress(Seen))
+        model.module.base_model(input_ids=ids, use_cache=False)
+    return found[0]
+
+
+class Seen(Exception):
+    """What was wanted has been seen, and the rest of the pass is not needed."""
+
+
+@contextmanager
+def _hooked(model: Model, layer: int, change: BlockChange, stream: Stream) -> Iterator[None]:
+    """Inside the block, the writes and neurons of a layer go through the change; each of them has to come by."""
+    missed: list[str] = []
+    with ExitStack() as hooks:
+        for name, parts, work in (
+            ("attention", model.anatomy.attention, change.attention_write),
+            ("neurons", model.anatomy.neurons, change.neurons),
+            ("mlp", model.anatomy.mlp, change.mlp_write),
+        ):
+            if work is not None:
+                missed.append(name)
+                seen = partial(missed.remove, name)
+                own = _entering_hook if name == "neurons" else _writing_hook
+                hooks.callback(own(parts[layer], work, stream, seen))
+        yield
+    if missed:
+        raise SemphaseError(
+            f"block {layer} of {model.name} ({model.family}) does not pass by its {missed[0]}, or more than once, so "
+            "nothing can be read or changed there; choose another site."
+        )
+
+
+def _writing_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[], None]) -> Callable[[], None]:
+    """Let a part's output go through `work`; returns what takes the hook off."""
+
+    def hook(_part: nn.Module, _args: Any, output: Any) -> Any:
+        seen()
+        made = work(write_of(output, stream)).reshape(first_tensor(output).shape)
+        return (made, *output[1:]) if isinstance(output, tuple) else made
+
+    return part.register_forward_hook(hook).remove
+
+
+def _entering_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[], None]) -> Callable[[], None]:
+    """Let a part's input go through `work`; some families flatten the batch."""
+
+    def hook(_part: nn.Module, args: tuple[Any, ...]) -> Any:
+        seen()
+        own: Tensor = args[0]
+        return (work(own.reshape(*stream.shape[:2], -1)).reshape(own.shape), *args[1:])
+
+    return part.register_forward_pre_hook(hook).remove
+
+
+def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """The arguments beside the stream that each block is called with.
+
+    Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
+    a chunk's keys at every replay. The blocks are called but not run, except the first, which shows what they return.
+    """
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    returned: list[type] = []
+
+    def standing_in(own: Callable[..., Any]) -> Callable[..., Any]:
+        def record(*args: Any, **kwargs: Any) -> Any:
+            stream = first_tensor(args if args else kwargs["hidden_states"])
+            calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+            if not returned:
+                returned.append(type(own(*args, **kwargs)))
+            return (stream,) if issubclass(returned[0], tuple) else stream
+
+        return record
+
+    with ExitStack() as stack, no_grad(), attending(model, {}):
+        for block in model.anatomy.blocks:
+            stack.enter_context(_replaced(block, standing_in(block.forward)))
+        model.module.base_model(input_ids=ids, use_cache=False)
+    return calls
+
+
+@contextmanager
+def _replaced(block: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    own = vars(block).get("forward")  # absent where the class's serves
+    block.forward = forward
+    try:
+        yield
+    finally:
+        del block.forward
+        if own is not None:
+            block.forward = own
