@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from semphase.science.audit.rounding import Interval
 
-Parameters = Float[np.ndarray, " family"]
+Parameters = Float[np.ndarray, "*family"]
 
 
 def aic_differences(r2: Interval, n: int, k: Parameters, first: int = 0) -> Interval:
@@ -22,7 +22,7 @@ def aic_differences(r2: Interval, n: int, k: Parameters, first: int = 0) -> Inte
     return (logs - logs[first]) * float(n) + 2 * (k - k[first])
 
 
-def bic_less_aic(n: int, k: Parameters) -> Float[np.ndarray, " family"]:
+def bic_less_aic(n: int, k: Parameters) -> Float[np.ndarray, "*family"]:
     """BIC − AIC = k (ln n − 2), whatever the fit."""
     return k * (math.log(n) - 2)
 
