@@ -101,7 +101,8 @@ class PromptRun:
     def gradient(self, site: Site, of: Of = "logit_difference", right: Any = None, wrong: Any = None) -> xr.DataArray:
         """The derivative of a number of each prompt by the values at a site, laid out as `read`.
 
-        `of` is "logit_difference", "log_probability" (of `right`), or "loss", the sum of the prompt's losses. The derivative is by what stands there after all edits.
+        `of` is "logit_difference", "log_probability" (of `right`), or "loss", the sum of the prompt's losses. The
+        derivative is by what stands there after all edits.
         """
         score = "loss" if of == "loss" else self.score(of, right, wrong)
         return self._measured(on_prompts.gradients_at, site=site, score=score)
