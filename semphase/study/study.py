@@ -139,10 +139,11 @@ class Study:
     ) -> xr.DataArray:
         """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
 
-        `read` is "logit_difference" (with `right` and `wrong`), "log_probability" (with `right`), "losses", "logits" or
-        a site; of the text "losses" of one half or a site. Labels are texts, integers or tuples, laid out as
-        `semphase.study.sweep.over_labels` says. Every label is replayed from the first block that it touches, and
-        stored as soon as it is there. That no label moves anything is an error, unless `must_move` is False.
+        `read` is "logit_difference" (of `right` and `wrong`, by default the prompts' labels), "log_probability" (of
+        `right`), "losses", "logits" or a site; of the text "losses" of one half, or a site. Labels are texts, integers
+        or tuples, laid out as `semphase.study.sweep.over_labels` says. Every label is replayed from the first block
+        that it touches, and stored as soon as it is there. That no label moves anything is an error, unless
+        `must_move` is False.
         """
         labels = sweep.as_labels(edits)
         if isinstance(on, text.Reading):
