@@ -87,6 +87,8 @@ def _hashed(value: Any) -> Any:
         value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if hasattr(value, "__array__"):
         return value.item() if getattr(value, "shape", None) == () else _array(value)
+    if inspect.isfunction(value):
+        require_plain(value, "a store key")
     if inspect.isfunction(value) or inspect.isclass(value):
         return {"code": f"{value.__module__}.{value.__qualname__}" if of_package(value) else code_hash(value)}
     raise SemphaseError(

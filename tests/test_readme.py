@@ -46,6 +46,10 @@ def test_the_examples_get_a_table_and_a_report(site: Path, tmp_path: Path) -> No
     for kind, block in zip(KINDS, examples(), strict=True):
         (tmp_path / f"test_{kind}.py").write_text(block, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    new = [sys.executable, "-m", "semphase", "new", "another"]
+    subprocess.run(new, cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (site / "bin" / "semphase").exists()
+    (tmp_path / "test_another.py").unlink()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", ".", "--semphase-model=tiny", "--semphase-budget=quick", "-pno:cacheprovider"],
         cwd=tmp_path,

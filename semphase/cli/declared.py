@@ -79,8 +79,10 @@ def _belongs(file: Path, folder: Path) -> bool:
 def _claims_of(file: Path) -> list[Claim]:
     with _neighbours_importable(file.parent):
         module = _import(file)
-    own = {id(value): value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__}
-    marks = [mark for value in own.values() for mark in getattr(value, "pytestmark", ())]
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
+    tests = [test for value in own for test in (vars(value).values() if isinstance(value, type) else (value,))]
+    once = {id(test): test for test in tests}.values()
+    marks = [mark for test in once for mark in getattr(test, "pytestmark", ())]
     return [mark.args[0] for mark in marks if mark.name == "claim" and mark.args]
 
 
@@ -104,8 +106,12 @@ def _import(file: Path) -> ModuleType:
 
 @contextlib.contextmanager
 def _neighbours_importable(folder: Path) -> Iterator[None]:
-    """The folder's modules and packages beside it can be imported, as under pytest, and are forgotten afterwards."""
-    before, added = set(sys.modules), [str(folder.resolve().parent), str(folder.resolve())]
+    """The folder's modules and packages beside it can be imported, as under pytest.
+
+    Modules right in the folder are forgotten afterwards, since another folder may have others of these names.
+    """
+    home = folder.resolve()
+    before, added = set(sys.modules), [str(home.parent), str(home)]
     sys.path[:0] = added
     try:
         yield
@@ -114,5 +120,5 @@ def _neighbours_importable(folder: Path) -> Iterator[None]:
             sys.path.remove(path)
         for name in set(sys.modules) - before:
             origin = getattr(sys.modules[name], "__file__", None)
-            if origin and Path(origin).resolve().is_relative_to(folder.resolve()):
+            if origin and Path(origin).resolve().parent == home:
                 del sys.modules[name]

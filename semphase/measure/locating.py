@@ -106,7 +106,8 @@ def answers_of(model: Model, prompts: Prompts, answers: Any, what: str = "answer
 
     `answers` is a text or a token id for all prompts, or one for each, also sequences of token ids. A text is split
     as the continuation of what stands up to the position read, so it begins with a space where a word should begin.
-    Raises SemphaseError where the two are not split in that place, and for texts that the tokenizer does not know.
+    Raises SemphaseError where the two are not split in that place or a letter follows a letter, and for texts that the
+    tokenizer does not know.
     """
     given = _one_each(prompts, answers, what)
     items = items_of(model, prompts)
@@ -144,9 +145,9 @@ def _continued(model: Model, prompts: Prompts, items: Items, number: int, answer
     else:
         text = _until(model, prompts.texts[number], items.tokens[number], items.at[number])
         whole = tuple(model.encode(text + answer))
-        if whole[: len(before)] != before:
+        if whole[: len(before)] != before or _glued(text, answer):
             raise SemphaseError(
-                f"{model.name}'s tokenizer joins the answer {answer!r} to the end of {text!r}; begin it with a space, or "
+                f"the answer {answer!r} goes on with the last word of {text!r} for {model.name}; begin it with a space, or "
                 "give its token ids."
             )
         found = whole[len(before) :]
@@ -156,6 +157,11 @@ def _continued(model: Model, prompts: Prompts, items: Items, number: int, answer
             "give another, begin it with a space, or give token ids."
         )
     return found
+
+
+def _glued(text: str, answer: str) -> bool:
+    """Do a letter and a letter meet where, in a script with spaces, nobody means a word to go on?"""
+    return all(side.isascii() and side.isalpha() for side in (text[-1:], answer[:1]))
 
 
 def _until(model: Model, text: str, tokens: tuple[int, ...], at: int) -> str:

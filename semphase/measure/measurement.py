@@ -76,9 +76,6 @@ class Measurement(Generic[P, R]):
         """
         require_module_level(self.function)
         named = self.bound(parameters)
-        for value in named.values():
-            if inspect.isfunction(value):
-                require_plain(value, self.name)
         own = of_package(self.function)
         return dict(model) | {
             "measurement": self.name,

@@ -50,6 +50,8 @@ def read_out(model: Model, stream: Float[np.ndarray, "*any d"]) -> Float[np.ndar
 
 def read_out_labelled(model: Model, stream: xr.DataArray) -> xr.DataArray:
     """`read_out` of an array whose axis `d`, wherever it stands, becomes `vocabulary` at the end."""
+    if not isinstance(stream, xr.DataArray):
+        raise SemphaseError("readout takes labelled streams as `read` gives them; name the axis d of yours in xarray.")
     if "d" not in stream.dims:
         raise SemphaseError(f"a stream has the axis d and this array has {', '.join(map(str, stream.dims))}.")
     last = stream.transpose(..., "d")

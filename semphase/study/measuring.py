@@ -12,7 +12,10 @@ import xarray as xr
 
 from semphase.code import value_identity
 from semphase.data.corpus import Corpus
+from semphase.data.lexicon import Lexicon
+from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
+from semphase.measure.locating import items_of
 from semphase.measure.measurement import Measurement
 from semphase.models import Model
 from semphase.models.remembered import remembered
@@ -60,11 +63,17 @@ def data_identity(study: Owner, data: Any) -> str | None:
 
 
 def _named(study: Owner, data: Any) -> Any:
+    model = study.tokenizing_model
+    if isinstance(data, tuple | list):
+        return [_named(study, part) for part in data]
+    if isinstance(data, Prompts):
+        return {"prompts": data.sha256, "seen": items_of(model, data).identity}
     if isinstance(data, Model):
         return Trained(data).identity
     if isinstance(data, Corpus):
-        text = hashlib.sha256(data.text.encode()).hexdigest()
-        return {"corpus": text, "tokenizer": tokenizer_hash(study.tokenizing_model)}
+        return {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+    if isinstance(data, str | Lexicon):
+        return [value_identity(data), tokenizer_hash(model)]
     return value_identity(data)
 
 

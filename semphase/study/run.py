@@ -86,8 +86,8 @@ class PromptRun:
         """
         return self._measured(on_prompts.scored, score=log_probability(self.answers(answers, "answers")))
 
-    def logit_difference(self, right: Any, wrong: Any) -> xr.DataArray:
-        """How much the right answer is preferred to the wrong one, [prompt], in nats.
+    def logit_difference(self, right: Any = None, wrong: Any = None) -> xr.DataArray:
+        """How much the right answer is preferred to the wrong one, [prompt], in nats; by default the prompts' own labels.
 
         For answers of one token the difference of their logits; for longer ones that of their summed log-probabilities,
         which is the same for one token. Answers as in `log_probabilities`.
@@ -109,7 +109,9 @@ class PromptRun:
 
     def score(self, of: str, right: Any, wrong: Any = None) -> Score:
         """A number of each prompt from the tokens of answers; SemphaseError for one that there is not."""
-        if of == "logit_difference" and right is not None and wrong is not None:
+        if of == "logit_difference":
+            right = self.prompts.label("right") if right is None else right
+            wrong = self.prompts.label("wrong") if wrong is None else wrong
             return logit_difference(self.answers(right, "right"), self.answers(wrong, "wrong"))
         if of == "log_probability" and right is not None:
             return log_probability(self.answers(right, "right"))

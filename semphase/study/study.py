@@ -108,12 +108,14 @@ class Study:
     def measured(self, measurement: Measurement[..., R], data: Any = None, /, **parameters: Any) -> R:
         """`measurement(model, data, **parameters)`, made once and kept in the store; tensors come back as arrays.
 
-        `data` are Prompts, token arrays, a Corpus, a Lexicon, another Model, a sequence of these, or None. The key
-        holds the measurement's name, version, parameters and, outside semphase, its code; the model; the data.
+        `data` are Prompts (those of the user where --prompts gave some of that name), what a model sees of them
+        (`study.prompts(…).items`), token arrays, a Corpus, a Lexicon, another Model, a sequence of these, or None. The
+        key holds the measurement's name, version, parameters and, outside semphase, its code; the model; the data.
         Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
         take or that no key can hold, and for a result that is no array.
         """
-        found: R = measuring.measured(self, measurement, data, parameters)
+        given = self.chosen(data) if isinstance(data, Prompts) else data
+        found: R = measuring.measured(self, measurement, given, parameters)
         return found
 
     def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:

@@ -13,6 +13,7 @@ from command import Run, entry
 import semphase
 
 Report = Callable[..., Path]
+CLAIMS = Path(__file__).parents[2] / "claims"
 
 
 def statuses(run: Run, *words: str) -> dict[str, str]:
@@ -63,6 +64,23 @@ def test_claims_are_found_in_claims_else_here_and_in_folders_below(run: Run, fol
     assert set(statuses(run, "test_a.py", "claims")) == {"a.one", "a.two", "b.one", "b.two"}
 
 
+def test_helpers_of_one_name_in_two_folders_are_not_mixed_up(run: Run, folder: Path) -> None:
+    source = (folder / "test_a.py").read_text()
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        (folder / name / "helper.py").write_text(f"NAME = {name!r}\n")
+        told = source.replace('"a.one"', "f'{NAME}.one'").replace('"a.two"', "f'{NAME}.two'")
+        (folder / name / f"test_{name}.py").write_text("from helper import NAME\n" + told)
+    assert list(statuses(run, "x", "y")) == ["x.one", "x.two", "y.one", "y.two"]
+
+
+def test_claims_in_classes_count_and_each_once(run: Run, folder: Path) -> None:
+    told = (folder / "test_a.py").read_text().replace("@claim", "    @claim").replace("\ndef", "\n    def")
+    inside = told.replace('    @claim("a.one"', 'class TestA:\n    @claim("a.one"')
+    (folder / "test_a.py").write_text(inside + "\ntest_again = TestA.test_one\n")
+    assert [row["id"] for row in run("list", "--json").json["claims"]] == ["a.one", "a.two"]
+
+
 def test_a_claim_that_is_registered_but_gone_is_named(run: Run, folder: Path) -> None:
     run("register", "test_a.py")
     (folder / "test_a.py").write_text((folder / "test_a.py").read_text().replace("a.two", "a.new"))
@@ -78,10 +96,11 @@ def test_a_file_that_skips_itself_is_a_notice(run: Run, folder: Path) -> None:
     assert "test_b.py is left out: could not import 'no_such_module'" in told["notices"][0]
 
 
-def test_no_torch_and_no_model(folder: Path) -> None:
-    """What the claims import is theirs; the command itself brings none of the slow packages."""
+@pytest.mark.parametrize("place", ["test_a.py", str(CLAIMS)])
+def test_no_torch_and_no_model(folder: Path, place: str) -> None:
+    """Neither the command nor a claim needs a slow package to be listed."""
     program = (
-        "import sys\nsys.argv = ['semphase', 'list', 'test_a.py', '--json']\n"
+        f"import sys\nsys.argv = ['semphase', 'list', {place!r}, '--json']\n"
         "from semphase.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
         "slow = {'torch', 'transformers', 'scipy.stats', 'xarray', 'matplotlib', 'datasets'}\n"

@@ -93,7 +93,7 @@ def test_an_answer_has_the_tokens_that_follow(model):
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ("shore", "joins the answer 'shore' to the end of 'the bank'"),
+        ("shore", "the answer 'shore' goes on with the last word of 'the bank'"),
         (" zebra", "the answer ' zebra' has no token of its own"),
         ("", "the answer '' has no token of its own"),
         ([" by"], "right has 1 entries for the 2 prompts of 'two'"),

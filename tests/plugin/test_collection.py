@@ -124,8 +124,8 @@ def test_a_list_of_all_claims_of_this_repository_needs_no_torch(make: Make) -> N
     project = make("")
     heavy = ("torch", "transformers", "xarray", "scipy.stats", "scipy.optimize", "statsmodels", "lmfit", "matplotlib")
     source = f"import sys\ndef pytest_unconfigure(): print('heavy:', {set(heavy)} & set(sys.modules))\n"
-    project.write("conftest.py", source)
-    ran = project.run("--co", "-qq", "-s", "--import-mode=importlib", "-rN", str(CLAIMS))
+    project.write("watching.py", source)
+    ran = project.run("--co", "-qq", "-s", "--import-mode=importlib", str(CLAIMS), plugins=("watching",))
     assert ran.code == 0
     assert "claims/test_heads.py" in ran.out
     assert "heavy: set()" in ran.out

@@ -15,6 +15,7 @@ from semphase.errors import SemphaseError
 from semphase.plugin.expectations import Expected, RunKey, expectation, record, record_folders
 from semphase.verdict import Claim, Published, above
 
+EXPECTED = Path(__file__).parents[2] / "fixtures" / "expected"
 KEY = RunKey("grammar", "ab12", "standard", 0)
 OTHER = RunKey("grammar", "ab12", "standard", 1)
 VERDICTS = ["supported", "refuted", "inconclusive", "not-applicable"]
@@ -114,3 +115,13 @@ def test_a_damaged_record_is_refused(tmp_path: Path, text: str, sentence: str) -
     (tmp_path / "tiny.toml").write_text(text)
     with pytest.raises(SemphaseError, match=sentence):
         expectation(claim(), "tiny", KEY, [tmp_path])
+
+
+@pytest.mark.parametrize("written", sorted(EXPECTED.glob("*.toml")), ids=lambda path: path.stem)
+def test_writing_a_record_again_keeps_its_meaning(written: Path, tmp_path: Path) -> None:
+    (tmp_path / written.name).write_bytes(written.read_bytes())
+    before = tomllib.loads(written.read_text(encoding="utf-8"))
+    run = before["run"][0]
+    key = RunKey(run["corpus"], run["lexicon"], run["budget"], run["seed"])
+    record(written.stem if written.stem != "no-model" else "", key, run["verdicts"], tmp_path)
+    assert tomllib.loads((tmp_path / written.name).read_text(encoding="utf-8")) == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +11,11 @@ import pytest
 import torch
 import xarray as xr
 
+from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure.measurement import Measurement, measurement
 from semphase.study.measuring import measurement_key
+from semphase.study.substitutes import Substitutes
 
 
 @measurement(version=1)
@@ -89,6 +93,7 @@ def test_an_untrained_copy_is_not_built_for_what_is_known(study, monkeypatch):
 
 
 def test_keys_differ_by_what_matters(study, study_of, random_gpt2, tiny, corpus, lexicon):
+    two = Prompts.of("two", ["the bank by", "the shore ."], item=[1, 2])
     base = key(study, embedded, [1, 2])
     others = [
         key(study, embedded, [2, 1]),
@@ -99,6 +104,12 @@ def test_keys_differ_by_what_matters(study, study_of, random_gpt2, tiny, corpus,
         key(study, embedded, replace(corpus, text="the bank .")),
         key(study, embedded, lexicon),
         key(study, embedded, tiny),
+        key(study, embedded, two),
+        key(study, embedded, two[:1]),
+        key(study, embedded, replace(two, at=(1, 1))),
+        key(study, embedded, Prompts.of("two", two.texts, item=[1, 3])),
+        key(study, embedded, (two, two)),
+        key(study, embedded, study.prompts(two).items),
         key(study, embedded, [1, 2], scale=2.0),
         key(study, Measurement(embedded.function, 2), [1, 2]),
         key(study, counted, [1, 2]),
@@ -124,10 +135,24 @@ def test_arrays_as_parameters_count_by_their_numbers(study):
     assert key(study, embedded, [1], scale=one) != key(study, embedded, [1], scale=other)
 
 
-def test_texts_count_as_the_tokenizer_splits_them(study, study_of, random_gpt2, corpus):
+@measurement(version=1)
+def texts_of(model, prompts):
+    return np.array(prompts.texts)
+
+
+def test_prompts_of_the_user_are_what_is_measured(study):
+    own, given = Prompts.of("one", ["the bank"]), Prompts.of("one", ["the shore"])
+    other = replace(study, substitutes=Substitutes({"one": given}))
+    assert study.measured(texts_of, own).tolist() == ["the bank"]
+    assert other.measured(texts_of, own).tolist() == ["the shore"]
+    assert other.substituted == ("one",)
+
+
+def test_texts_count_as_the_tokenizer_splits_them(study, study_of, random_gpt2, corpus, lexicon):
     other = replace(random_gpt2, prepend_bos=not random_gpt2.prepend_bos)
     assert key(study, embedded, [1]) == key(study_of(other), embedded, [1])
-    assert key(study, embedded, corpus) != key(study_of(other), embedded, corpus)
+    for data in (corpus, "the bank", lexicon, [1, "the bank"]):
+        assert key(study, embedded, data) != key(study_of(other), embedded, data)
 
 
 def test_progress_is_the_function_s_own_where_it_tells(study, counted_progress):
@@ -199,7 +224,8 @@ def test_what_cannot_be_keyed_is_one_sentence_before_anything_is_measured(study,
             r"^the measurement embedded\(model, tokens, \*, scale=1\.0\) cannot .*'scael'.*\.$",
         ),
         (embedded, [1], {"scale": object()}, r"^a value of the type object cannot be part of a store key.*\.$"),
-        (embedded, [1], {"scale": lambda: captured}, r"^embedded refuses the lambda, which captures captured .*\.$"),
+        (embedded, [1], {"scale": lambda: captured}, r"^a store key refuses the lambda, which captures captured .*\.$"),
+        (embedded, [1], {"scale": [lambda: captured]}, r"^a store key refuses the lambda, which captures captured"),
     ):
         with pytest.raises(SemphaseError, match=told):
             study.measured(function, data, **parameters)
@@ -218,3 +244,8 @@ def test_an_interrupted_measurement_leaves_nothing_and_is_made_anew(study, monke
     assert len(calls) == 2
     assert study.measured(embedded, [1]) == found
     assert len(calls) == 2
+
+
+def test_declaring_a_measurement_needs_no_torch():
+    told = "import sys, semphase.measure.measurement; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told]).returncode == 0
