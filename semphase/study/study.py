@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from semphase.errors import SemphaseError
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
 from semphase.measure import readout, weights
 from semphase.study import description, measuring, run, sample, subject, sweep, text
+from semphase.study.generators import generator
 from semphase.study.substitutes import Substitutes
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Study:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
-        return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
+        return generator(self.seed, purpose)
 
     @property
     def tokenizing_model(self) -> Model:
