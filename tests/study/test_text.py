@@ -11,11 +11,11 @@ import torch
 from random_models import random_model
 from torch.nn import functional
 
+import semphase.study.text as perplexity
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.text import text_chunks
 from semphase.store import Store
-from semphase.study import text as perplexity
 from semphase.study.text import LazyReplay, joined
 from semphase.tolerances import loss_tolerance
 
