@@ -78,9 +78,9 @@ def _peers(session: nox.Session) -> list[str]:
     return option
 
 
-def _pytest(session: nox.Session, *arguments: str) -> None:
+def _pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     python = _weights(session)
-    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR)
+    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR | environment)
 
 
 @nox.session(venv_backend="none")
@@ -103,18 +103,20 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The package's own tests, after lint."""
+    """The package's own tests, after lint; shape annotations are checked on the way (tests/shapes.py)."""
     lint(session)
-    _pytest(session, "tests", "-n", "2", "--dist", "worksteal")
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
+    _pytest(session, "-p", "shapes", "tests", "-n", "2", "--dist", "worksteal", PYTHONPATH=path)
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff and mypy."""
+    """Ruff, mypy and the import contracts."""
     python = _environment(session)
     session.run(python, "-m", "ruff", "check", ".", external=True)
     session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
     session.run(python, "-m", "mypy", external=True)
+    session.run(str(Path(python).with_name("lint-imports")), external=True)
 
 
 @nox.session(venv_backend="none")

@@ -147,6 +147,8 @@ def put(edit: Edit, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:  
 @put.register
 def _(edit: AtSite, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:
     chosen = compiler.chosen(edit, batch)
+    for run in edit.runs:
+        compiler.runs.fetch(run, edit.site)  # now, for a pass inside this one would meet its hooks
     for layer, heads in edit.site.chosen(compiler.shape).items():
         here = Where(compiler.model, compiler.shape, compiler.runs, edit.site, layer, heads, batch)
         drafts[layer].add(edit, PLACES[edit.site.kind], Step(heads, _making(edit, here, chosen)))

@@ -18,7 +18,7 @@ from semphase.stats.likelihood import INVERSE_ROOT_PI
 
 # What AIC and BIC must be, given R², the number of points and of parameters (000, exp3F)
 
-Parameters = Float[np.ndarray, " family"]
+Parameters = Float[np.ndarray, "*family"]
 
 
 def aic_differences(r2: Interval, n: int, k: Parameters, first: int = 0) -> Interval:
@@ -27,7 +27,7 @@ def aic_differences(r2: Interval, n: int, k: Parameters, first: int = 0) -> Inte
     return (logs - logs[first]) * float(n) + 2 * (k - k[first])
 
 
-def bic_less_aic(n: int, k: Parameters) -> Float[np.ndarray, " family"]:
+def bic_less_aic(n: int, k: Parameters) -> Float[np.ndarray, "*family"]:
     """BIC − AIC = k (ln n − 2), whatever the fit."""
     return k * (math.log(n) - 2)
 
