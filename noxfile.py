@@ -48,7 +48,8 @@ def _environment(session: nox.Session) -> str:
 
 
 def _asks_for(session: nox.Session, model: str) -> bool:
-    return any(argument in (model, f"--model={model}") for argument in session.posargs)
+    # As `--model NAME`, `--model=NAME` or `--model=ROLE=NAME`, with the short name of the option or the full one.
+    return any(argument.rpartition("=")[2] == model for argument in session.posargs)
 
 
 def _weights(session: nox.Session) -> str:
@@ -77,14 +78,14 @@ def _peers(session: nox.Session) -> list[str]:
     return option
 
 
-def _pytest(session: nox.Session, *arguments: str) -> None:
+def _pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     python = _weights(session)
-    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR)
+    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR | environment)
 
 
 @nox.session(venv_backend="none")
 def claims(session: nox.Session) -> None:
-    """Judge the claims: nox -s claims -- --model NAME."""
+    """Judge the claims: nox -s claims -- --model=NAME."""
     _pytest(session, "claims")
 
 
@@ -102,23 +103,25 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The package's own tests, after lint."""
+    """The package's own tests, after lint; shape annotations are checked on the way (tests/shapes.py)."""
     lint(session)
-    _pytest(session, "tests", "-n", "2", "--dist", "worksteal")
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
+    _pytest(session, "-p", "shapes", "tests", "-n", "2", "--dist", "worksteal", PYTHONPATH=path)
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff and mypy."""
+    """Ruff, mypy and the import contracts."""
     python = _environment(session)
     session.run(python, "-m", "ruff", "check", ".", external=True)
     session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
     session.run(python, "-m", "mypy", external=True)
+    session.run(str(Path(python).with_name("lint-imports")), external=True)
 
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time single heads against other tools: nox -s bench -- --model NAME; with --cvfp, the CVFP model's training."""
+    """Time single heads against other tools: nox -s bench -- --model=NAME; with --cvfp, the CVFP model's training."""
     python = _weights(session)
     if "--cvfp" in session.posargs:
         arguments = [argument for argument in session.posargs if argument != "--cvfp"]

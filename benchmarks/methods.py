@@ -31,7 +31,7 @@ from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
 from semphase.models.quiet import quiet
 from semphase.models.reference import bridge, edits_must_count
-from semphase.science.heads.ablation import SHARE
+from semphase.science.heads.facet import SHARE
 from semphase.science.heads.rankings import POINTS
 from semphase.science.heads.screened import near_decisions
 

@@ -6,12 +6,19 @@ No model is needed: each claim recomputes printed figures from others and propag
 
 from __future__ import annotations
 
-from semphase import above, at_most, below, between
-from semphase.science.audit import audited, exp3, exp6, exp7, load
+from semphase import (
+    JointStudy,
+    Judge,
+    above,
+    at_most,
+    below,
+    between,
+)
 from semphase.science.audit import cvfp_tables as cvfp
+from semphase.science.audit import exp3, exp6, exp7
 from semphase.science.audit.declare import figures_agree, quantity, sentences_hold
-from semphase.study import JointStudy
-from semphase.verdict.judge import Judge
+from semphase.science.audit.evidence import audited
+from semphase.science.audit.published import load
 
 
 @quantity(

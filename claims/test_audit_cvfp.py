@@ -6,12 +6,16 @@ No model is needed: each claim recomputes printed figures from others and propag
 
 from __future__ import annotations
 
-from semphase import above
-from semphase.science.audit import audited, cvfp_findings, cvfp_prose, load
+from semphase import (
+    JointStudy,
+    Judge,
+    above,
+)
+from semphase.science.audit import cvfp_findings, cvfp_prose
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit.declare import figures_agree, quantity, sentences_hold
-from semphase.study import JointStudy
-from semphase.verdict.judge import Judge
+from semphase.science.audit.evidence import audited
+from semphase.science.audit.published import load
 
 
 @sentences_hold(

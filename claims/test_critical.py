@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from semphase import above, at_least, below, claim
-from semphase.science.lexical import critical
-from semphase.science.lexical.derived import context_plane
-from semphase.study import Study, on_measurement, on_responses
-from semphase.verdict.judge import Judge
+from semphase import (
+    LEXICON,
+    Judge,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+)
+from semphase.science.lexical import critical, derived, figures
+from semphase.science.lexical import evidence as lexical
 
 
 @claim(
@@ -18,11 +24,14 @@ from semphase.verdict.judge import Judge
     estimator="mean over words of the slope f(l), h from σ(L); excess over the larger side; words and prompts resampled",
     source="001 exp4",
     control="re-initialised weights",
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     statistics = {"depth of the maximum": critical.peak_depth, "excess": critical.peak_excess}
-    judge(**on_responses(study, statistics, population="words", mean_χ=critical.susceptibility))
+    made = lexical.on_responses(
+        study, statistics, population="words", curves=lexical.f_curves, mean_χ=critical.susceptibility
+    )
+    judge(**made, figures=[figures.f_overlay])
 
 
 @claim(
@@ -34,8 +43,11 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     "resampled",
     source="001 exp5",
     control="re-initialised weights",
-    figures=("context-plane",),
+    data=LEXICON,
 )
 def test_no_phase_boundary(study: Study, judge: Judge) -> None:
     widths = {"context axis": critical.context_width, "layer axis": critical.layer_width}
-    judge(**on_measurement(study, context_plane, widths, population="words", plane=lambda found: found.mean))
+    made = lexical.on_measurement(
+        study, derived.context_plane, widths, population="words", plane=lambda found: found.mean
+    )
+    judge(**made, figures=[figures.context_plane])

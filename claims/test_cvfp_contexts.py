@@ -11,13 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Published, above, at_least, at_most, below, claim
-from semphase.science.cvfp.evidence import on_grids, on_matrix
-from semphase.science.cvfp.grids import Measured
-from semphase.science.cvfp.orderings import correlation, rank_correlation, within_rows
-from semphase.science.cvfp.trainings import Drawn, combined
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    at_most,
+    below,
+    claim,
+)
+from semphase.science.cvfp import evidence as cvfp
+from semphase.science.cvfp import facet, figures, grids, orderings, trainings
 
 UNTRAINED = "untrained context block"
 SHUFFLED = "training on shuffled text, smallest size"
@@ -42,19 +48,19 @@ LIMIT = 40
     control=SHUFFLED,
     cost="minutes",
     published={"gpt2": Published("supported", "40, others 6–24")},
-    figures=("cvfp-convergence",),
+    data=TEXT,
 )
 def test_no_fixed_point(study: Study, judge: Judge) -> None:
-    def by_configuration(measured: Measured) -> Drawn:
+    def by_configuration(measured: grids.Measured) -> trainings.Drawn:
         return measured.iterations_of_seeds.of(lambda n: n.reshape(*n.shape[:-4], 9, -1))
 
     statistics = {
         "one layer, one token": lambda own: by_configuration(own).of(lambda n: n[..., 0, :].min(axis=-1)),
         "slowest of the others": lambda own: by_configuration(own).of(lambda n: n[..., 1:, :].max(axis=(-2, -1))),
     }
-    cvfp = study.cvfp
-    detail = iterations(cvfp.matrix)
-    judge(**on_grids(study, statistics, (cvfp.matrix,), (cvfp.shuffled_matrix,), **detail))
+    trained = study.facet(facet.Cvfp)
+    made = cvfp.on_grids(study, statistics, (trained.matrix,), (trained.shuffled_matrix,), **iterations(trained.matrix))
+    judge(**made, figures=[figures.cvfp_convergence])
 
 
 @claim(
@@ -69,10 +75,10 @@ def test_no_fixed_point(study: Study, judge: Judge) -> None:
     control=SHUFFLED,
     cost="minutes",
     published={"gpt2": Published("supported", "40 20 12, 16 8 7, 10 7 7")},
-    figures=("cvfp-convergence",),
+    data=TEXT,
 )
 def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
-    def at_largest(measured: Measured) -> Drawn:
+    def at_largest(measured: grids.Measured) -> trainings.Drawn:
         return measured.iterations.of(lambda n: n[..., LARGEST])
 
     statistics = {
@@ -81,9 +87,9 @@ def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
             lambda n: (n[..., 0] - n[..., 2]).min(axis=-1)
         ),
     }
-    cvfp = study.cvfp
-    detail = iterations(cvfp.matrix)
-    judge(**on_grids(study, statistics, (cvfp.matrix,), (cvfp.shuffled_matrix,), **detail))
+    trained = study.facet(facet.Cvfp)
+    made = cvfp.on_grids(study, statistics, (trained.matrix,), (trained.shuffled_matrix,), **iterations(trained.matrix))
+    judge(**made, figures=[figures.cvfp_convergence])
 
 
 @claim(
@@ -96,10 +102,11 @@ def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "78.6 → 87 %")},
-    figures=("cvfp-spectra",),
+    data=TEXT,
 )
 def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
-    judge(**on_matrix(study, lambda own: rank_against(own, [1, 2, 3] * 3), rank=ranks(study.cvfp.matrix)))
+    made = cvfp.on_matrix(study, lambda own: rank_against(own, [1, 2, 3] * 3), **contexts(study))
+    judge(**made, figures=[figures.cvfp_spectra])
 
 
 @claim(
@@ -112,13 +119,13 @@ def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "two layers slightly higher")},
-    figures=("cvfp-spectra",),
+    data=TEXT,
 )
 def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
-    def strength(measured: Measured) -> Drawn:
+    def strength(measured: grids.Measured) -> trainings.Drawn:
         return rank_against(measured, [1] * 3 + [2] * 3 + [3] * 3).of(np.abs)
 
-    judge(**on_matrix(study, strength, rank=ranks(study.cvfp.matrix)))
+    judge(**cvfp.on_matrix(study, strength, **contexts(study)), figures=[figures.cvfp_spectra])
 
 
 @claim(
@@ -132,17 +139,20 @@ def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "76.3 against 8.6 %")},
-    figures=("cvfp-spectra",),
+    data=TEXT,
 )
 def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
-    def ratio(matrix: Measured, first: Measured) -> Drawn:
+    def ratio(matrix: grids.Measured, first: grids.Measured) -> trainings.Drawn:
         every, only = matrix.rank("validation").at((2, 0, LARGEST)), first.rank("validation").at((0, 0, LARGEST))
-        return combined(np.divide, every, only)
+        return trainings.combined(np.divide, every, only)
 
-    cvfp = study.cvfp
-    own, control = (cvfp.matrix, cvfp.first_only), (cvfp.reservoir, cvfp.first_only_reservoir)
-    detail = {"first_layer_only": cvfp.first_only.rank("validation").at((0, 0, LARGEST)).estimate()}
-    judge(**on_grids(study, ratio, own, control, rank=ranks(cvfp.matrix), **detail))
+    trained = study.facet(facet.Cvfp)
+    own, control = (trained.matrix, trained.first_only), (trained.reservoir, trained.first_only_reservoir)
+    detail = contexts(study) | {
+        "first_layer_only": trained.first_only.rank("validation").at((0, 0, LARGEST)).estimate(),
+        "spectrum_of_the_first_layer_only": cvfp.spectra(trained.first_only),
+    }
+    judge(**cvfp.on_grids(study, ratio, own, control, **detail), figures=[figures.cvfp_spectra])
 
 
 @claim(
@@ -156,12 +166,13 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "7.8–8.6 %")},
+    data=TEXT,
 )
 def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
-    def spread(measured: Measured) -> Drawn:
+    def spread(measured: grids.Measured) -> trainings.Drawn:
         return measured.rank("validation").of(lambda r: (np.ptp(r, axis=-1) / r.mean(axis=-1)).max(axis=(-2, -1)))
 
-    judge(**on_matrix(study, spread, rank=ranks(study.cvfp.matrix)))
+    judge(**cvfp.on_matrix(study, spread, rank=ranks(study.facet(facet.Cvfp).matrix)))
 
 
 @claim(
@@ -176,40 +187,52 @@ def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     control="perplexities dealt to the sizes at random",
     cost="minutes",
     published={"gpt2": Published("supported", "R² 0.993 of tokens")},
+    data=TEXT,
 )
 def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:
     def pooled(values: np.ndarray) -> np.ndarray:
-        return within_rows(values.reshape(*values.shape[:-3], 9, -1))
+        return orderings.within_rows(values.reshape(*values.shape[:-3], 9, -1))
 
-    matrix = study.cvfp.matrix
+    matrix = study.facet(facet.Cvfp).matrix
     rank, ppl = matrix.rank("validation").of(pooled), matrix.log_ppl
     order = np.argsort(study.rng("dealt sizes").random(ppl.point.shape), axis=-1)
     log_n = pooled(np.broadcast_to(np.log(matrix.tokens), ppl.point.shape))
 
-    def evidence(log_ppl: Drawn) -> dict[str, Any]:
-        with_rank = combined(correlation, rank, log_ppl).of(np.abs)
-        with_tokens = log_ppl.of(lambda own: correlation(own, log_n))
+    def evidence(log_ppl: trainings.Drawn) -> dict[str, Any]:
+        with_rank = trainings.combined(orderings.correlation, rank, log_ppl).of(np.abs)
+        with_tokens = log_ppl.of(lambda own: orderings.correlation(own, log_n))
         return {
             "abs(r) of rank and log PPL": with_rank.estimate(),
             "r of log tokens and log PPL": with_tokens.estimate(),
         }
 
     dealt = ppl.of(lambda own: np.take_along_axis(own, np.broadcast_to(order, own.shape), axis=-1))
-    detail = study.cvfp.reading | {"rank": ranks(matrix)}
+    detail = study.facet(facet.Cvfp).reading | {"rank": ranks(matrix)}
     judge(evidence(ppl.of(pooled)), control=evidence(dealt.of(pooled)), detail=detail)
 
 
-def rank_against(measured: Measured, other: list[int]) -> Drawn:
+def rank_against(measured: grids.Measured, other: list[int]) -> trainings.Drawn:
     """Spearman's correlation of the training contexts' rank at the largest size with a property of configurations."""
     at_largest = measured.rank("training").of(lambda rank: rank[..., LARGEST].reshape(*rank.shape[:-3], 9))
-    return at_largest.of(lambda rank: rank_correlation(rank, other))
+    return at_largest.of(lambda rank: orderings.rank_correlation(rank, other))
 
 
-def ranks(measured: Measured) -> dict[str, Any]:
+def ranks(measured: grids.Measured) -> dict[str, Any]:
     """Effective ranks by size, of both splits."""
     return {split: measured.table(measured.rank(split)) for split in ("training", "validation")}
 
 
-def iterations(measured: Measured) -> dict[str, Any]:
-    """Mean iterations by size, and the share of converged tokens at the last one of every training."""
-    return {"iterations_by_size": measured.table(measured.iterations), "share_converged": measured.last_shares}
+def contexts(study: Study) -> dict[str, Any]:
+    """Effective ranks by size, and the spectra behind those at the largest."""
+    matrix = study.facet(facet.Cvfp).matrix
+    return {"rank": ranks(matrix), "spectra": cvfp.spectra(matrix)}
+
+
+def iterations(measured: grids.Measured) -> dict[str, Any]:
+    """Mean iterations by size, the share of converged tokens by iteration, and at the last one of every training."""
+    return {
+        "iterations_by_size": measured.table(measured.iterations),
+        "share_converged": measured.last_shares,
+        "share_converged_by_iteration_at_the_largest_size": cvfp.convergence(measured),
+        "share_that_ends_phase_1": measured.grid.recipe.share,
+    }

@@ -6,18 +6,20 @@ iteration, which phase 2 reads; sequential ones are made by the trained block wi
 
 from __future__ import annotations
 
-from semphase import Estimate, Evidence, Published, above, at_least, below, claim
-from semphase.science.cvfp.evidence import (
-    agreements,
-    cosines,
-    largest_difference,
-    lowest_cosine,
-    mean_cosine,
-    speed_ratio,
-    window_cosines,
+from semphase import (
+    TEXT,
+    Estimate,
+    Evidence,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
 )
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase.science.cvfp import evidence as cvfp
+from semphase.science.cvfp import facet
 
 ELSEWHERE = "sequential contexts of other positions"
 SEEDS = "seeds of the training"
@@ -34,17 +36,18 @@ SEEDS = "seeds of the training"
     control=ELSEWHERE,
     cost="minutes",
     published={"gpt2": Published("supported", "0.9969, 0.9890")},
+    data=TEXT,
 )
 def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     def evidence(name: str) -> dict[str, Evidence | Estimate]:
-        values = cosines(study, name)
+        values = cvfp.cosines(study, name)
         return {
-            "mean cosine": mean_cosine(study, values).estimate(),
-            "lowest cosine": lowest_cosine(study, values).estimate(),
+            "mean cosine": cvfp.mean_cosine(study, values).estimate(),
+            "lowest cosine": cvfp.lowest_cosine(study, values).estimate(),
         }
 
-    found = agreements(study)
-    detail = study.cvfp.reading | {
+    found = cvfp.agreements(study)
+    detail = study.facet(facet.Cvfp).reading | {
         "mean by form and seed": {
             name: [own[name].mean("position") for own in found]
             for name in ("cosine", "squared_error", "relative_error")
@@ -65,12 +68,13 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     control=ELSEWHERE,
     cost="minutes",
     published={"gpt2": Published("supported", "0.9966, 0.9969, 0.9972")},
+    data=TEXT,
 )
 def test_parallel_position_free(study: Study, judge: Judge) -> None:
-    own, other = (window_cosines(study, cosines(study, name)) for name in ("cosine", "cosine_elsewhere"))
+    own, other = (cvfp.window_cosines(study, cvfp.cosines(study, name)) for name in ("cosine", "cosine_elsewhere"))
     means = dict(zip(("first", "middle", "last"), (window.estimate() for window in own), strict=True))
-    detail = study.cvfp.reading | {"mean cosine": means}
-    judge(largest_difference(own).estimate(), control=largest_difference(other).estimate(), detail=detail)
+    detail = study.facet(facet.Cvfp).reading | {"mean cosine": means}
+    judge(cvfp.largest_difference(own).estimate(), control=cvfp.largest_difference(other).estimate(), detail=detail)
 
 
 @claim(
@@ -84,10 +88,12 @@ def test_parallel_position_free(study: Study, judge: Judge) -> None:
     control="none: that two programs agree, and which is faster, are properties of the programs and the machine",
     cost="minutes",
     published={"gpt2": Published("supported", "51 s → seconds")},
+    data=TEXT,
+    timed=True,
 )
 def test_parallel_cache(study: Study, judge: Judge) -> None:
-    times = study.cvfp.cache_times
+    times = study.facet(facet.Cvfp).cache_times
     tokens, difference = int(times.attrs["tokens"]), float(times["largest_difference"])
     found = Estimate(difference, difference, difference, "the largest over all tokens: no sample", tokens)
-    detail = study.cvfp.reading | {"median seconds": times["seconds"].median("repeat"), "tokens": tokens}
-    judge({"largest difference": found, "speed ratio": speed_ratio(study, times["seconds"])}, detail=detail)
+    detail = study.facet(facet.Cvfp).reading | {"median seconds": times["seconds"].median("repeat"), "tokens": tokens}
+    judge({"largest difference": found, "speed ratio": cvfp.speed_ratio(study, times["seconds"])}, detail=detail)

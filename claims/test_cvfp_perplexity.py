@@ -6,15 +6,22 @@ means over seeds; the best PPL of a configuration is its lowest over the sizes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from semphase import Published, above, at_least, below, claim
-from semphase.science.cvfp.evidence import margins_on_matrix, on_grids, on_margins, on_matrix, perplexities
-from semphase.science.cvfp.grids import Measured
-from semphase.science.cvfp.orderings import lead_of_smallest, smallest_fall
-from semphase.science.cvfp.trainings import Drawn, combined
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+)
+from semphase.science.cvfp import evidence as cvfp
+from semphase.science.cvfp import facet, figures, grids, orderings, trainings
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"
@@ -33,14 +40,15 @@ LARGEST = -1
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "189.4")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_two_token_best(study: Study, judge: Judge) -> None:
-    def lead(measured: Measured) -> Drawn:
-        return measured.best.of(lambda best: lead_of_smallest(best.reshape(*best.shape[:-2], 9), 3 * ONE + TWO))
+    def lead(measured: grids.Measured) -> trainings.Drawn:
+        return measured.best.of(
+            lambda best: orderings.lead_of_smallest(best.reshape(*best.shape[:-2], 9), 3 * ONE + TWO)
+        )
 
-    matrix = study.cvfp.matrix
-    judge(**margins_on_matrix(study, lead, best_PPL=matrix.table(matrix.best.of(np.exp))))
+    judge(**cvfp.margins_on_matrix(study, lead, maps=best(study)), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -54,14 +62,13 @@ def test_two_token_best(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "189.4, 193.7")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_depth_unneeded(study: Study, judge: Judge) -> None:
-    def saving(measured: Measured) -> Drawn:
+    def saving(measured: grids.Measured) -> trainings.Drawn:
         return measured.best.of(lambda best: best[..., THREE, :].min(axis=-1) - best[..., ONE, :].min(axis=-1))
 
-    matrix = study.cvfp.matrix
-    judge(**margins_on_matrix(study, saving, best_PPL=matrix.table(matrix.best.of(np.exp))))
+    judge(**cvfp.margins_on_matrix(study, saving, maps=best(study)), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -75,18 +82,18 @@ def test_depth_unneeded(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "qualitative")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_three_token_plateau(study: Study, judge: Judge) -> None:
-    def gains(measured: Measured) -> Drawn:
+    def gains(measured: grids.Measured) -> trainings.Drawn:
         return measured.best.of(lambda best: -np.diff(np.exp(best).mean(axis=-2), axis=-1))
 
-    def excess(measured: Measured) -> Drawn:
+    def excess(measured: grids.Measured) -> trainings.Drawn:
         return gains(measured).of(lambda gain: gain[..., 1] - 0.25 * gain[..., 0])
 
-    own = gains(study.cvfp.matrix)
+    own = gains(study.facet(facet.Cvfp).matrix)
     told = {"gain_1→2": own.at((0,)).estimate(), "gain_2→3": own.at((1,)).estimate()}
-    judge(**on_matrix(study, excess, **told))
+    judge(**cvfp.on_matrix(study, excess, maps=best(study), **told), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -101,13 +108,14 @@ def test_three_token_plateau(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "“consistently”")},
+    data=TEXT,
 )
 def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
-    def fall(measured: Measured) -> Drawn:
-        return measured.training_log_ppl.of(smallest_fall)
+    def fall(measured: grids.Measured) -> trainings.Drawn:
+        return measured.training_log_ppl.of(orderings.smallest_fall)
 
-    matrix = study.cvfp.matrix
-    judge(**margins_on_matrix(study, fall, training_PPL=matrix.table(matrix.training_log_ppl.of(np.exp))))
+    matrix = study.facet(facet.Cvfp).matrix
+    judge(**cvfp.margins_on_matrix(study, fall, training_PPL=matrix.table(matrix.training_log_ppl.of(np.exp))))
 
 
 @claim(
@@ -121,15 +129,16 @@ def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "189.4 < 197.0")},
+    data=TEXT,
 )
 def test_width_unneeded(study: Study, judge: Judge) -> None:
-    def saving(matrix: Measured, wide: Measured) -> Drawn:
+    def saving(matrix: grids.Measured, wide: grids.Measured) -> trainings.Drawn:
         narrow = matrix.log_ppl.at((ONE, TWO, LARGEST))
-        return combined(np.subtract, wide.log_ppl.at((0, 0, LARGEST)), narrow)
+        return trainings.combined(np.subtract, wide.log_ppl.at((0, 0, LARGEST)), narrow)
 
-    cvfp = study.cvfp
-    own, control = (cvfp.matrix, cvfp.wide), (cvfp.reservoir, cvfp.wide_reservoir)
-    judge(**on_margins(study, saving, own, control, three_layers_at_2d=perplexities(cvfp.wide)))
+    trained = study.facet(facet.Cvfp)
+    own, control = (trained.matrix, trained.wide), (trained.reservoir, trained.wide_reservoir)
+    judge(**cvfp.on_margins(study, saving, own, control, three_layers_at_2d=cvfp.perplexities(trained.wide)))
 
 
 @claim(
@@ -143,16 +152,20 @@ def test_width_unneeded(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "334 against 536")},
+    data=TEXT,
 )
 def test_token_in_every_layer(study: Study, judge: Judge) -> None:
-    def saved(matrix: Measured, first: Measured) -> Drawn:
+    def saved(matrix: grids.Measured, first: grids.Measured) -> trainings.Drawn:
         every, only = matrix.log_ppl.at((THREE, ONE, LARGEST)), first.log_ppl.at((0, 0, LARGEST))
-        return combined(lambda a, b: 1 - np.exp(a - b), every, only)
+        return trainings.combined(lambda a, b: 1 - np.exp(a - b), every, only)
 
-    cvfp = study.cvfp
-    own, control = (cvfp.matrix, cvfp.first_only), (cvfp.reservoir, cvfp.first_only_reservoir)
-    detail = {"PPL_by_size": perplexities(cvfp.matrix), "first_layer_only": perplexities(cvfp.first_only)}
-    judge(**on_grids(study, saved, own, control, **detail))
+    trained = study.facet(facet.Cvfp)
+    own, control = (trained.matrix, trained.first_only), (trained.reservoir, trained.first_only_reservoir)
+    detail = {
+        "PPL_by_size": cvfp.perplexities(trained.matrix),
+        "first_layer_only": cvfp.perplexities(trained.first_only),
+    }
+    judge(**cvfp.on_grids(study, saved, own, control, **detail))
 
 
 @claim(
@@ -165,16 +178,23 @@ def test_token_in_every_layer(study: Study, judge: Judge) -> None:
     source="004 §5",
     control="patience 1, with which the dip was seen",
     cost="minutes",
+    data=TEXT,
 )
 def test_early_stopping(study: Study, judge: Judge) -> None:
-    def gain(measured: Measured) -> Drawn:
+    def gain(measured: grids.Measured) -> trainings.Drawn:
         return measured.accuracy.at((0, 0)).of(lambda accuracy: accuracy[..., -1] - accuracy[..., -2])
 
-    patient, hasty = study.cvfp.patient, study.cvfp.first_only
+    patient, hasty = study.facet(facet.Cvfp).patient, study.facet(facet.Cvfp).first_only
     detail = {
         "accuracy_by_size": {
             name: own.table(own.accuracy) for name, own in (("patience 3", patient), ("patience 1", hasty))
         },
         "epochs_by_size_and_seed": {"patience 3": patient.epochs, "patience 1": hasty.epochs},
     }
-    judge(**on_grids(study, gain, (patient,), (hasty,), **detail))
+    judge(**cvfp.on_grids(study, gain, (patient,), (hasty,), **detail))
+
+
+def best(study: Study) -> dict[str, Any]:
+    """For a figure: the best validation PPL of every configuration."""
+    matrix = study.facet(facet.Cvfp).matrix
+    return {"best validation PPL": matrix.table(matrix.best.of(np.exp))}

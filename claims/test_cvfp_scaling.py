@@ -6,16 +6,21 @@ validation documents with the best epoch's parameters, geometric means over seed
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from semphase import Published, above, between, claim
-from semphase.science.cvfp.evidence import laws, margins_on_matrix, on_matrix, perplexities, what_remains
-from semphase.science.cvfp.grids import Measured
-from semphase.science.cvfp.orderings import lead_of_smallest
-from semphase.science.cvfp.power_laws import reduction_by_doubling
-from semphase.science.cvfp.trainings import Drawn
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    between,
+    claim,
+)
+from semphase.science.cvfp import evidence as cvfp
+from semphase.science.cvfp import facet, figures, grids, orderings, power_laws, trainings
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"
@@ -33,22 +38,23 @@ CONFIGURATIONS = [(layers, tokens) for layers in range(3) for tokens in range(3)
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "0.984–0.998")},
-    figures=("cvfp-scaling", "cvfp-maps"),
+    data=TEXT,
 )
 def test_power_law(study: Study, judge: Judge) -> None:
-    def smallest_r2(measured: Measured) -> Drawn:
+    def smallest_r2(measured: grids.Measured) -> trainings.Drawn:
         return measured.law("r2").of(lambda r2: r2.min(axis=(-2, -1)))
 
-    matrix = study.cvfp.matrix
+    matrix = study.facet(facet.Cvfp).matrix
     detail = {
-        "laws": laws(matrix),
+        "laws": cvfp.laws(matrix),
         "with_a_floor": matrix.saturations(),
         "what_a_floor_can_show": "four sizes leave the form with a floor one degree of freedom: they can show that no "
         "floor is needed up to here, hardly that there is none; AICc needs more points than one seed gives",
         "epochs_by_size_and_seed_(one_that_used_all_20_was_still_learning)": matrix.table(matrix.epochs),
-        "controls": what_remains(study),
+        "controls": cvfp.what_remains(study),
     }
-    judge(**on_matrix(study, smallest_r2, **detail))
+    detail["maps"] = {"α": matrix.table(matrix.law("alpha")), **best(matrix)}
+    judge(**cvfp.on_matrix(study, smallest_r2, **detail), figures=[figures.cvfp_scaling, figures.cvfp_maps])
 
 
 @claim(
@@ -61,14 +67,17 @@ def test_power_law(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "−0.546")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_one_layer_steepest(study: Study, judge: Judge) -> None:
-    def lead(measured: Measured) -> Drawn:
-        return measured.law("alpha").of(lambda alpha: lead_of_smallest(flat(alpha), CONFIGURATIONS.index((0, 0))))
+    def lead(measured: grids.Measured) -> trainings.Drawn:
+        return measured.law("alpha").of(
+            lambda alpha: orderings.lead_of_smallest(flat(alpha), CONFIGURATIONS.index((0, 0)))
+        )
 
-    matrix = study.cvfp.matrix
-    judge(**margins_on_matrix(study, lead, alpha=matrix.table(matrix.law("alpha"))))
+    matrix = study.facet(facet.Cvfp).matrix
+    made = cvfp.margins_on_matrix(study, lead, maps={"α": matrix.table(matrix.law("alpha"))})
+    judge(**made, figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -82,14 +91,19 @@ def test_one_layer_steepest(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "−0.493")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_two_layer_flattest(study: Study, judge: Judge) -> None:
-    def lead(measured: Measured) -> Drawn:
-        return measured.law("alpha").of(lambda alpha: lead_of_smallest(-alpha.mean(axis=-1), 1))
+    def lead(measured: grids.Measured) -> trainings.Drawn:
+        return measured.law("alpha").of(lambda alpha: orderings.lead_of_smallest(-alpha.mean(axis=-1), 1))
 
-    by_layers = study.cvfp.matrix.law("alpha").of(lambda alpha: alpha.mean(axis=-1))
-    judge(**margins_on_matrix(study, lead, mean_alpha_by_layers=[by_layers.at((i,)).estimate() for i in range(3)]))
+    alpha = study.facet(facet.Cvfp).matrix.law("alpha")
+    by_layers = alpha.of(lambda values: values.mean(axis=-1))
+    detail = {
+        "mean_alpha_by_layers": [by_layers.at((i,)).estimate() for i in range(3)],
+        "maps": {"α": study.facet(facet.Cvfp).matrix.table(alpha)},
+    }
+    judge(**cvfp.margins_on_matrix(study, lead, **detail), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -103,17 +117,22 @@ def test_two_layer_flattest(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "1.41×10⁵")},
-    figures=("cvfp-maps",),
+    data=TEXT,
 )
 def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     def log_mean_a(log_a: np.ndarray) -> np.ndarray:
         return np.logaddexp.reduce(log_a, axis=-1) - np.log(log_a.shape[-1])
 
-    def lead(measured: Measured) -> Drawn:
-        return measured.law("log_a").of(lambda log_a: lead_of_smallest(log_mean_a(log_a), 1))
+    def lead(measured: grids.Measured) -> trainings.Drawn:
+        return measured.law("log_a").of(lambda log_a: orderings.lead_of_smallest(log_mean_a(log_a), 1))
 
-    by_layers = study.cvfp.matrix.law("log_a").of(lambda log_a: np.exp(log_mean_a(log_a)))
-    judge(**margins_on_matrix(study, lead, mean_a_by_layers=[by_layers.at((i,)).estimate() for i in range(3)]))
+    log_a = study.facet(facet.Cvfp).matrix.law("log_a")
+    by_layers = log_a.of(lambda values: np.exp(log_mean_a(values)))
+    detail = {
+        "mean_a_by_layers": [by_layers.at((i,)).estimate() for i in range(3)],
+        "maps": {"A": study.facet(facet.Cvfp).matrix.table(log_a.of(np.exp))},
+    }
+    judge(**cvfp.margins_on_matrix(study, lead, **detail), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -126,17 +145,24 @@ def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     control=UNTRAINED,
     cost="minutes",
     published={"gpt2": Published("supported", "α −0.459")},
-    figures=("cvfp-scaling",),
+    data=TEXT,
 )
 def test_doubling(study: Study, judge: Judge) -> None:
-    def saving(measured: Measured) -> Drawn:
-        return measured.law("alpha").of(lambda alpha: reduction_by_doubling(alpha.mean(axis=(-2, -1))))
+    def saving(measured: grids.Measured) -> trainings.Drawn:
+        return measured.law("alpha").of(lambda alpha: power_laws.reduction_by_doubling(alpha.mean(axis=(-2, -1))))
 
+    trained = study.facet(facet.Cvfp)
     single = {
-        name: own.law("alpha").at((0, 0)).of(reduction_by_doubling).estimate()
-        for name, own in (("shuffled text", study.cvfp.shuffled), ("bigram", study.cvfp.bigram))
+        name: own.law("alpha").at((0, 0)).of(power_laws.reduction_by_doubling).estimate()
+        for name, own in (("shuffled text", trained.shuffled), ("bigram", trained.bigram))
     }
-    judge(**on_matrix(study, saving, PPL_by_size=perplexities(study.cvfp.matrix), other_controls=single))
+    made = cvfp.on_matrix(study, saving, laws=cvfp.laws(trained.matrix), other_controls=single)
+    judge(**made, figures=[figures.cvfp_scaling])
+
+
+def best(measured: grids.Measured) -> dict[str, Any]:
+    """For a figure: the best validation PPL of every configuration."""
+    return {"best validation PPL": measured.table(measured.best.of(np.exp))}
 
 
 def flat(values: np.ndarray) -> np.ndarray:

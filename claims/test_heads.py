@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Evidence, Needs, NotApplicable, above, at_least, below, claim, significant
-from semphase.science.heads.ablation import numbers
-from semphase.science.heads.pareto import importance, layer_pattern, super_additivity
-from semphase.science.heads.rankings import (
-    ORDERS,
-    at_registered,
-    order,
-    pareto,
-    random_order,
-    ratios_of,
+from semphase import (
+    TEXT,
+    Evidence,
+    Judge,
+    Needs,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+    significant,
+    where_defined,
 )
-from semphase.science.heads.tails import LEAST, power_law_estimates
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase.science.heads import facet, figures, pareto, rankings, tails
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
@@ -42,20 +42,22 @@ HEADS = Needs(layers=2, heads=4)
     control="random order",
     cost="minutes",
     needs=HEADS,
-    figures=("heads-pareto", "heads-importance"),
+    data=TEXT,
 )
 def test_removable(study: Study, judge: Judge) -> None:
-    heads = study.ablation
-    by = order(heads, "single", "zero")
+    heads = study.facet(facet.Heads)
+    by = rankings.order(heads, "single", "zero")
     detail = {
         "heads removed": heads.registered_count,
-        "ratio on the text that chose the order": at_registered(heads, by, "zero", "choose").estimate(),
-        "curves": {curve.name: curve.table for curve in pareto(heads)},
+        "ratio on the text that chose the order": rankings.at_registered(heads, by, "zero", "choose").estimate(),
+        "curves": {curve.name: curve.table for curve in rankings.pareto(heads)},
         "preflight (nats moved unchanged, with a third zeroed)": study.text.checked,
+        "ΔPPL by layer and head": by_layer(study, single_importance(study)),
         **heads.screening_told("zero"),
     }
-    chance = at_registered(heads, random_order(heads), "zero").estimate()
-    judge(at_registered(heads, by, "zero").estimate(), control=chance, detail=detail)
+    chance = rankings.at_registered(heads, rankings.random_order(heads), "zero").estimate()
+    found = rankings.at_registered(heads, by, "zero").estimate()
+    judge(found, control=chance, detail=detail, figures=[figures.heads_pareto, figures.heads_importance])
 
 
 @claim(
@@ -70,26 +72,30 @@ def test_removable(study: Study, judge: Judge) -> None:
     control="the best of six random orders",
     cost="minutes",
     needs=HEADS,
-    figures=("heads-pareto",),
+    data=TEXT,
 )
 def test_removable_any_order(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, study.ablation.registered_count
-    found = ratios_of(heads, [numbers(order(heads, *named)[:count], named[1]) for named in ORDERS])
-    chance = ratios_of(heads, [numbers(random_order(heads, i)[:count], kind) for i, (_, kind) in enumerate(ORDERS)])
+    heads = study.facet(facet.Heads)
+    count = heads.registered_count
+    own = [facet.numbers(rankings.order(heads, *named)[:count], named[1]) for named in rankings.ORDERS]
+    random = [
+        facet.numbers(rankings.random_order(heads, i)[:count], kind) for i, (_, kind) in enumerate(rankings.ORDERS)
+    ]
+    found, chance = rankings.ratios_of(heads, own), rankings.ratios_of(heads, random)
     detail = {
         "heads removed": count,
-        "ratios": {", ".join(named): found.estimate(i) for i, named in enumerate(ORDERS)},
+        "ratios": {", ".join(named): found.estimate(i) for i, named in enumerate(rankings.ORDERS)},
         "rank correlation of the gradient order with the exact one": rank_correlations(study),
         **heads.screening_told("zero", "mean"),
     }
-    judge(found.best(), control=chance.best(), detail=detail)
+    judge(found.best(), control=chance.best(), detail=detail, figures=[figures.orders_compared])
 
 
 def rank_correlations(study: Study) -> dict[str, float]:
     """Spearman's correlation of gradient × activation with single-head Δloss."""
     from scipy.stats import spearmanr
 
-    heads = study.ablation
+    heads = study.facet(facet.Heads)
     exact = {kind: heads.single(kind, "choose").mean for kind in ("zero", "mean")}
     return {kind: float(spearmanr(heads.gradient(kind), own).statistic) for kind, own in exact.items()}
 
@@ -111,16 +117,15 @@ def rank_correlations(study: Study) -> dict[str, float]:
     control="as many exponential values of the same mean",
     cost="minutes",
     needs=HEADS,
-    figures=("heads-importance",),
+    data=TEXT,
 )
 def test_power_law(study: Study, judge: Judge) -> None:
-    values, heads = single_importance(study), study.ablation
-    if (harmful := int((values > 0).sum())) < LEAST:
-        raise NotApplicable(f"needs {LEAST} heads whose removal hurts, the model has {harmful}")
+    values, heads = single_importance(study), study.facet(facet.Heads)
+    harmful = int((values > 0).sum())
     off = heads.screening_error("zero") * float(study.text.baseline("choose").perplexity)
 
     def evidence(of: np.ndarray, error: float = 0.0) -> tuple[dict[str, Any], Any]:
-        made = power_law_estimates(of, study.budget.simulations, study.rng("power law"), error=error)
+        made = tails.power_law_estimates(of, study.budget.simulations, study.rng("power law"), error=error)
         named = {
             "p of the fit": made.goodness,
             "p against log-normal": made.beaten_by_lognormal,
@@ -128,10 +133,11 @@ def test_power_law(study: Study, judge: Judge) -> None:
         }
         return named, made.fit
 
-    found, fit = evidence(values, off)
+    with where_defined():
+        found, fit = evidence(values, off)
     planted = study.rng("exponential").exponential(np.clip(values, 0, None).mean(), size=harmful)
     detail = {"fit": fit, "ΔPPL by layer and head": by_layer(study, values), **heads.screening_told("zero")}
-    judge(found, control=evidence(planted)[0], detail=detail)
+    judge(found, control=evidence(planted)[0], detail=detail, figures=[figures.heads_importance])
 
 
 @claim(
@@ -145,20 +151,27 @@ def test_power_law(study: Study, judge: Judge) -> None:
     control="heads dealt to the layers at random",
     cost="minutes",
     needs=Needs(layers=3, heads=6),
-    figures=("heads-layers",),
+    data=TEXT,
 )
 def test_layer_pattern(study: Study, judge: Judge) -> None:
     values = single_importance(study)
     shuffled = study.rng("shuffled layers").permutation(values)
     found, chance = (
-        layer_pattern(by_layer(study, own), study.budget.draws, study.rng("layers")) for own in (values, shuffled)
+        pareto.layer_pattern(by_layer(study, own), study.budget.draws, study.rng("layers"))
+        for own in (values, shuffled)
     )
-    averaged = layer_pattern(by_layer(study, single_importance(study, "mean")), study.budget.draws, study.rng("layers"))
-    detail = {"zero-ablation": found, "mean-ablation": averaged}
+    means = by_layer(study, single_importance(study, "mean"))
+    averaged = pareto.layer_pattern(means, study.budget.draws, study.rng("layers"))
+    detail = {
+        "zero-ablation": found,
+        "mean-ablation": averaged,
+        "ΔPPL by layer and head": by_layer(study, values),
+    }
     judge(
         Evidence(found.epsilon2, min(1.0, 2 * found.p)),
         control=Evidence(chance.epsilon2, min(1.0, 2 * chance.p)),
         detail=detail,
+        figures=[figures.heads_layers],
     )
 
 
@@ -175,24 +188,26 @@ def test_layer_pattern(study: Study, judge: Judge) -> None:
     control="as many heads drawn at random",
     cost="minutes",
     needs=Needs(layers=2, heads=7),
-    figures=("heads-pareto",),
+    data=TEXT,
 )
 def test_super_additive(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, study.ablation.registered_count
+    heads = study.facet(facet.Heads)
+    count = heads.registered_count
 
     def excess(chosen: np.ndarray, half: Any) -> Any:
-        joint, single = heads.joint(numbers(chosen, "zero"), half), heads.single_of("zero", half, chosen)
+        joint, single = heads.joint(facet.numbers(chosen, "zero"), half), heads.single_of("zero", half, chosen)
         baseline = study.text.baseline(half)
-        return super_additivity(joint, single, baseline, study.budget.draws, study.rng("excess"))
+        return pareto.super_additivity(joint, single, baseline, study.budget.draws, study.rng("excess"))
 
     # Random heads are chosen by no text, so the half whose single effects are known serves as well.
-    chance = excess(random_order(heads)[:count], "choose")
-    judge(excess(order(heads, "single", "zero")[:count], "judge"), control=chance, detail={"heads removed": count})
+    chance = excess(rankings.random_order(heads)[:count], "choose")
+    own = rankings.order(heads, "single", "zero")[:count]
+    judge(excess(own, "judge"), control=chance, detail={"heads removed": count})
 
 
 def single_importance(study: Study, kind: str = "zero") -> np.ndarray:
     """ΔPPL of every head on the half of the text that chooses orders."""
-    return importance(study.ablation.single(kind, "choose"), study.text.baseline("choose"))
+    return pareto.importance(study.facet(facet.Heads).single(kind, "choose"), study.text.baseline("choose"))
 
 
 def by_layer(study: Study, values: np.ndarray) -> np.ndarray:

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from semphase import Evidence, Needs, Published, above, at_least, below, between, claim, significant
-from semphase.science.lexical import conditions
-from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.derived import first_prompt_sigma
-from semphase.science.lexical.jumps import changes_at_jump
-from semphase.stats.draws import PerWord, per_word
-from semphase.stats.families import LANDAU
-from semphase.stats.fit import recompare, refit
-from semphase.stats.paired import paired_increase
-from semphase.stats.resample import proportion
-from semphase.study import Study, estimates, on_copies, on_measurement
-from semphase.verdict.judge import Judge
-
-PUBLISHED_FAMILIES = ("two_stage", "power_law", "tanh", "sigmoid")
-
-
-def exponent(family: str) -> Any:
-    """β of one family fitted to each word's f(l), the last layer left out."""
-
-    def of(data: Conditions) -> np.ndarray:
-        curves = data.f[..., :-1]
-        rows = refit(LANDAU[family], data.x[:-1], curves.reshape(-1, curves.shape[-1])).params["beta"]
-        return np.asarray(rows).reshape(curves.shape[:-1])
-
-    return of
+from semphase import (
+    LEXICON,
+    Evidence,
+    Judge,
+    Needs,
+    Published,
+    Study,
+    above,
+    at_least,
+    below,
+    between,
+    claim,
+    on_copies,
+    paired_increase,
+    proportion,
+    significant,
+)
+from semphase.science.lexical import conditions, derived, facet, figures, landau
+from semphase.science.lexical import evidence as lexical
 
 
 @claim(
@@ -43,19 +35,21 @@ def exponent(family: str) -> Any:
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
     published={"gpt2": Published("refuted", "β = 0.01 … 2.35"), "gpt2-medium": Published("refuted", "β = 0.01 … 2.35")},
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
-        beta = per_word(exponent("power_law"), own.conditions)
+        beta = landau.per_word(landau.exponent("power_law"), own.facet(facet.Lexical).conditions)
         over = {"variation": lambda b: b.variation, "mean": lambda b: b.mean}
-        return estimates([beta], over, "words")
+        return lexical.estimates([beta], over, "words")
 
-    point = study.conditions.point
-    detail = study.reading | {
-        f"β of {family}": exponent(family)(point) for family in ("power_law", "two_stage", "critical")
+    words = study.facet(facet.Lexical)
+    exponents = {
+        f"β of {family}": landau.exponent(family)(words.conditions.point)
+        for family in ("power_law", "two_stage", "critical")
     }
-    judge(evidence(study), **on_copies(study, evidence), detail=detail)
+    detail = words.reading | exponents | {"curves": lexical.f_curves(words)}
+    judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.f_overlay])
 
 
 @claim(
@@ -68,25 +62,19 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
     published={"gpt2": Published("supported", "best"), "gpt2-medium": Published("supported", "best")},
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_two_stage_best(study: Study, judge: Judge) -> None:
-    def winners(own: Study) -> np.ndarray:
-        point = own.conditions.point
-        families = {name: LANDAU[name] for name in PUBLISHED_FAMILIES}
-        fits = recompare(families, point.x[:-1], point.f[:, :-1])
-        return np.argmin([fits[name].bic for name in PUBLISHED_FAMILIES], axis=0)
-
-    def lead(data: PerWord) -> np.ndarray:
-        won = np.stack([(data.values == family).mean(axis=-1) for family in range(len(PUBLISHED_FAMILIES))])
-        return won[0] - won[1:].max(axis=0)
-
     def evidence(own: Study) -> Any:
-        return estimates([own.of_words(winners(own))], lead, "words")
+        words = own.facet(facet.Lexical)
+        return lexical.estimates(
+            [words.of_words(landau.winners(words.conditions.point))], landau.lead_of_first, "words"
+        )
 
-    best = [PUBLISHED_FAMILIES[i] for i in winners(study)]
-    detail = study.reading | {"best BIC": best}
-    judge(evidence(study), **on_copies(study, evidence), detail=detail)
+    words = study.facet(facet.Lexical)
+    best = [landau.PUBLISHED[i] for i in landau.winners(words.conditions.point)]
+    detail = words.reading | {"best BIC": best, "curves": lexical.f_curves(words)}
+    judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.f_overlay])
 
 
 @claim(
@@ -99,16 +87,21 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
     source="001 exp2",
     control="re-initialised weights",
     published={"gpt2": Published("supported", "qualitative"), "gpt2-medium": Published("supported", "qualitative")},
+    data=LEXICON,
 )
 def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
+    def changes(own: Study) -> tuple[Any, Any]:
+        words = own.facet(facet.Lexical)
+        return conditions.changes_at_jump(derived.first_prompt_sigma(words), words.top1)
+
     def evidence(own: Study) -> Evidence:
-        at_jump, elsewhere = changes_at_jump(first_prompt_sigma(own), own.top1)
+        at_jump, elsewhere = changes(own)
         excess, p = paired_increase(elsewhere, at_jump, seed=own.seed, resamples=own.budget.draws)
         return Evidence(excess, p)
 
-    at_jump, elsewhere = changes_at_jump(first_prompt_sigma(study), study.top1)
+    at_jump, elsewhere = changes(study)
     by_word = [rates.reshape(len(study.lexicon.words), -1).mean(axis=1) for rates in (elsewhere, at_jump)]
-    detail = study.reading | {
+    detail = study.facet(facet.Lexical).reading | {
         "changes at the jump": at_jump.mean(),
         "rate elsewhere": elsewhere.mean(),
         "p over words, conditions averaged": paired_increase(*by_word, seed=study.seed)[1],
@@ -125,16 +118,17 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     source="001 exp2",
     control="re-initialised weights",
     published={"gpt2": Published("partly", "rock, spring, bass")},
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_collapse(study: Study, judge: Judge) -> None:
     def share(own: Study) -> Any:
-        variances = conditions.collapse_variance(own.conditions.point)
+        variances = conditions.collapse_variance(own.facet(facet.Lexical).conditions.point)
         return proportion(int((variances < 0.005).sum()), len(variances))
 
-    variances = conditions.collapse_variance(study.conditions.point)
-    detail = study.reading | {"collapse variance": variances}
-    judge(share(study), **on_copies(study, share), detail=detail)
+    words = study.facet(facet.Lexical)
+    variances = conditions.collapse_variance(words.conditions.point)
+    detail = words.reading | {"collapse variance": variances, "curves": lexical.f_curves(words)}
+    judge(share(study), **on_copies(study, share), detail=detail, figures=[figures.f_overlay])
 
 
 @claim(
@@ -147,7 +141,14 @@ def test_collapse(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     needs=Needs(layers=3),
     published={"gpt2": Published("supported"), "gpt2-medium": Published("supported")},
-    figures=("sigma-fans",),
+    data=LEXICON,
 )
 def test_continuous(study: Study, judge: Judge) -> None:
-    judge(**on_measurement(study, lambda own: own.conditions, conditions.largest_interior_step, population="words"))
+    made = lexical.on_measurement(
+        study,
+        lambda words: words.conditions,
+        conditions.largest_interior_step,
+        population="words",
+        curves=lexical.sigma_curves,
+    )
+    judge(**made, figures=[figures.sigma_fans])

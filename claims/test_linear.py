@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from semphase import Evidence, Needs, above, below, claim, significant
-from semphase.science.heads.forms import (
-    IDENTITY,
-    attention_cost,
-    better_crossing,
-    better_identity,
-    form_curves,
-    form_ratios,
-    pruned_and_linear,
-    replaced,
+from semphase import (
+    TEXT,
+    Evidence,
+    Judge,
+    Needs,
+    Study,
+    above,
+    below,
+    claim,
+    difference_estimate,
+    paired_test,
+    significant,
 )
-from semphase.science.heads.rankings import at_registered, order, random_order, ratios_of
-from semphase.science.heads.scaling import slope_estimate
-from semphase.stats.blocks import difference_estimate, paired_test
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase.science.heads import facet, figures, forms, rankings, scaling
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
@@ -42,23 +40,25 @@ REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity wit
     control="random order",
     cost="minutes",
     needs=HEADS,
-    figures=("linear-forms",),
+    data=TEXT,
 )
 def test_identity(study: Study, judge: Judge) -> None:
-    heads, count = study.ablation, study.ablation.registered_count
+    heads = study.facet(facet.Heads)
+    count = heads.registered_count
 
     def best(orders: dict[str, Any]) -> Any:
         sets = [dict.fromkeys(map(int, by[:count]), form) for form, by in orders.items()]
-        return ratios_of(heads, sets).best()
+        return rankings.ratios_of(heads, sets).best()
 
-    own = {form: order(heads, "single", form) for form in IDENTITY}
+    own = {form: rankings.order(heads, "single", form) for form in forms.IDENTITY}
     detail = {
         "heads replaced": count,
-        "curves": {own.name: own.table for own in form_curves(heads)},
-        "better form": better_identity(heads),
-        **heads.screening_told(*IDENTITY),
+        "curves": {own.name: own.table for own in forms.form_curves(heads)},
+        "better form": forms.better_identity(heads),
+        **heads.screening_told(*forms.IDENTITY),
     }
-    judge(best(own), control=best(dict.fromkeys(IDENTITY, random_order(heads))), detail=detail)
+    chance = best(dict.fromkeys(forms.IDENTITY, rankings.random_order(heads)))
+    judge(best(own), control=chance, detail=detail, figures=[figures.linear_forms])
 
 
 @claim(
@@ -71,15 +71,16 @@ def test_identity(study: Study, judge: Judge) -> None:
     control="random order",
     cost="minutes",
     needs=HEADS,
-    figures=("linear-forms",),
+    data=TEXT,
 )
 def test_relu(study: Study, judge: Judge) -> None:
-    heads = study.ablation
-    by = order(heads, "single", "relu")
-    chance = at_registered(heads, random_order(heads), "relu").estimate()
-    other = form_ratios(heads, by, ("relu", "absolute", "zero"))
-    detail = {"the same heads in other forms": other, **heads.screening_told("relu")}
-    judge(at_registered(heads, by, "relu").estimate(), control=chance, detail=detail)
+    heads = study.facet(facet.Heads)
+    by = rankings.order(heads, "single", "relu")
+    chance = rankings.at_registered(heads, rankings.random_order(heads), "relu").estimate()
+    other = forms.form_ratios(heads, by, ("relu", "absolute", "zero"))
+    detail = {"ratios of the same heads": other, **heads.screening_told("relu")}
+    found = rankings.at_registered(heads, by, "relu").estimate()
+    judge(found, control=chance, detail=detail, figures=[figures.forms_compared])
 
 
 @claim(
@@ -95,23 +96,23 @@ def test_relu(study: Study, judge: Judge) -> None:
     control="single ReLU scores in the place of the crossing",
     cost="minutes",
     needs=HEADS,
-    figures=("linear-forms",),
+    data=TEXT,
 )
 def test_crossing(study: Study, judge: Judge) -> None:
-    heads = study.ablation
-    form = better_identity(heads)
-    by = order(heads, "single", form)
-    crossing = better_crossing(heads, by)
-    linear, draws = replaced(heads, by, form), study.budget.draws
+    heads = study.facet(facet.Heads)
+    form = forms.better_identity(heads)
+    by = rankings.order(heads, "single", form)
+    crossing = forms.better_crossing(heads, by)
+    linear, draws = forms.replaced(heads, by, form), study.budget.draws
 
     def saved(other: str) -> Evidence:
-        better = replaced(heads, by, other)
+        better = forms.replaced(heads, by, other)
         effect = difference_estimate(linear.sums - better.sums, linear.counts, draws=draws, rng=study.rng("crossing"))
         return Evidence(effect, paired_test(linear.sums, better.sums, linear.counts, seed=study.seed))
 
-    forms = (*IDENTITY, "relu", "absolute", "product", "threshold", "zero")
-    detail = {"forms compared": [form, crossing], "ratios of the same heads": form_ratios(heads, by, forms)}
-    judge(saved(crossing), control=saved("relu"), detail=detail)
+    every = (*forms.IDENTITY, "relu", "absolute", "product", "threshold", "zero")
+    detail = {"forms compared": [form, crossing], "ratios of the same heads": forms.form_ratios(heads, by, every)}
+    judge(saved(crossing), control=saved("relu"), detail=detail, figures=[figures.forms_compared])
 
 
 @claim(
@@ -125,13 +126,16 @@ def test_crossing(study: Study, judge: Judge) -> None:
     control="both in random order",
     cost="minutes",
     needs=Needs(layers=2, heads=10),
+    data=TEXT,
 )
 def test_pruned_and_linear(study: Study, judge: Judge) -> None:
-    heads = study.ablation
-    form, chance = better_identity(heads), random_order(heads)
-    chosen = pruned_and_linear(heads, order(heads, "single", "zero"), order(heads, "single", form), form)
-    random = pruned_and_linear(heads, chance, chance, form)
-    found = ratios_of(heads, [chosen, random])
+    heads = study.facet(facet.Heads)
+    form, chance = forms.better_identity(heads), rankings.random_order(heads)
+    chosen = forms.pruned_and_linear(
+        heads, rankings.order(heads, "single", "zero"), rankings.order(heads, "single", form), form
+    )
+    random = forms.pruned_and_linear(heads, chance, chance, form)
+    found = rankings.ratios_of(heads, [chosen, random])
     detail = {"form": form, "heads zeroed": heads.registered_count, "heads changed": len(chosen)}
     judge(found.estimate(0), control=found.estimate(1), detail=detail)
 
@@ -147,20 +151,24 @@ def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     source=SOURCE,
     control="none: a cost is a property of the machine and the program; FLOPs are counted beside it",
     cost="minutes",
-    figures=("attention-cost",),
+    timed=True,
 )
 def test_cost(study: Study, judge: Judge) -> None:
-    times = attention_cost(study)
+    times = forms.attention_cost(study)
     n, draws = times["length"].values, study.budget.draws
 
     def slope(form: str) -> Any:
-        return slope_estimate(n, times["seconds"].sel(form=form).values, draws, study.rng(form))
+        return scaling.slope_estimate(n, times["seconds"].sel(form=form).values, draws, study.rng(form))
 
+    seconds = {form: times["seconds"].sel(form=form) for form in times["form"].values}
     detail = {
         "tokens": n,
-        "median seconds": {
-            form: times["seconds"].sel(form=form).median("repeat").values for form in times["form"].values
+        "heads": study.model.heads,
+        "median seconds": {form: own.median("repeat").values for form, own in seconds.items()},
+        "fastest and slowest seconds": {
+            form: [own.min("repeat").values, own.max("repeat").values] for form, own in seconds.items()
         },
         "FLOPs": {form: times["flops"].sel(form=form).values for form in times["form"].values},
     }
-    judge({"slope of the kernelised form": slope("kernelised"), "slope of softmax": slope("softmax")}, detail=detail)
+    slopes = {"slope of the kernelised form": slope("kernelised"), "slope of softmax": slope("softmax")}
+    judge(slopes, detail=detail, figures=[figures.attention_cost])

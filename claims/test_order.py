@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from semphase import Estimate, Published, above, below, claim
-from semphase.science.lexical import conditions
-from semphase.science.lexical.derived import shifts_by_prefix, shifts_by_suffix
-from semphase.stats.resample import interval, proportion
-from semphase.study import Study, on_copies, on_measurement
-from semphase.verdict.judge import Judge
+from semphase import (
+    LEXICON,
+    Estimate,
+    Judge,
+    Published,
+    Study,
+    above,
+    below,
+    claim,
+    on_copies,
+    proportion,
+)
+from semphase.science.lexical import conditions, derived, facet, figures
+from semphase.science.lexical import evidence as lexical
 
 BOTH_MODELS = {
     "gpt2": Published("supported", "nine of nine words"),
@@ -27,19 +33,19 @@ BOTH_MODELS = {
     source="001 exp1",
     control="re-initialised weights",
     published=BOTH_MODELS,
-    figures=("sigma-fans",),
+    data=LEXICON,
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
     worst = {"widening": conditions.worst_widening, "Spearman": conditions.worst_monotony}
-    judge(
-        **on_measurement(
-            study,
-            lambda own: own.conditions,
-            worst,
-            widening_by_word=conditions.widening,
-            Spearman_by_word=lambda data: conditions.depth_correlation(conditions.fan(data)),
-        )
+    made = lexical.on_measurement(
+        study,
+        lambda words: words.conditions,
+        worst,
+        curves=lexical.sigma_curves,
+        widening_by_word=conditions.widening,
+        Spearman_by_word=lambda data: conditions.depth_correlation(conditions.fan(data)),
     )
+    judge(**made, figures=[figures.sigma_fans])
 
 
 @claim(
@@ -51,16 +57,17 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     source="001 exp1",
     control="re-initialised weights",
     published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
-    figures=("sigma-fans",),
+    data=LEXICON,
 )
 def test_two_stage_jump(study: Study, judge: Judge) -> None:
     def late(own: Study) -> Estimate:
-        depths = conditions.jump_depth(own.conditions.point)
+        depths = conditions.jump_depth(own.facet(facet.Lexical).conditions.point)
         return proportion(int((depths >= 0.9).sum()), len(depths))
 
-    depths = conditions.jump_depth(study.conditions.point)
-    detail = study.reading | {"jump at x": depths}
-    judge(late(study), **on_copies(study, late), detail=detail)
+    words = study.facet(facet.Lexical)
+    depths = conditions.jump_depth(words.conditions.point)
+    detail = words.reading | {"jump at x": depths, "curves": lexical.sigma_curves(words)}
+    judge(late(study), **on_copies(study, late), detail=detail, figures=[figures.sigma_fans])
 
 
 @claim(
@@ -72,15 +79,12 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     source="001 exp1",
     control="the same texts put before the prompt",
     published={"gpt2": Published("supported")},
+    data=LEXICON,
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:
-    def largest(shifts: np.ndarray) -> Estimate:
-        return interval(
-            lambda index: float(shifts[index].max()),
-            [len(shifts)],
-            resamples=study.budget.draws,
-            seed=study.seed,
-            over="prompts with a text",
-        )
-
-    judge(largest(shifts_by_suffix(study)), control=largest(shifts_by_prefix(study)), detail=study.reading)
+    words = study.facet(facet.Lexical)
+    suffix, prefix = (
+        derived.largest_shift(words, shifts)
+        for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
+    )
+    judge(suffix, control=prefix, detail=words.reading)

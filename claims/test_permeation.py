@@ -7,26 +7,29 @@ from typing import Any
 import numpy as np
 
 from semphase import (
+    LEXICON,
     Evidence,
+    JointStudy,
+    Judge,
     Needs,
-    NotApplicable,
     Published,
+    Study,
+    Undefined,
     above,
     at_least,
     at_most,
     below,
     between,
     claim,
-    estimate,
+    estimate_from_draws,
+    on_copies,
+    paired_increase,
     significant,
+    where_defined,
 )
-from semphase.science.lexical import between_models, nulls, response, shapes
+from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
+from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
-from semphase.science.lexical.derived import attention_and_mlp, attention_and_mlp_by_step
-from semphase.stats.families import SHAPES
-from semphase.stats.paired import paired_increase
-from semphase.study import JointStudy, Study, by_step, estimates, on_all_responses, on_measurement, on_responses
-from semphase.verdict.judge import Judge
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
@@ -48,11 +51,18 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     control=REINITIALISED,
     needs=Needs(layers=3),
     published=both("R² > 0.95", "R² > 0.95"),
-    figures=("r2-by-layer",),
+    data=LEXICON,
 )
 def test_linear_when_deep(study: Study, judge: Judge) -> None:
     medians = {"R² when deep": response.deep_linearity, "R² at l = 0": response.embedding_linearity}
-    judge(**on_responses(study, medians, population="words", median_r2=lambda r: np.median(r.r2, axis=0)))
+    made = lexical.on_responses(
+        study,
+        medians,
+        population="words",
+        curves=lexical.r2_curves,
+        median_r2=lambda r: np.median(r.r2, axis=0),
+    )
+    judge(**made, figures=[figures.r2_by_layer])
 
 
 @claim(
@@ -65,19 +75,21 @@ def test_linear_when_deep(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(words=2),
     published=both("> 0.96", "> 0.96"),
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_word_correlation(study: Study, judge: Judge) -> None:
-    words, layers = study.response.point.f.shape
-    random_curves = nulls.share_above(0.96, words, layers - 1, seed=study.seed)
-    judge(
-        **on_responses(
-            study,
-            response.worst_correlation,
-            pairwise_r=lambda r: response.pairwise_pearson(r.f),
-            share_of_random_rising_curves_that_pass=lambda _: random_curves,
-        )
+    def random_curves(own: response.Response) -> Any:
+        words, layers = own.f.shape
+        return nulls.share_above(0.96, words, layers - 1, seed=study.seed)
+
+    made = lexical.on_responses(
+        study,
+        response.worst_correlation,
+        curves=lexical.f_curves,
+        pairwise_r=lambda r: response.pairwise_pearson(r.f),
+        share_of_random_rising_curves_that_pass=random_curves,
     )
+    judge(**made, figures=[figures.f_overlay])
 
 
 @claim(
@@ -90,10 +102,11 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(words=2),
     published=both("0.031–0.071", "0.033–0.055"),
-    figures=("g-overlay",),
+    data=LEXICON,
 )
 def test_word_residual(study: Study, judge: Judge) -> None:
-    judge(**on_responses(study, response.worst_residual, rmse=response.word_residuals))
+    made = lexical.on_responses(study, response.worst_residual, curves=lexical.g_curves, rmse=response.word_residuals)
+    judge(**made, figures=[figures.g_overlay])
 
 
 @claim(
@@ -106,10 +119,11 @@ def test_word_residual(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(words=2),
     published=both("complete decomposition", "complete decomposition"),
-    figures=("g-overlay",),
+    data=LEXICON,
 )
 def test_separable(study: Study, judge: Judge) -> None:
-    judge(**on_responses(study, response.separable_share, population="words"))
+    made = lexical.on_responses(study, response.separable_share, population="words", curves=lexical.g_curves)
+    judge(**made, figures=[figures.g_overlay])
 
 
 @claim(
@@ -121,11 +135,12 @@ def test_separable(study: Study, judge: Judge) -> None:
     source="000",
     control=REINITIALISED,
     published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
-    figures=("g-overlay",),
+    data=LEXICON,
 )
 def test_rise_then_drop(study: Study, judge: Judge) -> None:
     statistics = {"peak at x": response.peak_position, "drop": response.final_drop}
-    judge(**on_responses(study, statistics, population="words", g_mean=lambda r: r.g_mean))
+    made = lexical.on_responses(study, statistics, population="words", curves=lexical.g_curves)
+    judge(**made, figures=[figures.g_overlay])
 
 
 @claim(
@@ -139,11 +154,17 @@ def test_rise_then_drop(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(layers=5),
     published=both("0.913", "0.974"),
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_linear_rise(study: Study, judge: Judge) -> None:
-    raw = shapes.parameter(SHAPES["power"], "alpha", shapes.drop_without_rescaling)
-    judge(**on_responses(study, shapes.power_exponent, population="words", depth_not_rescaled=raw))
+    made = lexical.on_responses(
+        study,
+        shapes.power_exponent,
+        population="words",
+        curves=fitted(("power",), shapes.truncated_curve),
+        depth_not_rescaled=shapes.parameter(shapes.SHAPES["power"], "alpha", shapes.drop_without_rescaling),
+    )
+    judge(**made, figures=[figures.shape_fits])
 
 
 @claim(
@@ -155,10 +176,11 @@ def test_linear_rise(study: Study, judge: Judge) -> None:
     source="001 exp3",
     control=REINITIALISED,
     published=both("qualitative", "qualitative"),
-    figures=("g-overlay",),
+    data=LEXICON,
 )
 def test_equal_increments(study: Study, judge: Judge) -> None:
-    judge(**on_responses(study, response.increment_variation, population="words"))
+    made = lexical.on_responses(study, response.increment_variation, population="words", curves=lexical.g_curves)
+    judge(**made, figures=[figures.g_overlay])
 
 
 @claim(
@@ -175,12 +197,10 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
         "gpt2": Published("supported", "−66.6"),
         "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0"),
     },
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_erf_best_full(study: Study, judge: Judge) -> None:
-    lead = shapes.winning_margin(SHAPES, "erf", shapes.full_curve, "aic")
-    table = shapes.fit_table(SHAPES, shapes.full_curve, study.response.point)
-    judge(**on_responses(study, lead, population="words", fits=lambda _: table))
+    judge(**aic_lead(study, "erf", shapes.full_curve), figures=[figures.shape_fits])
 
 
 @claim(
@@ -194,12 +214,27 @@ def test_erf_best_full(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(layers=5),
     published={"gpt2": Published("supported", "R² 0.9937"), "gpt2-medium": Published("refuted", "sigmoid")},
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_power_best_truncated(study: Study, judge: Judge) -> None:
-    lead = shapes.winning_margin(SHAPES, "power", shapes.truncated_curve, "aic")
-    table = shapes.fit_table(SHAPES, shapes.truncated_curve, study.response.point)
-    judge(**on_responses(study, lead, population="words", fits=lambda _: table))
+    judge(**aic_lead(study, "power", shapes.truncated_curve), figures=[figures.shape_fits])
+
+
+def aic_lead(study: Study, family: str, curve: shapes.Curve) -> dict[str, Any]:
+    """By how much a family's AIC lies below that of the best rival."""
+    return lexical.on_responses(
+        study,
+        shapes.winning_margin(shapes.SHAPES, family, curve, "aic"),
+        population="words",
+        curves=fitted(tuple(shapes.SHAPES), curve),
+        fits=lambda point: shapes.fit_table(shapes.SHAPES, curve, point),
+    )
+
+
+def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
+    """For a figure: g_mean and some families fitted to it."""
+    families = {name: shapes.SHAPES[name] for name in names}
+    return lambda words: shapes.fitted(families, curve, words.response.point)
 
 
 @claim(
@@ -212,14 +247,14 @@ def test_power_best_truncated(study: Study, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=2),
     published={"gpt2+gpt2-medium": Published("supported", "0.982, 0.072")},
-    figures=("g-models",),
+    data=LEXICON,
 )
 def test_cross_model(study: JointStudy, judge: Judge) -> None:
     statistics = {
         "smallest r": between_models.worst_mean_correlation,
         "largest RMSE": between_models.worst_mean_rmse,
     }
-    judge(**on_all_responses(study, statistics, "words"))
+    judge(**lexical.on_all_responses(study, statistics, "words"), figures=[figures.g_models])
 
 
 @claim(
@@ -232,10 +267,11 @@ def test_cross_model(study: JointStudy, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=2),
     published={"gpt2+gpt2-medium": Published("supported", "0.965–0.991")},
-    figures=("g-models",),
+    data=LEXICON,
 )
 def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
-    judge(**on_all_responses(study, between_models.worst_word_correlation, "prompts"))
+    made = lexical.on_all_responses(study, between_models.worst_word_correlation, "prompts")
+    judge(**made, figures=[figures.g_models])
 
 
 @claim(
@@ -248,12 +284,15 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
     published={"gpt2+gpt2-medium": Published("partly", "σ 0.545, 0.591")},
-    figures=("g-models",),
+    data=LEXICON,
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
-    widths = {own.model.name: estimate(shapes.erf_width, own.response, population="words") for own in study.each}
-    judge(**on_all_responses(study, statistics, "words", widths=widths))
+    widths = {
+        own.label: estimate_from_draws(shapes.erf_width, own.facet(facet.Lexical).response, population="words")
+        for own in study.each
+    }
+    judge(**lexical.on_all_responses(study, statistics, "words", widths=widths), figures=[figures.g_models])
 
 
 @claim(
@@ -268,26 +307,24 @@ def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(words=FALLING_WORDS),
     published=both("interpretation", "interpretation"),
-    figures=("r2-by-layer",),
+    data=LEXICON,
 )
 def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
+    def by_step(own: Study) -> response.Response:
+        return own.facet(facet.Lexical).response_by_step.point
+
     def evidence(own: Study) -> Evidence:
-        before, after = response.gain_around_peak(own.response_by_step.point)
+        if (falling := int(response.falling(by_step(own)).sum())) < FALLING_WORDS:
+            raise Undefined(f"f falls after its peak in {falling} words, and {FALLING_WORDS} are needed")
+        before, after = response.gain_around_peak(by_step(own))
         return Evidence(*paired_increase(before, after, seed=own.seed, resamples=own.budget.draws))
 
-    def falling(own: Study) -> int:
-        return int(response.falling(own.response_by_step.point).sum())
-
-    if falling(study) < FALLING_WORDS:
-        raise NotApplicable(f"f falls after its peak in {falling(study)} words, and {FALLING_WORDS} are needed")
-    controls = [evidence(copy) for copy in study.reinitialised if falling(copy) >= FALLING_WORDS]
-    before, after = response.gain_around_peak(study.response_by_step.point)
-    judge(
-        evidence(study),
-        control=controls or None,
-        reason="" if controls else "no control: f falls in too few words of the untrained copies",
-        detail=study.reading | {"gain before": before, "gain after": after},
-    )
+    with where_defined():
+        found = evidence(study)
+    words = study.facet(facet.Lexical)
+    before, after = response.gain_around_peak(by_step(study))
+    detail = words.reading | {"gain before": before, "gain after": after, "curves": lexical.r2_curves(words)}
+    judge(found, detail=detail, figures=[figures.r2_by_layer], **on_copies(study, evidence))
 
 
 @claim(
@@ -299,24 +336,28 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     source="ours",
     control="increments permuted over layers, each word for itself",
     needs=Needs(words=4),
-    figures=("f-overlay",),
+    data=LEXICON,
 )
 def test_increment_correlation(study: Study, judge: Judge) -> None:
-    best = max(float(response.increment_correlation(copy.response.point)) for copy in study.reinitialised)
+    words = study.facet(facet.Lexical)
+    copies = [copy.facet(facet.Lexical).response.point for copy in study.untrained]
+    best = max(float(response.increment_correlation(copy)) for copy in copies)
 
     def evidence(increments: Any) -> Any:
-        return estimates(
-            [study.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words"
+        return lexical.estimates(
+            [words.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words"
         )
 
     judge(
         evidence(response.increment_correlation),
         control=evidence(response.permuted_increment_correlation(study.rng("permuted increments"))),
-        detail=study.reading
+        detail=words.reading
         | {
             "largest mean r of a copy": best,
-            "h from the prompt's step": by_step([study], response.increment_correlation, "words"),
+            "h from the prompt's step": lexical.by_step([study], response.increment_correlation, "words"),
+            "curves": lexical.f_curves(words),
         },
+        figures=[figures.f_overlay],
     )
 
 
@@ -332,10 +373,13 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(words=4),
     published={"gpt2": Published("partly", "conjectured")},
-    figures=("write-profiles",),
+    data=LEXICON,
 )
 def test_attention_origin(study: Study, judge: Judge) -> None:
     statistics = {"attention's share": origin.attention_share, "lead in correlation": origin.correlation_lead}
-    made = on_measurement(study, attention_and_mlp, statistics, population="words")
-    made["detail"]["h from the prompt's step"] = estimates([attention_and_mlp_by_step(study)], statistics, "words")
-    judge(**made)
+    made = lexical.on_measurement(
+        study, derived.attention_and_mlp, statistics, population="words", curves=derived.write_profiles
+    )
+    by_step = derived.attention_and_mlp_by_step(study.facet(facet.Lexical))
+    made["detail"]["h from the prompt's step"] = lexical.estimates([by_step], statistics, "words")
+    judge(**made, figures=[figures.write_profiles])

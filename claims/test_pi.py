@@ -6,29 +6,33 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Estimate, Evidence, Needs, Published, above, at_least, at_most, claim, estimate, not_rejected
-from semphase.science.lexical import between_models, shapes, widths
+from semphase import (
+    LEXICON,
+    TEXT,
+    Estimate,
+    Evidence,
+    JointStudy,
+    Judge,
+    Needs,
+    Published,
+    Study,
+    above,
+    at_least,
+    at_most,
+    claim,
+    estimate_from_draws,
+    not_rejected,
+    on_copies,
+    with_interval,
+)
+from semphase.science.lexical import between_models, facet, figures, shapes, widths
+from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
-from semphase.stats.draws import percentile_estimate
-from semphase.stats.families import G
-from semphase.stats.likelihood import INVERSE_ROOT_PI, WidthTest, width_test
-from semphase.study import JointStudy, Study, by_step, on_all_responses, on_copies, on_responses
-from semphase.verdict.judge import Judge
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")
 WITHOUT_PARAMETER = ("cos_pi", "sin_pi")
 SCALING = Needs(models=3, layers=5)
-
-
-def width_test_of(study: Study, curves: Any) -> WidthTest:
-    """The likelihood-ratio test of σ = 1/√π on g_mean."""
-    point = curves.point
-    return width_test(point.x, point.g_mean, draws=study.budget.simulations, seed=study.seed)
-
-
-def evidence_of(test: WidthTest) -> Evidence:
-    return Evidence(test.estimate(), test.p, test.equivalent)
 
 
 @claim(
@@ -43,18 +47,22 @@ def evidence_of(test: WidthTest) -> Evidence:
     control=REINITIALISED,
     needs=Needs(layers=5),
     published={"gpt2": Published("supported", "p 0.535"), "gpt2-medium": Published("supported", "p 0.245")},
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
-    test = width_test_of(study, study.response)
-    over_prompts = estimate(shapes.erf_width, study.response, population="words")
-    detail = study.reading | {
+    def test_of(own: Study) -> widths.WidthTest:
+        return widths.width_test_of(own, own.facet(facet.Lexical).response)
+
+    words, test = study.facet(facet.Lexical), test_of(study)
+    detail = words.reading | {
         "test": test,
-        "σ_free over words and prompts": over_prompts,
-        "h from the prompt's step": width_test_of(study, study.response_by_step),
+        "σ_free over words and prompts": estimate_from_draws(shapes.erf_width, words.response, population="words"),
+        "h from the prompt's step": widths.width_test_of(study, words.response_by_step),
+        "curves": widths.fitted(test, words.response.point),
     }
-    control = on_copies(study, lambda copy: evidence_of(width_test_of(copy, copy.response)))
-    judge(evidence_of(test), detail=detail, **({"reason": widths.meaning(test)} | control))
+    control = on_copies(study, lambda copy: widths.evidence_of(test_of(copy)))
+    told = {"reason": widths.meaning(test)} | control
+    judge(widths.evidence_of(test), detail=detail, figures=[figures.shape_fits], **told)
 
 
 @claim(
@@ -66,21 +74,28 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     source="ours",
     control="the first untrained copy in the model's place",
     needs=Needs(layers=5),
-    figures=("g-reinitialised",),
+    data=LEXICON,
 )
 def test_learned(study: Study, judge: Judge) -> None:
-    copies = [copy.response for copy in study.reinitialised]
-    rejecting = estimate(widths.rejections, *copies, population="words")
-    own, untrained = (width_test_of(study, curves) for curves in (study.response, copies[0]))
-    detail = study.reading | {
-        "p of the copies": [width_test_of(study, curves).p for curves in copies],
-        "copies that reject, h from the prompt's step": by_step(study.reinitialised, widths.rejections, "words"),
+    words = study.facet(facet.Lexical)
+    copies = [copy.facet(facet.Lexical).response for copy in study.untrained]
+    rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
+    own, untrained = (widths.width_test_of(study, curves) for curves in (words.response, copies[0]))
+    detail = words.reading | {
+        "p of the copies": [widths.width_test_of(study, curves).p for curves in copies],
+        "copies that reject, h from the prompt's step": lexical.by_step(study.untrained, widths.rejections, "words"),
+        "curves": {
+            "x": words.response.point.x,
+            "trained": words.response.point.g_mean,
+            "untrained": [copy.point.g_mean for copy in copies],
+        },
     }
 
-    def with_copies(test: WidthTest) -> dict[str, Evidence | Estimate]:
-        return {"σ_free": evidence_of(test), "copies that reject": rejecting}
+    def with_copies(test: widths.WidthTest) -> dict[str, Evidence | Estimate]:
+        return {"σ_free": widths.evidence_of(test), "copies that reject": rejecting}
 
-    judge(with_copies(own), control=with_copies(untrained), reason=widths.meaning(own), detail=detail)
+    control, reason = with_copies(untrained), widths.meaning(own)
+    judge(with_copies(own), control=control, reason=reason, detail=detail, figures=[figures.g_untrained])
 
 
 @claim(
@@ -94,10 +109,10 @@ def test_learned(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(layers=5),
     published={"gpt2": Published("refuted"), "gpt2-medium": Published("supported", "sin(πx^α/2)")},
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_family_bic_best(study: Study, judge: Judge) -> None:
-    judge(**bic_lead(study, WITH_PI))
+    judge(**bic_lead(study, WITH_PI), figures=[figures.shape_fits])
 
 
 @claim(
@@ -111,16 +126,21 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(layers=5),
     published={"gpt2": Published("refuted"), "gpt2-medium": Published("refuted")},
-    figures=("shape-fits",),
+    data=LEXICON,
 )
 def test_zero_parameter_bic_best(study: Study, judge: Judge) -> None:
-    judge(**bic_lead(study, WITHOUT_PARAMETER))
+    judge(**bic_lead(study, WITHOUT_PARAMETER), figures=[figures.shape_fits])
 
 
 def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
-    lead = shapes.winning_margin(G, names, shapes.full_curve, "bic")
-    table = shapes.fit_table(G, shapes.full_curve, study.response.point)
-    return on_responses(study, lead, population="words", fits=lambda _: table)
+    """By how much the BIC of the best of some families lies below that of the best rival."""
+    return lexical.on_responses(
+        study,
+        shapes.winning_margin(shapes.G, names, shapes.full_curve, "bic"),
+        population="words",
+        curves=lambda words: shapes.fitted(shapes.G, shapes.full_curve, words.response.point),
+        fits=lambda point: shapes.fit_table(shapes.G, shapes.full_curve, point),
+    )
 
 
 @claim(
@@ -132,22 +152,24 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     source="001 exp8",
     control=REINITIALISED,
     published={"gpt2": Published("refuted", "Θ/π ≈ 1.58"), "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58")},
-    figures=("rotation",),
+    data=TEXT,
 )
 def test_rotation(study: Study, judge: Judge) -> None:
-    def share(own: Study) -> Any:
-        near = rotation.near_pi(own.rotation)
-        draws = rotation.block_means(near, own.budget.draws, own.rng("rotation"))
-        return percentile_estimate(float(near.mean()), draws, n=len(near), what=rotation.BLOCKS)
+    def share(own: Study) -> Estimate:
+        return own.facet(rotation.Rotation).share_near_pi()
 
-    turns = rotation.turns(study.rotation)
+    angle, turns = study.facet(rotation.Rotation).angle, study.facet(rotation.Rotation).turns
     detail = {
         "mean Θ/π": turns.mean(),
         "quantiles of Θ/π (5, 50, 95 %)": np.quantile(turns, [0.05, 0.5, 0.95]),
-        "mean angle of each block (rad)": study.rotation.mean(axis=0),
+        "mean angle of each block (rad)": angle.mean(axis=0),
         "h from the prompt's step": "not used: the angle needs no h",
+        "curves": {
+            "angle by block (5, 50, 95 %)": np.percentile(angle, [5, 50, 95], axis=0),
+            "percentiles of Θ/π (0 to 100 %)": np.percentile(turns, np.linspace(0, 100, 41)),
+        },
     }
-    judge(share(study), **on_copies(study, share), detail=detail)
+    judge(share(study), **on_copies(study, share), detail=detail, figures=[figures.rotation])
 
 
 @claim(
@@ -161,21 +183,25 @@ def test_rotation(study: Study, judge: Judge) -> None:
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=SCALING,
-    figures=("g-models",),
+    data=LEXICON,
 )
 def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     def evidence(joint: JointStudy) -> Any:
-        ordered = [own.response for own in joint.by_size]
-        largest = width_test_of(joint.by_size[-1], ordered[-1])
+        ordered = [own.facet(facet.Lexical).response for own in joint.by_size]
+        largest = widths.width_test_of(joint.by_size[-1], ordered[-1])
         return {
-            "growth": estimate(between_models.growth_away_from_pi, *ordered, population="words"),
-            "interval's distance": widths.distance_of_interval(largest, INVERSE_ROOT_PI),
+            "growth": estimate_from_draws(between_models.growth_away_from_pi, *ordered, population="words"),
+            "interval's distance": widths.distance_of_interval(largest, widths.INVERSE_ROOT_PI),
         }
 
-    tests = {own.model.name: width_test_of(own, own.response) for own in study.by_size}
-    by_step = {own.model.name: width_test_of(own, own.response_by_step).width for own in study.by_size}
-    detail = {"tests": tests, "σ_free with h from the prompt's step": by_step}
-    judge(evidence(study), **on_copies(study, evidence), detail=detail)
+    models = {own: own.facet(facet.Lexical) for own in study.by_size}
+    by_step = {own.label: widths.width_test_of(own, words.response_by_step).width for own, words in models.items()}
+    detail = {
+        "tests": {own.label: widths.width_test_of(own, words.response) for own, words in models.items()},
+        "σ_free with h from the prompt's step": by_step,
+        "g_mean of each model": lexical.mean_curves(study),
+    }
+    judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.g_models])
 
 
 @claim(
@@ -187,22 +213,21 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=Needs(models=3),
-    figures=("rotation-models",),
+    data=TEXT,
 )
 def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     def growth(joint: JointStudy) -> Any:
-        turns = [rotation.turns(own.rotation) for own in joint.by_size]
-        draws = [
-            rotation.block_means(turn, own.budget.draws, own.rng("rotation"))
-            for turn, own in zip(turns, joint.by_size, strict=True)
-        ]
-        value = between_models.growth_away_from_integer([turn.mean() for turn in turns])
-        drawn = between_models.growth_away_from_integer(draws)
-        return percentile_estimate(float(value), drawn, n=len(turns[0]), what=rotation.BLOCKS)
+        facets = [own.facet(rotation.Rotation) for own in joint.by_size]
+        means, draws = zip(*(own.mean_with_draws(own.turns) for own in facets), strict=True)
+        value, drawn = (between_models.growth_away_from_integer(turns) for turns in (means, draws))
+        return with_interval(float(value), drawn, n=len(facets[0].turns), what=rotation.BLOCKS)
 
-    means = {own.model.name: rotation.turns(own.rotation).mean() for own in study.by_size}
-    detail = {"mean Θ/π": means, "h from the prompt's step": "not used: the angle needs no h"}
-    judge(growth(study), **on_copies(study, growth), detail=detail)
+    detail = {
+        "mean Θ/π": {own.label: own.facet(rotation.Rotation).turns.mean() for own in study.by_size},
+        "parameters": {own.label: own.model.parameters for own in study.by_size},
+        "h from the prompt's step": "not used: the angle needs no h",
+    }
+    judge(growth(study), **on_copies(study, growth), detail=detail, figures=[figures.rotation_models])
 
 
 @claim(
@@ -217,8 +242,9 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
     published={"gpt2+gpt2-medium": Published("refuted", "follows from exp8 B")},
-    figures=("g-models",),
+    data=LEXICON,
 )
 def test_cos_bic_all_models(study: JointStudy, judge: Judge) -> None:
-    lead = shapes.winning_margin(G, "cos_pi", shapes.full_curve, "bic")
-    judge(**on_all_responses(study, lambda *all_: np.min([lead(own) for own in all_], axis=0), "words"))
+    lead = shapes.winning_margin(shapes.G, "cos_pi", shapes.full_curve, "bic")
+    made = lexical.on_all_responses(study, lambda *all_: np.min([lead(own) for own in all_], axis=0), "words")
+    judge(**made, figures=[figures.g_models])

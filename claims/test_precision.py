@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from semphase import Published, below, claim, estimate
-from semphase.science.lexical.conditions import Conditions, final_spread
-from semphase.science.lexical.derived import exact_conditions, rounded_conditions
-from semphase.study import Study
-from semphase.verdict.judge import Judge
+from semphase import (
+    LEXICON,
+    Judge,
+    Published,
+    Study,
+    below,
+    claim,
+    estimate_from_draws,
+)
+from semphase.science.lexical import conditions, derived, facet
 
 FLOAT32, TF32 = 23, 10
 
@@ -24,12 +29,17 @@ FLOAT32, TF32 = 23, 10
     source="001 exp9",
     control="the same emulation with all 23 bits kept",
     published={"gpt2": Published("partly", "conjectured, not verified")},
+    data=LEXICON,
 )
 def test_tf32_collapse(study: Study, judge: Judge) -> None:
-    def ratio(rounded: Conditions, exact: Conditions) -> Any:
-        return final_spread(rounded) / final_spread(exact)
+    words = study.facet(facet.Lexical)
+
+    def ratio(rounded: conditions.Conditions, exact: conditions.Conditions) -> Any:
+        return conditions.final_spread(rounded) / conditions.final_spread(exact)
 
     def kept(bits: int) -> Any:
-        return estimate(ratio, rounded_conditions(study, bits), exact_conditions(study), population="words")
+        return estimate_from_draws(
+            ratio, derived.rounded_conditions(words, bits), derived.exact_conditions(words), population="words"
+        )
 
-    judge(kept(TF32), control=kept(FLOAT32), detail=study.reading)
+    judge(kept(TF32), control=kept(FLOAT32), detail=words.reading)

@@ -11,10 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from semphase import Estimate, Needs, Published, above, at_least, at_most, claim
-from semphase.science.wqk.basis import Form
-from semphase.study import Study, on_copies
-from semphase.verdict.judge import Judge
+from semphase import (
+    TEXT,
+    Estimate,
+    Judge,
+    Needs,
+    Published,
+    Study,
+    above,
+    at_least,
+    at_most,
+    claim,
+    on_copies,
+)
+from semphase.science.wqk import facet, figures
 
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"
@@ -51,8 +61,12 @@ VERDICTS = {
     published={"gpt2": Published("refuted", "82 of 144")},
 )
 def test_low_dimensional(study: Study, judge: Judge) -> None:
-    detail = spectrum(study) | {"K(90 %) in the basis-free form": study.weights.dimension(0.9, "basis-free")}
-    judge(study.weights.dimension(0.9), detail=detail, **on_copies(study, lambda copy: copy.weights.dimension(0.9)))
+    def dimension(own: Study) -> Estimate:
+        return own.facet(facet.WeightBasis).dimension(0.9)
+
+    other = study.facet(facet.WeightBasis).dimension(0.9, "basis-free")
+    detail = spectrum(study) | {"K(90 %) in the basis-free form": other}
+    judge(dimension(study), detail=detail, **on_copies(study, dimension))
 
 
 @claim(
@@ -67,9 +81,10 @@ def test_low_dimensional(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     published={"gpt2": Published("refuted", "K = 32: 19×")},
+    data=TEXT,
 )
 def test_compressible(study: Study, judge: Judge) -> None:
-    own = study.weights
+    own = study.facet(facet.WeightBasis)
     ratios = {count: own.ratio("leading", count) for count in own.grid}
     control = own.smallest_ratio("random", own.grid)
     judge(own.smallest_ratio("leading", own.grid), control=control, detail=text(study) | {"ratio at K": ratios})
@@ -86,9 +101,10 @@ def test_compressible(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2×")},
+    data=TEXT,
 )
 def test_variance_is_not_function(study: Study, judge: Judge) -> None:
-    own = study.weights
+    own = study.facet(facet.WeightBasis)
     count = own.components(0.99)
     judge(own.ratio("leading", count), control=own.ratio("random", count), detail=text(study) | spectrum(study))
 
@@ -104,9 +120,10 @@ def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2 → 1.07")},
+    data=TEXT,
 )
 def test_tail_matters(study: Study, judge: Judge) -> None:
-    own = study.weights
+    own = study.facet(facet.WeightBasis)
     counts = {BROKEN.part: own.components(0.99), RESTORED.part: own.components(0.997)}
     leading = {part: own.ratio("leading", count) for part, count in counts.items()}
     control = {part: own.ratio("random", count) for part, count in counts.items()}
@@ -125,9 +142,10 @@ def test_tail_matters(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     published={"gpt2": Published("supported", "no figure")},
+    data=TEXT,
 )
 def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
-    own = study.weights
+    own = study.facet(facet.WeightBasis)
     stand_in = own.mixing("clusters", own.clusters).argmax(axis=1)
     detail = text(study) | {"clusters": own.clusters, "head that stands for each head": stand_in}
     judge(own.ratio("clusters", own.clusters), control=own.ratio("scattered", own.clusters), detail=detail)
@@ -145,14 +163,16 @@ def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     published={"gpt2": Published("supported", "qualitative")},
 )
 def test_components_encode_layer(study: Study, judge: Judge) -> None:
-    basis = study.weights.basis()
+    def correlation(own: Study) -> Estimate:
+        return own.facet(facet.WeightBasis).layer_correlation()
+
+    basis = study.facet(facet.WeightBasis).basis()
     detail = {
         "score of each head on component 1": basis.scores[:, 0],
         "layer of each head": basis.layer,
         "share of component 1": basis.cumulative[0],
     }
-    control = on_copies(study, lambda copy: copy.weights.layer_correlation())
-    judge(study.weights.layer_correlation(), detail=detail, **control)
+    judge(correlation(study), detail=detail, **on_copies(study, correlation))
 
 
 @claim(
@@ -168,22 +188,25 @@ def test_components_encode_layer(study: Study, judge: Judge) -> None:
     control="the registered form after a random change of basis inside every head, against the basis-free form",
     cost="minutes",
     needs=LAYERS,
-    figures=("wqk-spectrum",),
+    data=TEXT,
 )
 def test_basis_free(study: Study, judge: Judge) -> None:
-    forms: tuple[Form, ...] = ("registered", "basis-free", "other basis")
-    numbers = {form: study.weights.numbers(form) for form in forms}
+    forms: tuple[facet.Form, ...] = ("registered", "basis-free", "other basis")
+    weights = study.facet(facet.WeightBasis)
+    numbers = {form: weights.numbers(form) for form in forms}
     met = {form: {name: meets(parts, numbers[form]) for name, parts in VERDICTS.items()} for form in forms}
 
-    def agreement(form: Form) -> Estimate:
+    def agreement(form: facet.Form) -> Estimate:
         same = np.sum([met[form][name] == met["basis-free"][name] for name in VERDICTS], axis=0)
-        return study.weights.estimate(float(same[0]), same[1:], "verdicts")
+        return weights.estimate(float(same[0]), same[1:], "verdicts")
 
     detail = text(study) | {
         "numbers": {form: {name: values[0] for name, values in numbers[form].items()} for form in forms},
         "criteria met": {form: {name: bool(values[0]) for name, values in met[form].items()} for form in forms},
+        "spectra": {form: weights.spectrum(form) for form in forms[:2]},
     }
-    judge(agreement("registered"), control=agreement("other basis"), detail=detail)
+    control = agreement("other basis")
+    judge(agreement("registered"), control=control, detail=detail, figures=[figures.wqk_spectrum])
 
 
 def meets(parts: tuple[Any, ...], numbers: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -193,7 +216,7 @@ def meets(parts: tuple[Any, ...], numbers: Mapping[str, np.ndarray]) -> np.ndarr
 
 def spectrum(study: Study) -> dict[str, Any]:
     """For the report: heads, variance and numbers of components."""
-    own = study.weights
+    own = study.facet(facet.WeightBasis)
     shares = {f"K({share:.1%})": own.components(share) for share in (0.5, 0.9, 0.95, 0.99, 0.997)}
     return {"heads": own.heads, "components": shares, "cumulative variance": own.basis().cumulative}
 

@@ -7,21 +7,29 @@ Numbers of components are compared as fractions of the source's d = 768.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from semphase import Estimate, Needs, NotApplicable, Published, above, at_least, below, claim
-from semphase.errors import Undefined
-from semphase.science.writes import spectra
-from semphase.science.writes.spectra import RAW, SCALED, WITH_FIRST, WITHOUT_FIRST, Ranks
-from semphase.science.writes.writes import Kind
-from semphase.stats.resample import proportion
-from semphase.study import Study, on_copies
-from semphase.verdict.judge import Judge
+from semphase import (
+    TEXT,
+    Estimate,
+    Judge,
+    Needs,
+    Published,
+    Study,
+    Undefined,
+    above,
+    at_least,
+    below,
+    claim,
+    on_copies,
+    proportion,
+    where_defined,
+)
+from semphase.science.writes import facet, figures, spectra
 
-Statistic = Callable[[Ranks], float]
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
 JACKKNIFE = "jackknife over contiguous groups of positions"
@@ -32,17 +40,19 @@ THIRD, TWO_THIRDS = 256, 512
 
 
 def on_spectra(
-    study: Study, statistics: Statistic | Mapping[str, Statistic], within: Mapping[str, tuple[float, float]] = ANY
+    study: Study,
+    statistics: spectra.Statistic | Mapping[str, spectra.Statistic],
+    within: Mapping[str, tuple[float, float]] = ANY,
 ) -> dict[str, Any]:
     """Arguments of `judge`: statistics of the spectra, above 0 if not told otherwise; the control are the copies."""
 
     def made(own: Study) -> Estimate | dict[str, Estimate]:
         if callable(statistics):
-            return own.writes.spectra.estimate(statistics, POSITIVE)
-        measured = own.writes.spectra
+            return own.facet(facet.Writes).spectra.estimate(statistics, POSITIVE)
+        measured = own.facet(facet.Writes).spectra
         return {name: measured.estimate(of, within.get(name, POSITIVE)) for name, of in statistics.items()}
 
-    return {"evidence": made(study), "detail": study.writes.detail, **on_copies(study, made)}
+    return {"evidence": made(study), "detail": study.facet(facet.Writes).detail, **on_copies(study, made)}
 
 
 @claim(
@@ -55,13 +65,14 @@ def on_spectra(
     control=REINITIALISED,
     needs=NEEDS,
     published={"gpt2": Published("supported", "16 … 354")},
+    data=TEXT,
 )
 def test_norm_grows(study: Study, judge: Judge) -> None:
-    def last_over_median(ranks: Ranks) -> float:
-        return float(ranks.norm[WITH_FIRST, -1] / np.median(ranks.norm[WITH_FIRST]))
+    def last_over_median(ranks: spectra.Ranks) -> float:
+        return float(ranks.norm[spectra.WITH_FIRST, -1] / np.median(ranks.norm[spectra.WITH_FIRST]))
 
-    def with_depth(ranks: Ranks) -> float:
-        return spectra.spearman_with_depth(ranks.norm[WITH_FIRST, 1:])
+    def with_depth(ranks: spectra.Ranks) -> float:
+        return spectra.spearman_with_depth(ranks.norm[spectra.WITH_FIRST, 1:])
 
     statistics = {"Spearman": with_depth, "last over median": last_over_median}
     judge(**on_spectra(study, statistics, within={"Spearman": (-1.0, 1.0)}))
@@ -79,10 +90,11 @@ def test_norm_grows(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=NEEDS,
     published={"gpt2": Published("supported", "K 85–235, layers 2 and 11 excepted")},
-    figures=("writes-spectra",),
+    data=TEXT,
 )
 def test_not_low_rank(study: Study, judge: Judge) -> None:
-    judge(**on_spectra(study, lambda ranks: np.sort(ranks.layers[WITH_FIRST])[2]))
+    made = on_spectra(study, lambda ranks: np.sort(ranks.layers[spectra.WITH_FIRST])[2])
+    judge(**made, figures=[figures.writes_spectra])
 
 
 @claim(
@@ -96,20 +108,21 @@ def test_not_low_rank(study: Study, judge: Judge) -> None:
     source="ours",
     control=REINITIALISED,
     needs=NEEDS,
-    figures=("writes-spectra",),
+    data=TEXT,
 )
 def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Estimate:
-        chosen = own.writes.spectra.ranks().raw[WITH_FIRST] <= RANK_ONE
+        chosen = own.facet(facet.Writes).spectra.ranks().raw[spectra.WITH_FIRST] <= RANK_ONE
         if not chosen.any():
             raise Undefined("no layer has K(90 %) ≤ 3.")
-        return own.writes.spectra.estimate(lambda ranks: ranks.layers[WITHOUT_FIRST, chosen].min(), POSITIVE)
+        return own.facet(facet.Writes).spectra.estimate(
+            lambda ranks: ranks.layers[spectra.WITHOUT_FIRST, chosen].min(), POSITIVE
+        )
 
-    try:
+    with where_defined():
         found = evidence(study)
-    except Undefined as reason:
-        raise NotApplicable(f"{study.label}: {reason}") from reason
-    judge(found, detail=study.writes.detail, **on_copies(study, evidence))
+    detail, control = study.facet(facet.Writes).detail, on_copies(study, evidence)
+    judge(found, detail=detail, figures=[figures.writes_spectra], **control)
 
 
 @claim(
@@ -125,15 +138,17 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=NEEDS,
     published={"gpt2": Published("supported", "6; the scaling was not tried")},
-    figures=("writes-spectra",),
+    data=TEXT,
 )
 def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
-    statistics: dict[str, Statistic] = {
-        "shared K(90 %)": lambda ranks: ranks.shared[WITH_FIRST, RAW],
-        "median layer's K(90 %)": lambda ranks: float(np.median(ranks.layers[WITH_FIRST])),
-        "rise by scaling": lambda ranks: ranks.shared[WITH_FIRST, SCALED] / ranks.shared[WITH_FIRST, RAW],
+    statistics: dict[str, spectra.Statistic] = {
+        "shared K(90 %)": lambda ranks: ranks.shared[spectra.WITH_FIRST, spectra.RAW],
+        "median layer's K(90 %)": lambda ranks: float(np.median(ranks.layers[spectra.WITH_FIRST])),
+        "rise by scaling": lambda ranks: (
+            ranks.shared[spectra.WITH_FIRST, spectra.SCALED] / ranks.shared[spectra.WITH_FIRST, spectra.RAW]
+        ),
     }
-    judge(**on_spectra(study, statistics))
+    judge(**on_spectra(study, statistics), figures=[figures.writes_spectra])
 
 
 @claim(
@@ -147,12 +162,18 @@ def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
     control="the individual basis of every layer in place of the shared one",
     needs=NEEDS,
     published={"gpt2": Published("supported", "0.845")},
+    data=TEXT,
 )
 def test_shared_reconstruction(study: Study, judge: Judge) -> None:
-    third = study.writes.scaled(THIRD)
-    kinds: tuple[Kind, ...] = ("shared", "individual", "random shared")
-    detail = {"K": study.writes.grid} | {f"cosine by layer and K, {kind}": study.writes.cosines(kind) for kind in kinds}
-    judge(study.writes.cosine("shared", third), control=study.writes.cosine("individual", third), detail=detail)
+    writes = study.facet(facet.Writes)
+    third = writes.scaled(THIRD)
+    kinds: tuple[facet.Kind, ...] = ("shared", "individual", "random shared")
+    detail = {"K": writes.grid} | {f"cosine by layer and K, {kind}": writes.cosines(kind) for kind in kinds}
+    judge(
+        writes.cosine("shared", third),
+        control=writes.cosine("individual", third),
+        detail=detail,
+    )
 
 
 @claim(
@@ -167,19 +188,20 @@ def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=NEEDS,
     published={"gpt2": Published("supported", "8.3×, 1.49×")},
-    figures=("writes-inference",),
+    data=TEXT,
 )
 def test_low_rank_inference(study: Study, judge: Judge) -> None:
-    writes, widths = study.writes, {"ratio at d/3": THIRD, "ratio at 2d/3": TWO_THIRDS}
+    writes, widths = study.facet(facet.Writes), {"ratio at d/3": THIRD, "ratio at 2d/3": TWO_THIRDS}
 
-    def evidence(kind: Kind, draws: int) -> dict[str, Estimate]:
+    def evidence(kind: facet.Kind, draws: int) -> dict[str, Estimate]:
         return {name: writes.ratio(kind, writes.scaled(k), draws) for name, k in widths.items()}
 
-    ratios = {f"K = {k}": writes.ratio("individual", k) for k in writes.grid}
+    detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told("individual")}
     judge(
         evidence("individual", study.budget.draws),
         control=evidence("random individual", study.budget.control_draws),
-        detail={"baseline perplexity": study.text.baseline("judge").perplexity, "ratios": ratios},
+        detail=detail,
+        figures=[figures.writes_inference],
     )
 
 
@@ -199,22 +221,22 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=NEEDS,
     published={"gpt2": Published("supported", "383× against 122× at 16; 136× at 8, 463× at 32")},
-    figures=("writes-inference",),
+    data=TEXT,
 )
 def test_shared_worse(study: Study, judge: Judge) -> None:
-    writes = study.writes
+    writes = study.facet(facet.Writes)
     chosen = [writes.scaled(16) <= k <= writes.scaled(TWO_THIRDS) for k in writes.grid]
 
-    def evidence(kind: Kind, draws: int) -> dict[str, Estimate]:
+    def evidence(kind: facet.Kind, draws: int) -> dict[str, Estimate]:
         curves = writes.curves((kind, "individual"), draws)
         return {"smallest margin": curves.smallest_margin(chosen), "largest rise": curves.largest_rise()}
 
-    kinds: tuple[Kind, ...] = ("shared", "individual", "random shared")
-    ratios = {kind: {f"K = {k}": writes.ratio(kind, k) for k in writes.grid} for kind in kinds}
+    kinds: tuple[facet.Kind, ...] = ("shared", "individual", "random shared")
     judge(
         evidence("shared", study.budget.draws),
         control=evidence("random shared", study.budget.control_draws),
-        detail={"ratios": ratios},
+        detail=writes.ratios_told(*kinds),
+        figures=[figures.writes_inference],
     )
 
 
@@ -229,12 +251,13 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=NEEDS,
     published={"gpt2": Published("supported", "0.42–0.68 in the middle")},
-    figures=("writes-spectra",),
+    data=TEXT,
 )
 def test_attention_lower_rank(study: Study, judge: Judge) -> None:
     def share(own: Study) -> Estimate:
-        attention, mlp = own.writes.spectra.part_ranks[WITH_FIRST]
+        attention, mlp = own.facet(facet.Writes).spectra.part_ranks[spectra.WITH_FIRST]
         lower = attention / mlp < 0.7
         return proportion(int(lower.sum()), len(lower))
 
-    judge(share(study), **on_copies(study, share), detail=study.writes.detail)
+    detail, control = study.facet(facet.Writes).detail, on_copies(study, share)
+    judge(share(study), detail=detail, figures=[figures.writes_spectra], **control)

@@ -1,32 +1,189 @@
-"""Executable scientific claims about what happens inside language models.
+"""Executable scientific claims about what happens inside language models: the contents page, all that a claim needs.
 
 Declare a claim with `claim`, its rule with `above`, `below`, …; the pytest plugin gives the test a `study` to
-measure on and a `judge` for the evidence.
+measure on and a `judge` for the evidence. Every name is imported when it is first used.
 """
 
-from semphase.errors import NotApplicable, SemphaseError
-from semphase.stats.draws import estimate
-from semphase.stats.estimate import Estimate
-from semphase.verdict import (
-    Claim,
-    Control,
-    Criterion,
-    Evidence,
-    Needs,
-    Published,
-    Verdict,
-    above,
-    at_least,
-    at_most,
-    below,
-    between,
-    claim,
-    not_rejected,
-    significant,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from semphase.contents import contents
+
+if TYPE_CHECKING:
+    from semphase.data.corpus.sources import Corpus
+    from semphase.data.lexicon.words import Lexicon
+    from semphase.data.prompts import Prompts
+    from semphase.errors import NotApplicable, SemphaseError, Undefined
+    from semphase.measure.controls import random_direction, random_heads
+    from semphase.measure.edits import (
+        added,
+        averaged,
+        form,
+        hidden_keys,
+        keys,
+        patched,
+        replaced,
+        resampled,
+        set_to,
+        skipped,
+        without,
+        zeroed,
+    )
+    from semphase.measure.measurement import measurement
+    from semphase.measure.positions import ALL
+    from semphase.measure.sites import (
+        attention,
+        embedding,
+        head,
+        heads,
+        key,
+        mlp,
+        neurons,
+        pattern,
+        query,
+        stream,
+        value,
+    )
+    from semphase.plugin.declare import claim
+    from semphase.stats.blocks import difference_estimate, paired_test
+    from semphase.stats.controls import shuffled
+    from semphase.stats.draws import estimate_from_draws
+    from semphase.stats.estimate import Estimate
+    from semphase.stats.estimates import (
+        best_of,
+        correlation,
+        difference,
+        estimate,
+        largest,
+        mean,
+        perplexity_ratio,
+        share,
+        worst,
+    )
+    from semphase.stats.interval import with_interval
+    from semphase.stats.paired import paired_increase
+    from semphase.stats.resample import proportion
+    from semphase.study.evidence import on_copies, where_defined
+    from semphase.study.joint import JointStudy
+    from semphase.study.study import Study
+    from semphase.verdict.claim import LEXICON, TEXT, Claim, Needs, Published
+    from semphase.verdict.criterion import (
+        Criterion,
+        above,
+        at_least,
+        at_most,
+        below,
+        between,
+        not_rejected,
+        significant,
+    )
+    from semphase.verdict.judge import Judge
+    from semphase.verdict.verdict import Control, Evidence, Verdict
 
 __all__ = [
-    "Claim", "Control", "Criterion", "Estimate", "Evidence", "Needs", "NotApplicable", "Published",
-    "SemphaseError", "Verdict", "above", "at_least", "at_most", "below", "between", "claim", "estimate",
-    "not_rejected", "significant",
+    "ALL",
+    "LEXICON",
+    "TEXT",
+    "Claim",
+    "Control",
+    "Corpus",
+    "Criterion",
+    "Estimate",
+    "Evidence",
+    "JointStudy",
+    "Judge",
+    "Lexicon",
+    "Needs",
+    "NotApplicable",
+    "Prompts",
+    "Published",
+    "SemphaseError",
+    "Study",
+    "Undefined",
+    "Verdict",
+    "above",
+    "added",
+    "at_least",
+    "at_most",
+    "attention",
+    "averaged",
+    "below",
+    "best_of",
+    "between",
+    "claim",
+    "correlation",
+    "difference",
+    "difference_estimate",
+    "embedding",
+    "estimate",
+    "estimate_from_draws",
+    "form",
+    "head",
+    "heads",
+    "hidden_keys",
+    "key",
+    "keys",
+    "largest",
+    "mean",
+    "measurement",
+    "mlp",
+    "neurons",
+    "not_rejected",
+    "on_copies",
+    "paired_increase",
+    "paired_test",
+    "patched",
+    "pattern",
+    "perplexity_ratio",
+    "proportion",
+    "query",
+    "random_direction",
+    "random_heads",
+    "replaced",
+    "resampled",
+    "set_to",
+    "share",
+    "shuffled",
+    "significant",
+    "skipped",
+    "stream",
+    "value",
+    "where_defined",
+    "with_interval",
+    "without",
+    "worst",
+    "zeroed",
 ]  # fmt: skip
+
+HOMES = {
+    "semphase.data.corpus.sources": "Corpus",
+    "semphase.data.lexicon.words": "Lexicon",
+    "semphase.data.prompts": "Prompts",
+    "semphase.errors": "NotApplicable SemphaseError Undefined",
+    "semphase.measure.controls": "random_direction random_heads",
+    "semphase.measure.edits": "added averaged form hidden_keys keys patched replaced resampled set_to skipped without "
+    "zeroed",
+    "semphase.measure.measurement": "measurement",
+    "semphase.measure.positions": "ALL",
+    "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.plugin.declare": "claim",
+    "semphase.stats.blocks": "difference_estimate paired_test",
+    "semphase.stats.controls": "shuffled",
+    "semphase.stats.draws": "estimate_from_draws",
+    "semphase.stats.estimate": "Estimate",
+    "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
+    "semphase.stats.interval": "with_interval",
+    "semphase.stats.paired": "paired_increase",
+    "semphase.stats.resample": "proportion",
+    "semphase.study.evidence": "on_copies where_defined",
+    "semphase.study.joint": "JointStudy",
+    "semphase.study.study": "Study",
+    "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",
+    "semphase.verdict.criterion": "Criterion above at_least at_most below between not_rejected significant",
+    "semphase.verdict.judge": "Judge",
+    "semphase.verdict.verdict": "Control Evidence Verdict",
+}
+
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(__name__, HOMES)

@@ -1,155 +1,248 @@
-"""What a function does, as a hash: its own code and that of the project's functions it calls.
-
-Comments, docstrings and layout do not count. The project of a function is its top-level package, or its folder where
-it stands in none. Plain values of the module that it names (numbers, texts, tuples, lists and dictionaries of them,
-arrays) count as well; other packages do not, for they are keyed by their versions.
-"""
+"""What a function computes, as a hash: its code and that of the project's functions it calls, comments left out."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
+import importlib.util
 import inspect
+import site
+import sys
+import sysconfig
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-
 from semphase.errors import SemphaseError
 
-Function = Callable[..., Any]
+PACKAGE = "semphase"
 
 
-def code_hash(function: Function) -> str:
-    """SHA-256 of the code that runs when `function` is called, as far as it belongs to its project.
+def code_hash(function: Callable[..., Any]) -> str:
+    """SHA-256 of a function, of the functions and classes of its project that it reaches, and of the constants.
 
-    Raises SemphaseError for a function whose source cannot be read (typed into a prompt, say).
+    Comments, docstrings and layout do not count; default arguments and the values of module constants do. The
+    standard library, installed packages and semphase itself end the search. Raises SemphaseError where a source
+    cannot be read.
     """
-    found: dict[str, str] = {}
-    _collect(inspect.unwrap(function), found)
-    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+    seen: dict[str, str] = {}
+    _visit(inspect.unwrap(function), seen)
+    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
 
 
-def require_plain(function: Function, what: str) -> None:
-    """SemphaseError unless `function` is a function that depends on its arguments alone; `what` names its use."""
-    if not isinstance(function, FunctionType):
+def require_plain(function: Callable[..., Any], what: str) -> None:
+    """Raise SemphaseError for what is no function, or captures values that no key could name; `what` names its use."""
+    own = inspect.unwrap(function) if callable(function) else function
+    if not isinstance(own, FunctionType):
         raise SemphaseError(
-            f"{what} takes a function and got {function!r}; write it with def at the top level of a module."
+            f"{what} takes a function and got {function!r}; write it with def at the top of a module and pass values "
+            "as arguments."
         )
-    captured = function.__code__.co_freevars
-    defaults = {name for name, value in _defaults(function) if not _is_plain(value)}
-    for name in (*captured, *sorted(defaults)):
-        kind = "lambda" if function.__name__ == "<lambda>" else f"function {function.__name__}"
+    if own.__closure__:
+        kind = "lambda" if own.__name__ == "<lambda>" else f"function {own.__name__}"
+        captured = ", ".join(own.__code__.co_freevars)
         raise SemphaseError(
-            f"{what} refuses the {kind}, which keeps the value of {name} inside, where no key of the store sees it; "
-            f"make it a function of the module and pass {name} as an argument."
+            f"{what} refuses the {kind}, which captures {captured} from around it, where no key of the store sees it; "
+            f"pass {captured} as an argument."
         )
 
 
-def _collect(thing: Any, found: dict[str, str]) -> None:
-    name = f"{thing.__module__}.{thing.__qualname__}"
-    if name in found:
+def of_package(function: Callable[..., Any]) -> bool:
+    """Is it a function of semphase itself, which its version stands for?"""
+    return (inspect.unwrap(function).__module__ or "").partition(".")[0] == PACKAGE
+
+
+def value_identity(value: Any) -> Any:
+    """A value as a key can hold it: numbers and texts as they are, arrays and functions by hash, the rest by parts.
+
+    What has an `identity` or a `sha256` of its own is named by it. Raises SemphaseError for a value that has no such form.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(identity := getattr(value, "identity", None), str | Mapping):
+        return {type(value).__name__: value_identity(identity)}
+    if isinstance(sha256 := getattr(value, "sha256", None), str):
+        return {type(value).__name__: sha256}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {part.name: getattr(value, part.name) for part in fields(value)}
+        return {type(value).__name__: value_identity(parts)}
+    if isinstance(value, Mapping):
+        return {str(value_identity(name)): value_identity(part) for name, part in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((value_identity(part) for part in value), key=repr)
+    if isinstance(value, list | tuple | range):
+        return [value_identity(part) for part in value]
+    return _hashed(value)
+
+
+def _hashed(value: Any) -> Any:
+    if hasattr(value, "detach"):
+        # NumPy has no bfloat16; float32 holds its numbers exactly.
+        value = value.detach().cpu()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    if hasattr(value, "__array__"):
+        return value.item() if getattr(value, "shape", None) == () else _array(value)
+    if inspect.isfunction(value):
+        require_plain(value, "a store key")
+    if inspect.isfunction(value) or inspect.isclass(value):
+        return {"code": f"{value.__module__}.{value.__qualname__}" if of_package(value) else code_hash(value)}
+    raise SemphaseError(
+        f"a value of the type {type(value).__name__} cannot be part of a store key; pass numbers, texts or arrays."
+    )
+
+
+def _array(value: Any) -> dict[str, Any]:
+    import numpy as np
+
+    array = np.ascontiguousarray(np.asarray(value))
+    data = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
+    return {
+        "array": hashlib.sha256(data).hexdigest(),
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+        "dims": [str(dim) for dim in getattr(value, "dims", ())],
+    }
+
+
+def _visit(thing: Any, seen: dict[str, str]) -> None:
+    """Add a function or class of the project to `seen`, and what it reaches."""
+    short = isinstance(thing, FunctionType) and thing.__name__ == "<lambda>"
+    name = f"{thing.__module__}.{thing.__qualname__}" + (_bytes(thing.__code__) if short else "")
+    if name in seen:
         return
-    found[name] = ""  # functions may call each other
-    found[name] = _source(thing)
-    for function in _functions(thing):
-        for called, value in _named(function):
-            if isinstance(value, FunctionType | type):
-                value = inspect.unwrap(value)
-                if _same_project(value, thing):
-                    _collect(value, found)
-            elif _is_plain(value):
-                found[f"{function.__module__}:{called}"] = _plain(value)
-
-
-def _functions(thing: Any) -> Iterator[FunctionType]:
-    """The function itself, or the methods of a class."""
+    names = thing.__globals__ if isinstance(thing, FunctionType) else vars(sys.modules[thing.__module__])
+    if short:
+        # The line that a lambda stands in may hold others, so its compiled code is taken.
+        seen[name] = ""
+        reached = [(part, names[part]) for part in thing.__code__.co_names if part in names]
+    else:
+        tree = _bare_tree(thing)
+        seen[name] = ast.unparse(tree)
+        reached = list(_reached(tree, names))
     if isinstance(thing, FunctionType):
-        yield thing
+        reached += [("defaults", thing.__defaults__), ("keyword defaults", thing.__kwdefaults__)]
+    for called, part in reached:
+        _follow(f"{name}:{called}", inspect.unwrap(part) if callable(part) else part, seen)
+
+
+def _follow(name: str, thing: Any, seen: dict[str, str]) -> None:
+    if isinstance(thing, ModuleType) or inspect.isbuiltin(thing):
         return
-    for value in vars(thing).values():
-        member = getattr(value, "__func__", None) or getattr(value, "fget", None) or getattr(value, "func", value)
-        if isinstance(member, FunctionType) and member.__module__ == thing.__module__:
-            yield inspect.unwrap(member)
+    if inspect.isfunction(thing) or inspect.isclass(thing):
+        if _of_project(thing.__module__):
+            _visit(thing, seen)
+        return
+    try:
+        seen[name] = repr(value_identity(thing))
+    except SemphaseError:
+        # An object without a value of its own (a logger, a generator): its class says what can be said.
+        kind = type(thing)
+        seen[name] = f"{kind.__module__}.{kind.__qualname__}"
+        _follow(name, kind, seen)
 
 
-def _source(thing: Any) -> str:
-    if getattr(thing, "__name__", "") == "<lambda>":
-        code = thing.__code__
-        return repr((code.co_code, code.co_names, [c for c in code.co_consts if not isinstance(c, CodeType)]))
+def _bytes(code: CodeType) -> str:
+    parts = [_bytes(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return repr((code.co_code.hex(), code.co_names, code.co_varnames, parts))
+
+
+def _bare_tree(thing: Any) -> ast.Module:
+    """The source as a tree without docstrings; comments are gone with it."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (OSError, TypeError) as problem:
+    except (OSError, TypeError, SyntaxError) as problem:
         raise SemphaseError(
-            f"the source of {thing.__qualname__} cannot be read, so its results could not be kept; write it in a file."
+            f"the source of {thing.__qualname__} cannot be read, so its numbers could not be told from those of "
+            "another version; write it in a file."
         ) from problem
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    defaults = [] if isinstance(thing, type) else [(name, _plain(value)) for name, value in _defaults(thing)]
-    return ast.dump(tree) + repr(defaults)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            node.body = _undocumented(node.body)
+    return tree
 
 
-def _defaults(function: Any) -> Iterator[tuple[str, Any]]:
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.default is not inspect.Parameter.empty:
-            yield name, parameter.default
+def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0]
+    documented = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return (body[1:] or [ast.Pass()]) if documented else body
 
 
-def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """The values of the module's names that a function uses, those behind a module's dot included."""
-    names = dict.fromkeys(_names(function.__code__))
-    for name in names:
-        value = function.__globals__.get(name)
-        if isinstance(value, ModuleType):
-            inside = {f"{name}.{part}": getattr(value, part, None) for part in names if part != name}
-            yield from ((whole, part) for whole, part in inside.items() if isinstance(part, FunctionType | type))
-        elif name in function.__globals__:
-            yield name, value
+def _reached(tree: ast.Module, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What the names in a tree stand for: globals, attributes of modules, and what is imported inside."""
+    names = dict(names) | dict(_imported(tree, names))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in names:
+            yield node.id, names[node.id]
+        elif isinstance(node, ast.Attribute):
+            found = _attribute(node, names)
+            if found is not None:
+                yield ast.unparse(node), found
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _same_project(one: Any, other: Any) -> bool:
-    packages = [thing.__module__.partition(".")[0] for thing in (one, other)]
-    if "." in one.__module__ or "." in other.__module__:
-        return packages[0] == packages[1]
-    return _folder(one) is not None and _folder(one) == _folder(other)
-
-
-def _folder(thing: Any) -> Path | None:
-    try:
-        return Path(inspect.getfile(thing)).resolve().parent
-    except TypeError:  # built in
+def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
+    """`module.part` as what it stands for; None where it is no attribute of a project's module."""
+    owner = node.value
+    module = names.get(owner.id) if isinstance(owner, ast.Name) else None
+    if isinstance(owner, ast.Attribute):
+        module = _attribute(owner, names)
+    if not isinstance(module, ModuleType) or not _of_project(module.__name__):
         return None
+    return getattr(module, node.attr, None)
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, tuple | list | frozenset | set):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(_is_plain(name) and _is_plain(part) for name, part in value.items())
-    return value is None or isinstance(value, bool | int | float | complex | str | bytes | np.ndarray)
+def _imported(tree: ast.Module, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The project's functions and modules that a function imports itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if _of_project(alias.name):
+                    module = importlib.import_module(alias.name)
+                    yield (alias.asname, module) if alias.asname else (alias.name.partition(".")[0], _top(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), names.get("__package__"))
+            if _of_project(source):
+                for alias in node.names:
+                    yield alias.asname or alias.name, getattr(importlib.import_module(source), alias.name, None)
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(value.tobytes()).hexdigest() + f"{value.dtype}{value.shape}"
-    if isinstance(value, frozenset | set):
-        return f"set{sorted(map(_plain, value))}"
-    if isinstance(value, tuple | list):
-        return f"{type(value).__name__}{[_plain(part) for part in value]}"
-    if isinstance(value, dict):
-        return f"dict{[(_plain(name), _plain(part)) for name, part in value.items()]}"
-    return repr(value)
+def _top(module: str) -> ModuleType:
+    return sys.modules[module.partition(".")[0]]
+
+
+@lru_cache(maxsize=4096)
+def _of_project(module: str) -> bool:
+    """Is it neither semphase nor the standard library nor an installed package?"""
+    top = module.partition(".")[0]
+    if top == "__main__":
+        return True
+    if top == PACKAGE or top in sys.stdlib_module_names:
+        return False
+    place = _place(module)
+    return place is not None and not any(place.is_relative_to(installed) for installed in _installed())
+
+
+def _place(module: str) -> Path | None:
+    """The file or folder of a module, imported or not; None where it has none."""
+    if module in sys.modules:
+        found = sys.modules[module]
+        places = [getattr(found, "__file__", None), *getattr(found, "__path__", ())]
+    else:
+        try:
+            spec = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            return None
+        places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
+    return next((Path(place).resolve() for place in places if place), None)
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[Path, ...]:
+    places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    return tuple(Path(place).resolve() for place in {*places, site.getusersitepackages()})

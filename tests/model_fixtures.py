@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from random_models import random_model
 
+from semphase.data.lexicon import Prompt
 from semphase.data.lexicon import load as load_lexicon
-from semphase.measure.targets import Prompt
 from semphase.models import Model, fixture
-from semphase.science.lexical.variations import lexicon_prompts, suffixed_prompts
+from semphase.science.lexical.variations import suffixed_prompts
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +31,4 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
 def prompts() -> tuple[Prompt, ...]:
     """Prompts of 25 words that end with their word, and longer ones that go on after it."""
     lexicon = load_lexicon(fixture("lexicon/grammar.toml"))
-    return (*lexicon_prompts(lexicon)[:6], *suffixed_prompts(lexicon)[:6])
+    return (*lexicon.prompts[:6], *suffixed_prompts(lexicon)[:6])

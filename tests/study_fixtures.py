@@ -18,7 +18,7 @@ from semphase.models import Model, fixture, load
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
-from semphase.study.study import Progress
+from semphase.study.owner import Progress
 from semphase.study.subject import Trained
 
 SHORT = Budget("short", draws=20, control_draws=10, simulations=20)
@@ -33,6 +33,13 @@ def lexicon() -> Lexicon:
 @pytest.fixture(scope="session")
 def corpus() -> Corpus:
     return replace(load_corpus("grammar"), text=load_corpus("grammar").text[:20_000])
+
+
+def golden_study(folder: Path) -> Study:
+    """A study of the tiny model on a little of its own language, for numbers that are kept."""
+    lexicon = Lexicon(load_lexicon(fixture("lexicon/grammar.toml")).words[:3])
+    corpus = replace(load_corpus("grammar"), text=load_corpus("grammar").text[:20_000])
+    return Study(Trained(load("tiny", device="cpu")), lexicon, corpus, SHORT, 0, Store(folder))
 
 
 @pytest.fixture(scope="session")

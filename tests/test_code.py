@@ -1,159 +1,124 @@
-"""A function's hash follows what it does: its own code, what it calls in its project, and the plain values it names."""
+"""What counts as the same code: comments and layout do not, everything that moves a number does."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
-import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
-from semphase.code import code_hash, require_plain
+from semphase.code import code_hash, of_package, require_plain, value_identity
 from semphase.errors import SemphaseError
+from semphase.measure.preflight import preflight
 
-BASE = '''
+HELPER = "SCALE = 2.0\n\ndef grow(x):\n    return SCALE * x\n"
+MINE = '''
 import numpy as np
-import neighbour
+import helper
+from helper import grow
 
-SCALE = 2.0
-TABLE = np.arange(3)
+LIMIT = 3
 
+def measured(x, times=1):
+    """Some words."""
+    # A remark.
+    return [grow(np.minimum(x, LIMIT)) for _ in range(times)]
 
-class Shape:
-    def area(self, x):
-        return x * x
+def by_module(x):
+    return helper.grow(x)
 
+def inside(x):
+    from helper import grow as own
+    return own(x)
 
-def helper(x):
-    """Says what it does."""
-    return x + 1  # a remark
+def twice(x):
+    return again(x - 1) if x else 0
 
+def again(x):
+    return twice(x)
 
-def unused(x):
-    return x
-
-
-def measured(model, data, n=3):
-    """A measurement."""
-    inner = lambda y: helper(y) * SCALE
-    return inner(data) + neighbour.far(n) + Shape().area(data) + TABLE.sum() + np.abs(n)
+pair = [lambda x: x + 1, lambda x: x + 2]
 '''
-NEIGHBOUR = """
-def far(x):
-    return deep(x)
-
-
-def deep(x):
-    return x - 1
-"""
 
 
 @pytest.fixture
-def hashed(tmp_path, monkeypatch):
-    """The hash of `measured` in a module of some source, beside a module `neighbour`."""
+def hash_of(tmp_path, monkeypatch):
+    """`hash_of(name, changes)` is the hash of a function of a project in which texts were replaced."""
     monkeypatch.syspath_prepend(tmp_path)
-    count = iter(range(100))
 
-    def made(source=BASE, neighbour=NEIGHBOUR, name="measured"):
-        folder = tmp_path / f"v{next(count)}"
-        folder.mkdir()
-        for module, text in (("neighbour", neighbour), ("mine", source)):
-            (folder / f"{module}.py").write_text(textwrap.dedent(text))
-            spec = importlib.util.spec_from_file_location(module, folder / f"{module}.py")
-            monkeypatch.setitem(sys.modules, module, importlib.util.module_from_spec(spec))
-            spec.loader.exec_module(sys.modules[module])
-        return code_hash(getattr(sys.modules["mine"], name))
+    def found(name, *changes, helper=HELPER):
+        text = MINE
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "mine.py").write_text(text)
+        (tmp_path / "helper.py").write_text(helper)
+        for module in ("mine", "helper"):
+            sys.modules.pop(module, None)
+        importlib.invalidate_caches()
+        sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+        try:
+            return code_hash(eval(f"module.{name}", {"module": importlib.import_module("mine")}))
+        finally:
+            sys.dont_write_bytecode = before
 
-    return made
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("  # a remark", "  # another remark"),
-        ('"""Says what it does."""', '"""Says it in other words."""'),
-        ('    """A measurement."""\n', ""),
-        ("return x + 1 ", "return (x   +   1) "),
-        ("def unused(x):\n    return x", "def unused(x):\n    return -x"),
-    ],
-)
-def test_words_layout_and_what_is_not_called_do_not_count(hashed, old, new):
-    assert old in BASE
-    assert hashed(BASE.replace(old, new)) == hashed()
+    yield found
+    for module in ("mine", "helper"):
+        sys.modules.pop(module, None)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("return x + 1", "return x + 2"),
-        ("SCALE = 2.0", "SCALE = 3.0"),
-        ("np.arange(3)", "np.arange(1, 4)"),
-        ("return x * x", "return x * x * x"),
-        ("n=3", "n=4"),
-        ("inner(data) +", "inner(data) -"),
-    ],
+    "change",
+    [("# A remark.", "# Another, longer remark."), ('"""Some words."""', '"""Others."""'), ("times=1", "times = 1")],
 )
-def test_what_runs_counts(hashed, old, new):
-    assert old in BASE
-    assert hashed(BASE.replace(old, new)) != hashed()
+def test_what_moves_no_number_keeps_the_hash(hash_of, change):
+    assert hash_of("measured") == hash_of("measured", change)
 
 
-def test_functions_of_a_neighbouring_module_count_however_deep(hashed):
-    assert hashed(neighbour=NEIGHBOUR.replace("x - 1", "x - 2")) != hashed()
-    assert hashed(neighbour=NEIGHBOUR + "\n\ndef other():\n    pass\n") == hashed()
+@pytest.mark.parametrize("change", [("LIMIT = 3", "LIMIT = 4"), ("times=1", "times=2"), ("np.minimum", "np.maximum")])
+def test_what_moves_a_number_changes_the_hash(hash_of, change):
+    assert hash_of("measured") != hash_of("measured", change)
 
 
-def test_functions_that_call_each_other_have_a_hash(hashed):
-    source = "def measured(x):\n    return other(x)\n\n\ndef other(x):\n    return measured(x)\n"
-    assert len(hashed(source)) == 64
+@pytest.mark.parametrize("name", ["measured", "by_module", "inside"])
+@pytest.mark.parametrize("helper", [HELPER.replace("2.0", "3.0"), HELPER.replace("SCALE * x", "SCALE + x")])
+def test_a_called_function_of_the_project_counts_however_it_is_reached(hash_of, name, helper):
+    assert hash_of(name) != hash_of(name, helper=helper)
 
 
-def test_what_was_typed_into_a_prompt_is_one_sentence():
-    space = {"__name__": "typed"}
-    exec("def typed(x):\n    return x", space)
-    with pytest.raises(SemphaseError, match=r"^the source of typed cannot be read.*write it in a file\.$"):
-        code_hash(space["typed"])
+def test_functions_that_call_each_other_end(hash_of):
+    assert hash_of("twice") != hash_of("twice", ("return twice(x)", "return twice(x) + 1"))
 
 
-def plain(x, weights=(1, 2)):
-    return x
+def test_lambdas_of_one_line_differ(hash_of):
+    assert hash_of("pair[0]") != hash_of("pair[1]")
+    assert hash_of("pair[0]") == hash_of("pair[0]", ("x + 2]", "x + 3]"))
 
 
-def test_functions_of_a_module_and_lambdas_of_their_arguments_pass():
-    require_plain(plain, "replaced")
-    require_plain(lambda x: x + 1, "replaced")
-    assert code_hash(lambda x: x + 1) != code_hash(lambda x: x + 2)
+def test_the_package_s_own_functions_are_known():
+    assert of_package(preflight)
+    assert not of_package(test_the_package_s_own_functions_are_known)
 
 
-def closing_over(value):
-    def inner(x):
-        return x + value
-
-    return inner
-
-
-class Kept:
-    def method(self, x):
-        return x
+def test_captured_values_are_refused_by_name():
+    threshold = 3
+    with pytest.raises(SemphaseError, match=r"^replaced refuses the lambda, which captures threshold .*\.$"):
+        require_plain(lambda x: x > threshold, "replaced")
+    require_plain(lambda x: x > 3, "replaced")
+    with pytest.raises(SemphaseError, match=r"^replaced takes a function and got .*\.$"):
+        require_plain(partial(max, 1), "replaced")
 
 
-KEPT = Kept()
-
-
-@pytest.mark.parametrize(
-    ("function", "sentence"),
-    [
-        (closing_over(3), r"^replaced refuses the function inner, which keeps the value of value inside"),
-        (
-            (lambda array: lambda x: x + array)(np.ones(2)),
-            r"^replaced refuses the lambda, which keeps the value of array",
-        ),
-        (lambda x, kept=KEPT: x, r"^replaced refuses the lambda, which keeps the value of kept inside"),
-        (KEPT.method, r"^replaced takes a function and got .*; write it with def at the top level of a module\.$"),
-        (3, r"^replaced takes a function and got 3; write it"),
-    ],
-)
-def test_what_keeps_values_inside_is_refused(function, sentence):
-    with pytest.raises(SemphaseError, match=sentence):
-        require_plain(function, "replaced")
+def test_equal_values_have_equal_identities_and_others_not():
+    values = [1, 1.5, True, "a", None, [1, 2], {"a": 1}, np.arange(3), np.arange(3.0), np.arange(3)[None], {3, 1, 2}]
+    found = [repr(value_identity(value)) for value in values]
+    assert len(set(found)) == len(values)
+    assert value_identity(torch.arange(3)) == value_identity(np.arange(3))
+    assert value_identity(np.int64(3)) == 3
+    assert value_identity({3, 1, 2}) == value_identity({2, 1, 3})
+    assert value_identity((1, [2])) == value_identity([1, (2,)])
+    with pytest.raises(SemphaseError, match=r"^a value of the type generator cannot be part of a store key"):
+        value_identity(i for i in "ab")

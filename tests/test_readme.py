@@ -1,4 +1,4 @@
-"""The README's example, run as a user would: the built wheel, a test file of their own, a folder of their own."""
+"""The README's examples, run as a user would: the built wheel, test files of their own, a folder of their own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from semphase.cli.starting import KINDS, start
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def example() -> str:
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    (found,) = [block for block in blocks if block.startswith("# test_mine.py")]
-    return found
+def examples() -> list[str]:
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    return [block for block in blocks if "@claim(" in block]
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +34,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_the_example_is_short() -> None:
-    assert len(example().splitlines()) < 25
+def test_the_three_examples_are_what_the_command_writes(tmp_path: Path) -> None:
+    for kind, block in zip(KINDS, examples(), strict=True):
+        written = start(f"mine-{kind}", kind, tmp_path).file.read_text(encoding="utf-8")
+        assert written.replace(f'"mine_{kind}.', '"mine.') == block
+        assert len(block.splitlines()) < 35
 
 
 @pytest.mark.slow
-def test_the_example_gets_a_table_and_a_report(site: Path, tmp_path: Path) -> None:
-    (tmp_path / "test_mine.py").write_text(example(), encoding="utf-8")
+def test_the_examples_get_a_table_and_a_report(site: Path, tmp_path: Path) -> None:
+    for kind, block in zip(KINDS, examples(), strict=True):
+        (tmp_path / f"test_{kind}.py").write_text(block, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    new = [sys.executable, "-m", "semphase", "new", "another"]
+    subprocess.run(new, cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (site / "bin" / "semphase").exists()
+    (tmp_path / "test_another.py").unlink()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "test_mine.py", "--budget", "quick", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", ".", "--semphase-model=tiny", "--semphase-budget=quick", "-pno:cacheprovider"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -50,14 +59,17 @@ def test_the_example_gets_a_table_and_a_report(site: Path, tmp_path: Path) -> No
         timeout=300,
         check=False,
     )
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert "mine.words-agree" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "reports/latest/verdicts.json").read_text(encoding="utf-8"))
-    (entry,) = report["claims"]
-    assert entry["id"] == "mine.words-agree"
-    assert entry["verdict"] in ("supported", "refuted", "inconclusive")
-    assert entry["estimate"]["low"] <= entry["estimate"]["value"] <= entry["estimate"]["high"]
-    assert (tmp_path / "reports/latest" / entry["figures"][0]).exists()
+    assert {entry["id"] for entry in report["claims"]} == {
+        "mine.words-agree", "mine.first-mlp-matters", "mine.noun-after-the",
+    }  # fmt: skip
+    for entry in report["claims"]:
+        assert entry["verdict"] == "supported"
+        assert entry["control"]["discriminating"]
+        assert entry["registration"]["status"] == "unregistered"
+        assert entry["estimate"]["low"] <= entry["estimate"]["value"] <= entry["estimate"]["high"]
+        assert entry["id"] in done.stdout
     assert (tmp_path / "reports/latest/report.html").exists()
 
 

@@ -2,3 +2,12 @@
 
 Sites, edits and items are plain data and need no torch; import each from its own module.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from semphase.contents import lazily
+
+if not TYPE_CHECKING:  # a type checker sees the modules themselves
+    __getattr__ = lazily(__name__)

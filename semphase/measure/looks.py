@@ -20,6 +20,9 @@ from semphase.measure.passes import all_logits, losses_of
 from semphase.measure.scores import Score
 from semphase.models import Model
 
+TOGETHER = 128
+"""Prompts whose logits are held together."""
+
 
 class Reader(Protocol):
     """A way to read what leaves the last block."""
@@ -33,7 +36,7 @@ class Reader(Protocol):
     def finite(self, batch: Batch, values: Float[Tensor, "row ..."]) -> Bool[Tensor, " row"]:
         """Whether the numbers of each row are finite."""
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "..."]]]) -> xr.DataArray:
         """What was read in all batches, in the prompts' order."""
 
 
@@ -53,7 +56,7 @@ class Logits:
         """Whether all logits of a row are finite."""
         return values.isfinite().all(dim=1)
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "..."]]]) -> xr.DataArray:
         """[prompt, vocabulary]."""
         return xr.DataArray(_in_order(items, parts), dims=("prompt", "vocabulary"), attrs={"unit": "logits"})
 
@@ -74,7 +77,7 @@ class Losses:
         """Whether the losses of all tokens of a row are finite."""
         return values.isfinite().sum(dim=1).cpu() == torch.tensor(batch.lengths) - 1
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "..."]]]) -> xr.DataArray:
         """[prompt, position]; the coordinate is the predicted token's position, from 1."""
         positions = np.arange(1, max(items.lengths))
         return xr.DataArray(
@@ -99,25 +102,30 @@ class Scored:
 
     def read(self, model: Model, batch: Batch, stream: Stream) -> Float[Tensor, " row"]:
         """The answers that are read in each row, weighted by their coefficients."""
-        return torch.stack([self._of_row(model, batch, stream, k) for k in range(len(batch.rows))])
+        rows = range(len(batch.rows))
+        return torch.cat([self._of_rows(model, batch, stream, rows[k : k + TOGETHER]) for k in rows[::TOGETHER]])
 
     def finite(self, batch: Batch, values: Float[Tensor, "row ..."]) -> Bool[Tensor, " row"]:  # noqa: ARG002
         """Whether a row's number is finite."""
         return values.isfinite()
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "..."]]]) -> xr.DataArray:
         """[prompt]."""
         total = np.zeros(len(items))
         for batch, values in parts:
             np.add.at(total, [row.item for row in batch.rows], values)
         return xr.DataArray(total, dims=("prompt",), attrs={"unit": "nats"})
 
-    def _of_row(self, model: Model, batch: Batch, stream: Stream, k: int) -> Float[Tensor, ""]:
-        row, at = batch.rows[k], batch.at[k]
-        asked = self.score.asked(row.item, row.extra)
-        # Every answer of the row is as long: its beginning and one token more.
-        logs = all_logits(model, stream[k, at : at + len(row.extra) + 1]).log_softmax(dim=-1)
-        steps = list(range(len(row.extra) + 1))
+    def _of_rows(self, model: Model, batch: Batch, stream: Stream, rows: Sequence[int]) -> Float[Tensor, " some"]:
+        # Every answer of a row is as long: the row's beginning of it and one token more.
+        steps = {k: range(len(batch.rows[k].extra) + 1) for k in rows}
+        places = [(k, batch.at[k] + step) for k in rows for step in steps[k]]
+        read = stream[[k for k, _ in places], [position for _, position in places]]
+        logs = all_logits(model, read).log_softmax(dim=-1).split([len(own) for own in steps.values()])
+        return torch.stack([self._of_row(batch.rows[k], own) for k, own in zip(rows, logs, strict=True)])
+
+    def _of_row(self, row: Row, logs: Float[Tensor, "step vocabulary"]) -> Float[Tensor, ""]:
+        asked, steps = self.score.asked(row.item, row.extra), list(range(len(logs)))
         return torch.stack([weight * logs[steps, list(answer)].sum() for weight, answer in asked]).sum()
 
 
@@ -131,7 +139,7 @@ def require_finite_rows(reader: Reader, model: Model, batch: Batch, values: Floa
         )
 
 
-def _in_order(items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> np.ndarray:
+def _in_order(items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "..."]]]) -> np.ndarray:
     """Rows of several batches in the prompts' order, filled up with nan."""
     width = max(values.shape[1] for _, values in parts)
     whole = np.full((len(items), width), np.nan, parts[0][1].dtype)

@@ -1,15 +1,20 @@
-"""`--model NAME` to a loaded model: its parts, its processing, its precision."""
+"""`--model NAME` to a loaded model: its parts, its processing, its precision. Torch is imported on first use."""
 
 from __future__ import annotations
 
-from semphase.models.anatomy import check_anatomy, write_of
+from typing import TYPE_CHECKING
+
+from semphase.contents import contents
 from semphase.models.catalogue import CATALOGUE
-from semphase.models.load import load
-from semphase.models.model import Anatomy, Model
 from semphase.models.packaged import fixture
-from semphase.models.precision import mantissa_bits, require_precision, use_full_precision
-from semphase.models.reinit import reinitialised
 from semphase.models.size import size_class
+
+if TYPE_CHECKING:
+    from semphase.models.anatomy import check_anatomy, write_of
+    from semphase.models.loading import load
+    from semphase.models.model import Anatomy, Model
+    from semphase.models.precision import mantissa_bits, require_precision, use_full_precision
+    from semphase.models.reinit import reinitialised
 
 __all__ = [
     "CATALOGUE",
@@ -25,3 +30,15 @@ __all__ = [
     "use_full_precision",
     "write_of",
 ]
+
+if not TYPE_CHECKING:  # a type checker sees the names themselves
+    __getattr__, __dir__ = contents(
+        __name__,
+        {
+            "semphase.models.anatomy": "check_anatomy write_of",
+            "semphase.models.loading": "load",
+            "semphase.models.model": "Anatomy Model",
+            "semphase.models.precision": "mantissa_bits require_precision use_full_precision",
+            "semphase.models.reinit": "reinitialised",
+        },
+    )

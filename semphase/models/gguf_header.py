@@ -2,6 +2,9 @@
 
 Format: magic, version, counts of tensors and of metadata entries, the metadata, then name, shape, type and
 offset of every tensor (the GGUF specification of ggml, versions 2 and 3, little endian).
+
+The reader of the package `gguf` refuses truncated files as well, but it builds an array for every token of the vocabulary
+(4 s for 49,152 tokens, 0.1 s here), and one damaged byte in a length keeps it going for minutes and gigabytes.
 """
 
 from __future__ import annotations

@@ -62,6 +62,12 @@ class Model:
         """tiny, small, medium, large or xl: below 50M, 250M, 500M, 1.2B parameters, and above."""
         return class_of(self.parameters)
 
+    @property
+    def vocabulary(self) -> int:
+        """The number of tokens that the embedding has a row for."""
+        weight: torch.Tensor = self.module.get_input_embeddings().weight  # type: ignore[assignment]
+        return weight.shape[0]
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text under the model's BOS rule.
 

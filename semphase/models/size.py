@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from semphase.errors import SemphaseError
-from semphase.models import integrity
+from semphase.models import gguf_header, integrity
 from semphase.models.catalogue import CATALOGUE
-from semphase.models.gguf_header import read_header
 
 SIZES = {"tiny": 50e6, "small": 250e6, "medium": 500e6, "large": 1.2e9, "xl": float("inf")}
 
@@ -26,7 +25,7 @@ def size_class(name: str) -> str | None:
     try:
         if path.is_dir():
             return class_of(_count(integrity.weight_files(path)))
-        return class_of(read_header(path).parameters) if path.is_file() else None
+        return class_of(gguf_header.read_header(path).parameters) if path.is_file() else None
     except SemphaseError:
         return None
 

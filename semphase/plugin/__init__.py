@@ -1,7 +1,7 @@
-"""The pytest plugin: `pytest --model NAME` judges claims and writes the report.
+"""The pytest plugin: `pytest --semphase-model=NAME` judges claims and writes the report.
 
 Hooks only; each says in one line which module does the work. Nothing heavy is imported before a claim is
-collected.
+collected, and without one nothing is done.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from semphase.plugin import collect, options
+from semphase.errors import SemphaseError
+from semphase.plugin import collect, options, registered
+from semphase.plugin.ending import Ending
 from semphase.plugin.fixtures import judge, study
 from semphase.plugin.session import Session, session_of
 
@@ -27,35 +29,59 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     collect.register_markers(config)
-    config.pluginmanager.register(Session(config), "semphase-session")
-    if config.getoption("verify") and not hasattr(config, "workerinput"):
+    session = Session(config)
+    config.pluginmanager.register(session, "semphase-session")
+    config.pluginmanager.register(Ending(session), "semphase-ending")
+    if options.value(config, "verify") and session.worker is None:
         from semphase.plugin.verification import Verification
 
-        config.pluginmanager.register(Verification(config), "semphase-verification")
+        config.pluginmanager.register(Verification(session), "semphase-verification")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    report = yield
+    call = getattr(report, "call", None)
+    if call is not None and call.excinfo is not None and isinstance(call.excinfo.value, SemphaseError):
+        report.longrepr = f"{collector.nodeid}: {options.as_typed(collector.config, str(call.excinfo.value))}"
+    return report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    session_of(metafunc.config).roles.update(collect.declared_roles(metafunc))
     if collect.opens_study(metafunc):
         collect.parametrise(metafunc)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not any(map(collect.concerns, items)):
+        return
     session = session_of(config)
     with session.refusing(items):
         collect.select(config, items)
+        if not config.option.collectonly:
+            registered.check_registries(items)
         collect.order(items)
-        if any(collect.concerns(item) for item in items):
-            session.prepare(sum(collect.claim_of(item) is not None for item in items))
+        models = [name for item in items for name in collect.models_of(item)]
+        session.prepare(sum(collect.claim_of(item) is not None for item in items), models, collect.reads(items))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    result = yield
+    session_of(item.config).done(collect.models_of(item))
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     if collect.claim_of(item) is None:
         return (yield)
-    from semphase.plugin.running import skipping
+    from semphase.plugin.running import require_roles, skipping
 
     with skipping(item):
+        require_roles(item)
         return (yield)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from semphase.plugin.options import settings_of
+from semphase.plugin.options import given_models, value
+from semphase.plugin.roles import missing, name_of, players, role_in
+from semphase.plugin.session import session_of
 
 if TYPE_CHECKING:
     from semphase.verdict import Claim
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 SIZES = ("tiny", "small", "medium", "large", "xl")
 DEVICES = ("cpu", "cuda", "mps")
 NO_MODEL = "no-model"
+
+
+class Given(tuple[str, ...]):
+    """The models of one study as the command line gives them: the parameter that tells our studies from others'."""
+
+    __slots__ = ()
 
 
 def register_markers(config: pytest.Config) -> None:
@@ -38,13 +46,24 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 def concerns(item: pytest.Item) -> bool:
     """True for a test that judges a claim or opens a study."""
-    return claim_of(item) is not None or "study" in getattr(item, "fixturenames", ())
+    return claim_of(item) is not None or _given(item) is not None
+
+
+def models_of(item: pytest.Item) -> tuple[str, ...]:
+    """The names of the item's models, without their roles; none where a role that its claim needs is empty."""
+    roles = session_of(item.config).roles
+    return () if unfilled(item) else tuple(name_of(given, roles) for given in _given(item) or ())
+
+
+def unfilled(item: pytest.Item) -> str:
+    """Which of the claim's roles no model plays, as a sentence; empty where every role is filled."""
+    claim = claim_of(item)
+    return missing(_given(item) or (), claim.models) if claim is not None and claim.models else ""
 
 
 def label_of(item: pytest.Item) -> str:
     """The models of the item joined with "+", as known before they are loaded; empty without a model."""
-    callspec = getattr(item, "callspec", None)
-    return "+".join(map(short_name, callspec.params.get("study", ()))) if callspec else ""
+    return "+".join(map(short_name, models_of(item)))
 
 
 def short_name(name: str) -> str:
@@ -62,21 +81,20 @@ def opens_study(metafunc: pytest.Metafunc) -> bool:
 
 
 def parametrise(metafunc: pytest.Metafunc) -> None:
-    """Give a test its studies: one for each model, one of all models, or one without a model."""
+    """Give a test its studies: one for each model, one of all models or of all roles, or one without a model."""
     marker = metafunc.definition.get_closest_marker("claim")
     claim: Claim | None = marker.args[0] if marker else None
-    models = settings_of(metafunc.config).models
-    studies: Sequence[tuple[str, ...]] = [(model,) for model in models]
-    if claim is not None and not claim.needs.model:
-        studies = [()]
-    elif claim is not None and claim.needs.models > 1:
-        studies = [models]
+    studies = _studies(claim, given_models(metafunc.config))
     slow = [pytest.mark.slow] if claim is not None and claim.cost != "seconds" else []
-    device = metafunc.config.getoption("device")
-    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
-    marks = [[*slow, *_marks(names, device, grouped)] for names in studies]
-    values = [pytest.param(names, id=_id(names), marks=on) for names, on in zip(studies, marks, strict=True)]
+    marks = [[*slow, *_marks(given, metafunc.config)] for given in studies]
+    values = [pytest.param(given, id=_id(given), marks=on) for given, on in zip(studies, marks, strict=True)]
     metafunc.parametrize("study", values, indirect=True)
+
+
+def declared_roles(metafunc: pytest.Metafunc) -> tuple[str, ...]:
+    """The roles that the test's claim gives to models."""
+    marker = metafunc.definition.get_closest_marker("claim")
+    return marker.args[0].models if marker is not None and marker.args else ()
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -85,10 +103,10 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     Raises pytest.UsageError for a glob without a match and for a repeated id.
     """
     _refuse_repeats(items)
-    globs = config.getoption("claims")
-    if not globs:
-        return
+    globs = value(config, "claims")
     ids = {item: claim.id for item in items if (claim := claim_of(item)) is not None}
+    if not globs or not ids:
+        return
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in ids.values()):
             raise pytest.UsageError(f"no collected claim has an id like {glob!r}")
@@ -102,9 +120,36 @@ def order(items: list[pytest.Item]) -> None:
 
     Studies come in the order of their first test, those of several models last; other tests stay in front.
     """
-    labels = {item: label_of(item) for item in items if "study" in getattr(item, "fixturenames", ())}
+    labels = {item: label_of(item) for item in items if _given(item) is not None}
     places = {label: place for place, label in enumerate(dict.fromkeys(labels.values()), 1)}
     items.sort(key=lambda item: _place(labels.get(item), places))
+
+
+def reads(items: Iterable[pytest.Item]) -> dict[str, tuple[object, ...]]:
+    """For each model that the items need, all that their claims say they read besides weights."""
+    found: dict[str, list[object]] = {}
+    for item in items:
+        claim = claim_of(item)
+        data = claim.data if claim is not None else ()
+        for name in models_of(item):
+            found.setdefault(name, []).extend(thing for thing in data if thing not in found[name])
+    return {name: tuple(data) for name, data in found.items()}
+
+
+def _given(item: pytest.Item) -> Given | None:
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get("study") if callspec else None
+    return found if isinstance(found, Given) else None
+
+
+def _studies(claim: Claim | None, models: tuple[str, ...]) -> Sequence[Given]:
+    if claim is not None and not claim.needs.model:
+        return [Given()]
+    if claim is not None and claim.models:
+        return [Given(players(models, claim.models))]
+    if claim is not None and claim.needs.models > 1:
+        return [Given(models)]
+    return [Given((model,)) for model in models]
 
 
 def _place(label: str | None, places: dict[str, int]) -> tuple[int, int]:
@@ -123,23 +168,33 @@ def _refuse_repeats(items: Sequence[pytest.Item]) -> None:
         seen[key] = item.nodeid
 
 
-def _id(names: Sequence[str]) -> str:
-    return "+".join(map(short_name, names)) or NO_MODEL
+def _id(given: Sequence[str]) -> str:
+    return "+".join(map(_shown, given)) or NO_MODEL
 
 
-def _marks(names: Sequence[str], device: str, grouped: bool) -> list[pytest.MarkDecorator]:
+def _shown(given: str) -> str:
+    role, name = role_in(given)
+    return f"{role}={short_name(name)}" if role else short_name(name)
+
+
+def _marks(given: Sequence[str], config: pytest.Config) -> Iterator[pytest.MarkDecorator]:
+    names = [role_in(model)[1] for model in given]
     sizes = [size for name in names if (size := _size_class(name)) in SIZES]
-    marks = [getattr(pytest.mark, max(sizes, key=SIZES.index))] if sizes else []
-    marks.append(getattr(pytest.mark, _device_kind(device) if names else "cpu"))
-    return [*marks, pytest.mark.xdist_group(_id(names))] if grouped else marks
+    if sizes:
+        yield getattr(pytest.mark, max(sizes, key=SIZES.index))
+    device = value(config, "device")
+    # Only torch can tell what "auto" is, and a mere list of tests must not wait for it.
+    if not names or device != "auto" or config.option.markexpr or config.option.keyword:
+        yield getattr(pytest.mark, _device_kind(device) if names else "cpu")
+    if config.pluginmanager.hasplugin("xdist"):
+        yield pytest.mark.xdist_group(_id(given))
 
 
 @cache
 def _size_class(name: str) -> str | None:
-    from semphase import models
+    from semphase.models.size import size_class
 
-    known: str | None = models.size_class(name) if hasattr(models, "size_class") else None
-    return known
+    return size_class(name)
 
 
 @cache
@@ -153,6 +208,6 @@ def _device_kind(device: str) -> str:
 
 
 def _catalogue() -> Sequence[str]:
-    from semphase import models
+    from semphase.models.catalogue import CATALOGUE
 
-    return tuple(getattr(models, "CATALOGUE", ()))
+    return tuple(CATALOGUE)

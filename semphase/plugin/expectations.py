@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import tomlkit
+
 from semphase.errors import SemphaseError
-from semphase.report.save import write_atomically
+from semphase.files import write_or_refuse
 from semphase.verdict import Claim
-from semphase.verdict.quoting import quoted
 
 NO_MODEL = "no-model"
 REPLICATED = frozenset({"gpt2", "gpt2-medium"})
-TIMED = frozenset({"linear.cost", "recovery.speed", "cvfp.parallel-cache"})
 _VERDICTS = ("supported", "refuted", "inconclusive", "not-applicable")
 
 
@@ -59,7 +59,7 @@ def check_records(root: Path) -> None:
 
 def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path]) -> Expected | None:
     """The expectation of a claim on a model (or models joined with "+"); None where nobody knows."""
-    if claim.id in TIMED:
+    if claim.timed:
         return None
     recorded = _recorded(label, key, folders)
     if recorded is not None:
@@ -74,13 +74,9 @@ def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -
     runs = _read(path) if path.exists() else []
     runs, old = [run for run in runs if not _is(run, key)], [run for run in runs if _is(run, key)]
     kept = old[0]["verdicts"] if old else {}
-    fresh = {name: verdict for name, verdict in verdicts.items() if name not in TIMED}
-    runs.append({**asdict(key), "verdicts": {**kept, **fresh}})
+    runs.append({**asdict(key), "verdicts": dict(sorted({**kept, **verdicts}.items()))})
     runs.sort(key=lambda run: tuple(str(run[name]) for name in asdict(key)))
-    try:
-        write_atomically(path, "\n".join(_table(run) for run in runs).encode())
-    except OSError as problem:
-        raise SemphaseError(f"the record {path} cannot be written: {problem}") from problem
+    write_or_refuse(path, tomlkit.dumps({"run": runs}).encode(), "the record")
     return path
 
 
@@ -123,9 +119,3 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _is(run: Mapping[str, Any], key: RunKey) -> bool:
     return all(run[name] == value for name, value in asdict(key).items())
-
-
-def _table(run: Mapping[str, Any]) -> str:
-    head = [f"{name} = {quoted(run[name])}" for name in ("corpus", "lexicon", "budget")]
-    rows = [f"{quoted(name)} = {quoted(run['verdicts'][name])}" for name in sorted(run["verdicts"])]
-    return "\n".join(["[[run]]", *head, f"seed = {run['seed']}", "[run.verdicts]", *rows]) + "\n"

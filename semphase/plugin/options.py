@@ -1,17 +1,24 @@
-"""The command line: options of the group "semphase", and the run settings they amount to."""
+"""The command line: options of the group "semphase", and the run settings they amount to.
+
+Every option is `--semphase-NAME`, so that no project breaks by having this package installed;
+`semphase.plugin.short` adds the names without the prefix.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from semphase.study.settings import RunSettings
 
+PREFIX = "semphase-"
+SHORT_NAMES = "semphase.plugin.short"
 DEFAULT_MODEL = "tiny"
 DEFAULT_OUT = "reports/latest"
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12,
@@ -19,59 +26,106 @@ _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12,
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare every option of the plugin."""
-    group = parser.getgroup("semphase", "semphase: claims about language models")
-    add = group.addoption
-    add("--model", action="append", metavar="NAME", help="model to judge, repeatable (default: tiny)")
-    add("--device", default="auto", type=_device, help="auto, cpu, cuda or mps (default: auto)")
-    add("--corpus", metavar="NAME|PATH", help="wikitext-2, ultrachat, grammar, pydoc or a UTF-8 text file")
-    add("--lexicon", action="append", metavar="PATH", help="lexicon file, repeatable")
-    add("--budget", choices=("quick", "standard", "full"), default="standard", help="how much to measure")
-    add("--claims", action="append", metavar="GLOB", help="run only claims whose id matches, repeatable")
-    add("--out", metavar="DIR", help=f"where the report goes (default: {DEFAULT_OUT})")
-    add("--store", metavar="DIR", help="where measurements are kept (default: the user's cache)")
-    add("--seed", type=_seed, metavar="N", help="seed of every random choice (default: 0)")
-    add("--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="default: float32")
-    add("--memory", type=_memory, metavar="SIZE", help="memory the measurements may use, e.g. 8GiB")
-    add("--fail-inconclusive", action="store_true", help="an inconclusive verdict fails the run")
-    add("--strict-expectations", action="store_true", help="any change of a recorded verdict fails the run")
-    add("--accept", action="store_true", help=argparse.SUPPRESS)
-    add("--verify", action="store_true", help="probe the precision first, repeat a sample on the CPU after")
+    """Declare every option of the plugin under its full name."""
+    add = parser.getgroup("semphase", "semphase: claims about language models").addoption
+    for name, attributes in _options().items():
+        add(f"--{PREFIX}{name}", dest=_destination(name), **attributes)
 
 
-def given(config: pytest.Config) -> bool:
-    """Did the user say anything about models or data? Then it is checked before anything runs."""
-    names = ("model", "corpus", "lexicon", "out", "store", "dtype", "memory")
-    return config.getoption("device") != "auto" or any(config.getoption(name) for name in names)
+def add_short_names(parser: pytest.Parser) -> None:
+    """Declare every option once more, without the prefix.
+
+    Raises pytest.UsageError for a name that another plugin or conftest has declared.
+    """
+    add = parser.getgroup("semphase-short", "semphase: the same options by their short names").addoption
+    for name, attributes in _options().items():
+        told = attributes["help"] if attributes["help"] == argparse.SUPPRESS else f"the same as --{PREFIX}{name}"
+        try:
+            add(f"--{name}", dest=_destination(name), **attributes | {"help": told})
+        except (argparse.ArgumentError, ValueError):
+            raise pytest.UsageError(
+                f"{SHORT_NAMES} cannot add --{name}, which this project or one of its plugins has already: "
+                f"take {SHORT_NAMES!r} out of pytest_plugins and write --{PREFIX}{name}."
+            ) from None
 
 
-def settings_of(config: pytest.Config) -> RunSettings:
-    """The run settings; relative paths start at the folder where pytest was called."""
+def value(config: pytest.Config, name: str) -> Any:
+    """What the user gave for the option of this name, or its default."""
+    return config.getoption(_destination(name))
+
+
+def as_typed(config: pytest.Config, sentence: str) -> str:
+    """The sentence with the options that it names as this project must write them."""
+    if config.pluginmanager.hasplugin(SHORT_NAMES):
+        return sentence
+    names = "|".join(map(re.escape, _options()))
+    return re.sub(rf"(?<![\w-])--({names})(?![\w-])", rf"--{PREFIX}\1", sentence)
+
+
+def given_models(config: pytest.Config) -> tuple[str, ...]:
+    """What follows each `--model`, such as `gpt2` or `base=gpt2`, without repeats."""
+    return tuple(dict.fromkeys(value(config, "model") or [DEFAULT_MODEL]))
+
+
+def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tuple[str, str]] = ()) -> RunSettings:
+    """The run settings for these models; relative paths start at the folder where pytest was called."""
     from semphase.study.settings import RunSettings
 
     here = config.invocation_params.dir
     return RunSettings(
-        models=tuple(dict.fromkeys(config.getoption("model") or [DEFAULT_MODEL])),
-        device=config.getoption("device"),
-        corpus=config.getoption("corpus"),
-        lexicons=tuple(here / path for path in config.getoption("lexicon") or ()),
-        budget=config.getoption("budget"),
+        models=tuple(models),
+        device=value(config, "device"),
+        corpus=value(config, "corpus"),
+        lexicons=tuple(here / path for path in value(config, "lexicon") or ()),
+        budget=value(config, "budget"),
         out=out_folder(config),
         store=_store_folder(config),
-        seed=config.getoption("seed") or 0,
-        dtype=config.getoption("dtype") or "float32",
-        memory=config.getoption("memory"),
+        seed=value(config, "seed") or 0,
+        dtype=value(config, "dtype") or "float32",
+        memory=value(config, "memory"),
+        roles=tuple(roles),
+        prompts=tuple(here / path for path in value(config, "prompts") or ()),
     )
 
 
 def out_folder(config: pytest.Config) -> Path:
     """The folder of the report, absolute."""
-    asked: str = config.getoption("out") or DEFAULT_OUT
+    asked: str = value(config, "out") or DEFAULT_OUT
     return (config.invocation_params.dir / asked).resolve()
 
 
+def _options() -> dict[str, dict[str, Any]]:
+    """What argparse is told of each option, by its short name."""
+    several: dict[str, Any] = {"action": "append"}
+    switch: dict[str, Any] = {"action": "store_true"}
+    return {
+        "model": several
+        | {"metavar": "[ROLE=]NAME", "help": "model to judge, repeatable; base=NAME where a claim has roles: tiny"},
+        "device": {"default": "auto", "type": _device, "help": "auto, cpu, cuda or mps (default: auto)"},
+        "corpus": {"metavar": "NAME|PATH", "help": "wikitext-2, ultrachat, grammar, pydoc or a UTF-8 text file"},
+        "lexicon": several | {"metavar": "PATH", "help": "lexicon file, repeatable"},
+        "prompts": several
+        | {"metavar": "PATH", "help": "file with a prompt set that replaces a claim's own, repeatable"},
+        "budget": {"choices": ("quick", "standard", "full"), "default": "standard", "help": "how much to measure"},
+        "claims": several | {"metavar": "GLOB", "help": "run only claims whose id matches, repeatable"},
+        "out": {"metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
+        "store": {"metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
+        "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
+        "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
+        "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},
+        "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
+        "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
+        "accept": switch | {"help": argparse.SUPPRESS},
+        "verify": switch | {"help": "probe the precision first, repeat a sample on the CPU after"},
+    }
+
+
+def _destination(name: str) -> str:
+    return f"semphase_{name.replace('-', '_')}"
+
+
 def _store_folder(config: pytest.Config) -> Path:
-    asked: str | None = config.getoption("store")
+    asked: str | None = value(config, "store")
     if asked:
         return config.invocation_params.dir / asked
     from platformdirs import user_cache_path

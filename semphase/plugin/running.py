@@ -13,9 +13,11 @@ import pytest
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import expectations
-from semphase.plugin.collect import claim_of, label_of
+from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, RunKey
+from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
+from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import draw
@@ -25,7 +27,8 @@ from semphase.verdict.plain import plain
 
 JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()
-FIGURES = pytest.StashKey[list[str]]()
+FIGURES = pytest.StashKey[tuple[list[str], list[str]]]()
+"""Paths of what was drawn, and notices of what could not be."""
 
 
 @contextmanager
@@ -34,8 +37,15 @@ def skipping(item: pytest.Item) -> Iterator[None]:
     try:
         yield
     except NotApplicable as lack:
-        item.stash[UNFIT] = str(lack)
-        raise pytest.skip.Exception(str(lack), _use_item_location=True) from None
+        item.stash[UNFIT] = reason = as_typed(item.config, str(lack))
+        raise pytest.skip.Exception(reason, _use_item_location=True) from None
+
+
+def require_roles(item: pytest.Item) -> None:
+    """Raise NotApplicable when no model plays one of the roles of the item's claim."""
+    lack = unfilled(item)
+    if lack:
+        raise NotApplicable(lack)
 
 
 def require(item: pytest.Item) -> None:
@@ -51,7 +61,7 @@ def lacks(claim: Claim, study: Any) -> str:
     if not claim.needs.model:
         return ""
     offers = (
-        ("models", len({model.sha256 for model in study.models}), claim.needs.models),
+        ("models", len({model.sha256 for model in study.models}), max(claim.needs.models, len(claim.models))),
         ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
         ("attention heads", min((model.layers * model.heads for model in study.models), default=0), claim.needs.heads),
         ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
@@ -61,13 +71,14 @@ def lacks(claim: Claim, study: Any) -> str:
 
 
 def finish(item: pytest.Item) -> None:
-    """After the test's body: insist on a verdict, then draw the claim's figures."""
+    """After the test's body: insist on a verdict, then draw its figures."""
     claim, judge = _claim(item), item.stash.get(JUDGE, None)
     if judge is None or judge.verdict is None:
         raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
-    item.stash[FIGURES] = []
-    if claim.figures:
-        item.stash[FIGURES] = draw(claim.figures, _study(item), session_of(item.config).staging)
+    item.stash[FIGURES] = [], []
+    if judge.figures:
+        place = session_of(item.config).staging
+        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), place)
 
 
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -83,10 +94,10 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         verdict = Verdict(claim, "not-applicable", reason=unfit)
     error = call.excinfo.value if call.excinfo is not None and unfit is None else None
     if isinstance(error, SemphaseError):
-        report.longrepr = f"{claim.id}: {error}"
+        report.longrepr = f"{claim.id}: {as_typed(item.config, str(error))}"
     if error is not None:
         kept = verdict if FIGURES in item.stash else None
-        _attach(item, report, kept, Decision("error", _sentence(error)))
+        _attach(item, report, kept, Decision("error", as_typed(item.config, _sentence(error))))
         return
     assert verdict is not None
     decision = _decide(item, verdict)
@@ -97,9 +108,9 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
 def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
     config = item.config
     rules = Rules(
-        fail_inconclusive=config.getoption("fail_inconclusive"),
-        strict=config.getoption("strict_expectations"),
-        accept=config.getoption("accept"),
+        fail_inconclusive=value(config, "fail-inconclusive"),
+        strict=value(config, "strict-expectations"),
+        accept=value(config, "accept"),
     )
     folders = expectations.record_folders(config.rootpath)
     expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders)
@@ -119,12 +130,17 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     claim, label, origin = _claim(item), _label(item), _origin(item)
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
-    entry["figures"] = item.stash.get(FIGURES, [])
+    entry["figures"], notices = item.stash.get(FIGURES, ([], []))
+    entry["registration"], registries = registration_of(item)
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
+        "timed": claim.timed,
         "provenance": origin,
         "hardware": hardware() if origin else None,
+        "notices": notices,
+        "sampled": _sampled(item),
+        "registries": registries,
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 
@@ -162,6 +178,11 @@ def _claim(item: pytest.Item) -> Claim:
 
 def _study(item: pytest.Item) -> Any:
     return getattr(item, "funcargs", {}).get("study")
+
+
+def _sampled(item: pytest.Item) -> dict[str, list[str]]:
+    """By model, the facets used so far whose samples `--verify` repeats."""
+    return {own.label: list(own.sampled) for own in getattr(_study(item), "each", ()) if own.sampled}
 
 
 def _label(item: pytest.Item) -> str:

@@ -1,11 +1,13 @@
-"""One pytest session: opens studies, gathers entries from every worker, reports at the end."""
+"""One pytest session: its settings, the studies it opens, and what every worker told of its claims."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,10 +19,10 @@ import pytest
 from semphase import progress
 from semphase.errors import SemphaseError
 from semphase.plugin import options
+from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
 
 if TYPE_CHECKING:
-    from semphase.report.schema import Document
     from semphase.study.settings import RunSettings
 
 
@@ -32,10 +34,10 @@ def session_of(config: pytest.Config) -> Session:
 
 
 class Session:
-    """The state of a run. In an xdist worker it opens studies only; the controller gathers and writes.
+    """The state of a run. In an xdist worker it opens studies only; the controller gathers.
 
-    `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the
-    report, `refusals` are reasons why nothing ran.
+    `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
+    `refusals` are reasons why nothing ran. `roles` are those of all collected claims.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -49,42 +51,35 @@ class Session:
         self.notices: list[str] = []
         self.problems: list[str] = []
         self.refusals: list[str] = []
-        self.document: Document | None = None
-        self.written = False
+        self.roles: set[str] = set()
+        self.uses: Counter[str] = Counter()
         self.terminal: TextIO | None = None
-        self.checked = options.given(config)
-        if self.checked and self.worker is None:
-            self.check()
 
     @cached_property
     def settings(self) -> RunSettings:
-        """The options of the run."""
-        return options.settings_of(self.config)
+        """The options of the run, once the roles of its models are known."""
+        given = options.given_models(self.config)
+        names = dict.fromkeys(name_of(model, self.roles) for model in given)
+        return options.settings_of(self.config, names, assigned(given, self.roles))
 
     @property
     def staging(self) -> Path:
         """Where figures wait until the report is complete."""
         return staging_folder(options.out_folder(self.config), self.run_id)
 
-    def check(self) -> None:
-        """Refuse what cannot run before anything does; raises pytest.UsageError."""
-        from semphase.plugin.expectations import check_records
-        from semphase.study import check_settings
+    def prepare(self, claims: int, uses: Iterable[str], reads: Mapping[str, tuple[Any, ...]]) -> None:
+        """Check what the collected tests need and show progress on the terminal, unless they are only listed.
 
-        self.checked = True
-        try:
-            check_records(self.config.rootpath)
-            check_place(self.settings.out, self.config.invocation_params.dir)
-            check_settings(self.settings)
-        except SemphaseError as problem:
-            raise pytest.UsageError(str(problem)) from None
-
-    def prepare(self, claims: int) -> None:
-        """Check what is not checked yet and show progress on the terminal, once claims are collected."""
+        `uses` are the models of each test, one after the other; `reads` is the data that each model is to read.
+        """
         self.collected = claims
-        if not self.checked and not self.config.option.collectonly:
-            self.check()
-        if self.worker is None and self.terminal is None:
+        self.uses.update(uses)
+        if self.config.option.collectonly:
+            return
+        self._check(reads)
+        if self.worker is not None:
+            self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
+        elif self.terminal is None:
             self.terminal = os.fdopen(os.dup(2), "w")
             progress.show_on(self.terminal)
 
@@ -99,11 +94,18 @@ class Session:
             items.clear()
             self.config.workeroutput["semphase_refusal"] = str(refusal)  # type: ignore[attr-defined]
 
-    def open(self, names: tuple[str, ...]) -> Any:
-        """Open the study of these models."""
-        from semphase.study import open_study
+    def open(self, given: Iterable[str]) -> Any:
+        """Open the study of these models, when those that no later test needs have left the memory."""
+        from semphase.study import close_studies, open_study
 
+        names = tuple(name_of(model, self.roles) for model in given)
+        _forget_last_error()
+        close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)})
         return open_study(self.settings, names)
+
+    def done(self, models: Iterable[str]) -> None:
+        """A test of these models is over."""
+        self.uses.subtract(models)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather; of a test that ran again only the last run counts."""
@@ -118,47 +120,34 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over a worker's refusal."""
-        refusal = getattr(node, "workeroutput", {}).get("semphase_refusal")
+        """Take over what only a worker can know: a refusal, and the roles of the claims that it collected."""
+        output = getattr(node, "workeroutput", {})
+        self.roles.update(output.get("semphase_roles", ()))
+        refusal = output.get("semphase_refusal")
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Write the report, and the record if verdicts are accepted; a failure to write fails the run."""
-        if self.refusals:
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        if self.worker is not None or not self.told or self.refusals:
-            return
-        from semphase.plugin.writing import accept, gather, write
-
-        cut = bool(session.shouldstop or session.shouldfail) and len(self.told) != self.collected
-        if cut or exitstatus == pytest.ExitCode.INTERRUPTED:
-            self.notices.append("interrupted: the run ended before all claims were judged")
-        try:
-            if self.config.getoption("accept"):
-                accept(self)
-            self.document = gather(self)
-            write(self.document, self)
-            self.written = True
-        except SemphaseError as problem:
-            self.problems.append(str(problem))
-        if self.problems and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the verdicts."""
-        if self.document is not None:
-            from semphase.report.console import show
-
-            show(self.document, terminalreporter)
-        if self.written:
-            terminalreporter.write_line(f"report: {self.settings.out}/report.html")
-        for problem in self.refusals + self.problems:
-            terminalreporter.write_line(f"ERROR: {problem}", red=True)
 
     def pytest_unconfigure(self) -> None:
         """Give the terminal back."""
         if self.terminal is not None:
             progress.show_on(None)
             self.terminal.close()
+
+    def _check(self, reads: Mapping[str, tuple[Any, ...]]) -> None:
+        from semphase.plugin.expectations import check_records
+
+        try:
+            check_records(self.config.rootpath)
+            check_place(self.settings.out, self.config.invocation_params.dir)
+            if reads:
+                from semphase.study import check_settings
+
+                check_settings(self.settings, reads)
+        except SemphaseError as problem:
+            raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
+
+
+def _forget_last_error() -> None:
+    """Drop the traceback that pytest keeps for a debugger: its frames hold the study of the test that broke."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)

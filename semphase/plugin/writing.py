@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from semphase.machine import hardware as machine
 from semphase.plugin.expectations import RunKey, record
+from semphase.plugin.session import Session
 from semphase.report import provenance
 from semphase.report.html import to_html
 from semphase.report.json_report import to_json
 from semphase.report.markdown import to_markdown
 from semphase.report.save import save
 from semphase.report.schema import Document, Run, document_of
-
-if TYPE_CHECKING:
-    from semphase.plugin.session import Session
 
 
 def gather(session: Session) -> Document:
@@ -35,9 +33,14 @@ def write(document: Document, session: Session) -> None:
 
 
 def accept(session: Session) -> None:
-    """Record the verdicts of this run as expectations; a broken claim is left out and becomes a problem."""
+    """Record the verdicts of this run as expectations.
+
+    Claims about time, which no run can expect of another, are left out; so is a broken claim, which becomes a problem.
+    """
     runs: dict[tuple[str, RunKey], dict[str, str]] = {}
     for (name, model), told in session.told.items():
+        if told["timed"]:
+            continue
         verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
         if told["entry"]["outcome"] == "error":
             session.problems.append(f"{name} broke on {model or 'no model'}: its verdict is not recorded")
@@ -68,7 +71,11 @@ def _run(session: Session) -> Run:
         "lexicon": _first(known, "lexicon"),
         "models": list(models.values()),
     }
-    notices = [notice for found in known for notice in found["notices"]] + session.notices + session.problems
+    registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
+    if registries:
+        run["registry"] = registries
+    drawn = [notice for told in session.told.values() for notice in told["notices"]]
+    notices = [notice for found in known for notice in found["notices"]] + drawn + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))
     return run

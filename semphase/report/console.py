@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
-import pytest
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -17,22 +17,21 @@ from semphase.report.wording import (
     interval,
     not_discriminating,
     published,
+    registration,
     rule,
     summary_line,
+    unregistered,
 )
 
 WIDE = 140
-_COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
+COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
-def show(document: Document, reporter: pytest.TerminalReporter) -> None:
-    """Print the table and the notices."""
-    writer = reporter._tw
-    reporter.write_sep("=", "verdicts")
-    for line in render(document, writer.fullwidth, writer.hasmarkup).splitlines():
-        reporter.write_line(line)
+def lines(document: Document, width: int, coloured: bool) -> Iterator[str]:
+    """The table, the summary line and the notices, for a terminal of `width` columns."""
+    yield from render(document, width, coloured).splitlines()
     for notice in document["run"].get("notices", []):
-        reporter.write_line(f"note: {notice}")
+        yield f"note: {notice}"
 
 
 def render(document: Document, width: int, coloured: bool) -> str:
@@ -48,10 +47,12 @@ def render(document: Document, width: int, coloured: bool) -> str:
 
 
 def _wide(entries: list[Entry]) -> Table:
-    table = _table(entries, "claim", "model", "estimate", "criterion", "verdict", "published", "discriminates")
+    heads = ("claim", "model", "estimate", "criterion", "verdict", "published", "discriminates", "registered")
+    table = _table(entries, *heads)
     for entry in entries:
         cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
-        table.add_row(*map(Text, cells), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+        ends = (published(entry), discriminates(entry), registration(entry))
+        table.add_row(*map(Text, cells), _verdict(entry), *map(Text, ends))
     return table
 
 
@@ -68,6 +69,8 @@ def _narrow(entries: list[Entry]) -> Table:
         if entry["estimate"] is not None:
             told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
             claim.append(Padding(told, (0, 0, 0, 2)))
+        if (told_of := unregistered(entry)) is not None:
+            claim.append(Padding(Text(told_of, style="yellow"), (0, 0, 0, 2)))
         table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
     return table
 
@@ -87,7 +90,7 @@ def _estimate(estimate: EstimateForm | None) -> str:
 def _verdict(entry: Entry) -> Text:
     if entry["verdict"] is None:
         return Text("ERROR", style="bold red")
-    told = Text(entry["verdict"], style=_COLOURS[entry["verdict"]])
+    told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
     if not_discriminating(entry):
         told.append("\nnot discriminating", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):

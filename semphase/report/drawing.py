@@ -1,39 +1,43 @@
-"""Figures of a study: each is drawn once and saved under `figures/LABEL/NAME.png`."""
+"""Figures of a verdict: each is drawn from its detail and saved under `figures/LABEL/CLAIM/NAME.png`."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from semphase.errors import SemphaseError
-from semphase.report.save import write_atomically
+from semphase.files import write_or_refuse
+
+Drawing = Callable[[Mapping[str, Any]], Any]
+"""A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
 
 
-def draw(names: Iterable[str], study: Any, folder: Path) -> list[str]:
-    """Draw what is not there yet; returns the paths relative to `folder`.
+def draw(
+    figures: Sequence[Drawing], detail: Mapping[str, Any], claim: str, label: str, folder: Path
+) -> tuple[list[str], list[str]]:
+    """Draw the figures of a claim; returns their paths relative to `folder`, and a notice for each that failed.
 
-    Raises SemphaseError for a name that nobody draws and for a disk that refuses.
+    Raises SemphaseError for a disk that refuses.
     """
-    label = str(study.label or "no-model").replace("/", "--")
-    paths = {name: f"figures/{label}/{name}.png" for name in names}
-    for name, relative in paths.items():
-        if not (folder / relative).exists():
-            _save(name, study, folder / relative)
-    return list(paths.values())
+    paths, notices = [], []
+    for figure in figures:
+        name = figure.__name__.replace("_", "-")
+        relative = f"figures/{label.replace('/', '--') or 'no-model'}/{claim}/{name}.png"
+        try:
+            image = _image(figure(detail), f"{claim} · {label}" if label else claim)
+        except Exception as problem:
+            notices.append(f"the figure {name} of {claim} could not be drawn: {type(problem).__name__}: {problem}")
+            continue
+        write_or_refuse(folder / relative, image, "the figure")
+        paths.append(relative)
+    return paths, notices
 
 
-def _save(name: str, study: Any, path: Path) -> None:
-    from semphase.science.lexical.figures import MAKERS
-
-    if name not in MAKERS:
-        raise SemphaseError(f"nobody draws a figure {name!r}: add it to semphase.science.lexical.figures.MAKERS")
-    figure = MAKERS[name](study)
+def _image(figure: Any, caption: str) -> bytes:
+    """The figure as PNG, with whose it is in the corner."""
+    figure.text(0.998, 0.002, caption, ha="right", va="bottom", fontsize=6, color="0.5")
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     figure.clear()
-    try:
-        write_atomically(path, image.getvalue())
-    except OSError as problem:
-        raise SemphaseError(f"the figure {path} cannot be written: {problem.strerror or problem}") from problem
+    return image.getvalue()

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from semphase.report import wording
 from semphase.report.json_report import dumps
-from semphase.report.schema import Document
+from semphase.report.schema import Document, Entry
 from semphase.report.spark import spark
 
 
@@ -27,6 +27,8 @@ def to_html(document: Document, folder: Path) -> str:
         published=wording.published,
         discriminates=wording.discriminates,
         control=wording.control,
+        registration=wording.registration,
+        status=_status,
         spark=spark,
     )
     template = environment.from_string((files("semphase.report") / "report.html.j2").read_text(encoding="utf-8"))
@@ -55,5 +57,11 @@ def _choices(document: Document) -> dict[str, list[Any]]:
     return {
         "verdict": list(dict.fromkeys(entry["verdict"] or "error" for entry in entries)),
         "model": list(dict.fromkeys(entry["model"] or "no model" for entry in entries)),
+        "registration": list(dict.fromkeys(_status(entry) for entry in entries)),
         "group": list(dict.fromkeys(entry["group"] for entry in entries)),
     }
+
+
+def _status(entry: Entry) -> str:
+    """The registration for the filter; unknown in reports from before registries."""
+    return entry["registration"]["status"] if "registration" in entry else "unknown"

@@ -12,12 +12,23 @@ from semphase.report.wording import (
     interval,
     number,
     published,
+    registration,
     rule,
     summary_line,
     verdict,
 )
 
-_HEADS = ("claim", "estimate", "criterion", "verdict", "published", "control", "discriminates", "p (Holm)")
+_HEADS = (
+    "claim",
+    "estimate",
+    "criterion",
+    "verdict",
+    "published",
+    "control",
+    "discriminates",
+    "p (Holm)",
+    "registered",
+)
 
 
 def to_markdown(document: Document) -> str:
@@ -44,6 +55,7 @@ def _cells(entry: Entry) -> Iterable[str]:
         control(entry),
         discriminates(entry),
         NOTHING if adjusted is None else number(adjusted),
+        registration(entry),
     )
 
 
@@ -62,6 +74,10 @@ def _origin(run: Run) -> str:
         f"- lexicon: {lexicon['words']} words, `{lexicon['sha256'][:12]}`" if lexicon else "",
         f"- code: `{git['revision'][:12]}`{' with changes' if git['dirty'] else ''}" if git else "",
         f"- versions: {versions}",
+        *(
+            f"- registry: `{path}`, {form['length']} lines, head `{form['head'][:12]}`"
+            for path, form in run.get("registry", {}).items()
+        ),
         *(f"- note: {_flat(notice)}" for notice in run.get("notices", [])),
     ]
     return "\n".join(["## Origin", "", *filter(None, told)])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+from semphase.files import write_atomically
 
 OURS = ("verdicts.json", "verdicts.md", "report.html", "figures")
 
@@ -46,17 +47,6 @@ def check_place(out: Path, here: Path) -> None:
     present = next(folder for folder in out.parents if folder.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
         raise SemphaseError(f"--out {out} cannot be made, since {present} takes no files: choose another folder")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _swap(out: Path, staging: Path) -> None:

@@ -1,7 +1,8 @@
 """The report's form, version 1: what `verdicts.json` holds, key by key.
 
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
-`run.notices` is there only when there is something to say. An unbounded end of an interval is null.
+`run.notices` is there only when there is something to say, `run.registry` (by path) where claims have a registry; reports
+written before there were registries have no `registration`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -43,6 +44,20 @@ class PublishedForm(TypedDict):
     value: str
 
 
+class RegistrationForm(TypedDict):
+    """How the claim stands to the registry beside it; `date` is that of its last line there."""
+
+    status: Literal["registered", "changed", "unregistered"]
+    date: str | None
+
+
+class RegistryForm(TypedDict):
+    """A registry as the run saw it: the SHA-256 of its last line, and how many lines there were."""
+
+    head: str
+    length: int
+
+
 class Entry(TypedDict):
     """One claim for one model (or one set of models)."""
 
@@ -65,6 +80,7 @@ class Entry(TypedDict):
     seconds: float
     detail: dict[str, Any]
     figures: list[str]
+    registration: NotRequired[RegistrationForm]
 
 
 class Run(TypedDict):
@@ -84,6 +100,7 @@ class Run(TypedDict):
     corpus: dict[str, Any] | None
     lexicon: dict[str, Any] | None
     models: list[dict[str, Any]]
+    registry: NotRequired[dict[str, RegistryForm]]
     notices: NotRequired[list[str]]
 
 

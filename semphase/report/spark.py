@@ -14,16 +14,16 @@ def spark(entry: Entry) -> str:
     estimate = entry["estimate"]
     if estimate is None or estimate["value"] is None:
         return ""
-    thresholds = _thresholds(entry)
+    marks = thresholds(entry)
     control = entry["control"]["estimate"] if entry["control"] else None
-    seen = [*thresholds, *_numbers(estimate), *(_numbers(control) if control else [])]
+    seen = [*marks, *numbers(estimate), *(numbers(control) if control else [])]
     low, high = min(seen), max(seen)
     span = (high - low) or 1.0
 
     def place(value: float) -> float:
         return round(MARGIN + (WIDTH - 2 * MARGIN) * (value - low) / span, 1)
 
-    drawn = [_threshold(place(value)) for value in thresholds]
+    drawn = [_threshold(place(value)) for value in marks]
     drawn += [_interval(estimate, "claim", 9, low, high, place)]
     drawn += [_interval(control, "control", 16, low, high, place)] if control else []
     return (
@@ -32,14 +32,16 @@ def spark(entry: Entry) -> str:
     )
 
 
-def _thresholds(entry: Entry) -> list[float]:
+def thresholds(entry: Entry) -> list[float]:
+    """The value or the two ends that the estimate is compared with; none where nothing was."""
     threshold = entry["threshold"]
     if threshold is None:
         return []
     return list(threshold) if isinstance(threshold, list) else [threshold]
 
 
-def _numbers(estimate: EstimateForm) -> list[float]:
+def numbers(estimate: EstimateForm) -> list[float]:
+    """The value and the bounded ends of its interval."""
     ends = (estimate["value"], estimate["low"], estimate["high"])
     return [end for end in ends if end is not None]
 

@@ -11,6 +11,7 @@ LEGEND = (
     ("inconclusive", "part of the interval meets it"),
     ("not-applicable", "the study lacks what the claim needs"),
     ("discriminates", "the control, where the claim should fail, does fail; if not, support says nothing"),
+    ("registered", "since when the claim says what it says; an unregistered one may have been fitted to its data"),
 )
 
 
@@ -71,6 +72,22 @@ def discriminates(entry: Entry) -> str:
     if entry["control"] is None:
         return NOTHING
     return "yes" if entry["control"]["discriminating"] else "no"
+
+
+def registration(entry: Entry) -> str:
+    """The date of the claim's registration, or what is wrong with it; a dash in reports from before registries."""
+    return registered(**entry["registration"]) if "registration" in entry else NOTHING
+
+
+def registered(status: str, date: str | None) -> str:
+    """A registration in a few words."""
+    return {"registered": date or "yes", "changed": f"changed since {date}"}.get(status, status)
+
+
+def unregistered(entry: Entry) -> str | None:
+    """What is wrong with the claim's registration; None where nothing is, or where nobody looked."""
+    found = entry.get("registration")
+    return None if found is None or found["status"] == "registered" else registered(**found)
 
 
 def summary_line(document: Document) -> str:

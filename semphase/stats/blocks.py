@@ -8,23 +8,20 @@ cancels. Blocks are few, and a resample of m units scatters too little: the draw
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION, expanded, times_drawn, with_interval
 from semphase.stats.paired import sign_flip_p
 
 BLOCK = 64
 """Token losses in one contiguous block."""
 LEAST = BLOCK // 2
 """A remainder of a chunk shorter than this joins the block before it."""
-EXPANSION = "expanded by Student's t (Hesterberg 2015)"
 NATS = "nats"
 
 
@@ -88,31 +85,8 @@ def mean_draws(
     index: Int[np.ndarray, "draw block"],
 ) -> Float[np.ndarray, "*any draw"]:
     """Mean loss in nats per token of each draw's blocks, not yet expanded: the drawn sum over the drawn tokens."""
-    draws, blocks = len(index), len(counts)
-    # How often each draw takes each block: one matrix product then serves any number of conditions.
-    flat = (index + blocks * np.arange(draws)[:, None]).ravel()
-    times = np.bincount(flat, minlength=draws * blocks).reshape(draws, blocks).astype(np.float64)
+    times = times_drawn(index, len(counts))
     return np.asarray((np.asarray(sums, dtype=np.float64) @ times.T) / (times @ counts))
-
-
-def expansion(blocks: int) -> float:
-    """√(m/(m − 1)) · t(0.975, m − 1) / z(0.975) for m blocks.
-
-    Hesterberg (2015), "What Teachers Should Know About the Bootstrap", The American Statistician 69, 371, expands the
-    percentiles of a mean by this factor; here the draws themselves are.
-    """
-    return math.sqrt(blocks / (blocks - 1)) * float(stats.t.ppf(0.975, blocks - 1) / stats.norm.ppf(0.975))
-
-
-def expanded(
-    point: Float[np.ndarray, "*any"] | float, draws: Float[np.ndarray, "*any draw"], m: int
-) -> Float[np.ndarray, "*any draw"]:
-    """Draws of mean losses in nats moved away from their point by `expansion(m)` for m blocks.
-
-    Do this on the scale of mean nats (log perplexity), before any ratio or maximum is taken.
-    """
-    centre = np.asarray(point, dtype=np.float64)[..., None]
-    return np.asarray(centre + expansion(m) * (draws - centre))
 
 
 def mean_with_draws(
@@ -124,14 +98,6 @@ def mean_with_draws(
         raise Undefined("a loss that is not finite has no interval; look at the ablation or the precision it came from")
     mean = BlockLosses(sums, counts).mean
     return mean, expanded(mean, mean_draws(sums, counts, index), len(counts))
-
-
-def perplexity_estimate(
-    sums: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"], *, draws: int, rng: np.random.Generator
-) -> Estimate:
-    """Perplexity, exp of the mean loss, with its block bootstrap interval; n counts tokens."""
-    value, drawn = mean_with_draws(sums, counts, draws, rng)
-    return _estimate(np.exp(value), np.exp(drawn), counts, "bootstrap")
 
 
 def ratio_estimate(
@@ -185,5 +151,4 @@ def _estimate(
 ) -> Estimate:
     # Chunks shorter than a block are blocks themselves; the usual size is what the interval rests on.
     text = f"{what} of contiguous blocks of {int(np.median(counts))} token losses, {len(counts)} blocks"
-    made = percentile_estimate(float(value), drawn, n=int(counts.sum()), what=text, unit=unit)
-    return replace(made, method=made.method.replace(" draws", f" draws, {EXPANSION}", 1))
+    return with_interval(float(value), drawn, n=int(counts.sum()), what=text, unit=unit, note=EXPANSION)

@@ -2,8 +2,7 @@
 
 The draws are made once for a measurement and shared by every statistic on it. Prompts are resampled within
 words (conditions and direction sentences apart); where a claim speaks of words, words are resampled as well.
-SciPy's bootstrap resamples flat samples only, so the nested draws are made here and SciPy's percentile rule is
-kept.
+SciPy's bootstrap resamples flat samples only, so the nested draws are made here.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 import numpy as np
 from jaxtyping import Int
 
-from semphase.errors import Undefined
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 
 Population = Literal["prompts", "words"]
-MOST_UNDEFINED = 0.05
 
 
 class ByWord(Protocol):
@@ -58,40 +56,22 @@ def take_words(array: np.ndarray, index: Int[np.ndarray, "draw word"]) -> np.nda
     return array[np.arange(len(index))[:, None], index]
 
 
-def estimate(
+def estimate_from_draws(
     statistic: Callable[..., Any],
     *data: Bootstrapped[Any],
     population: Population = "prompts",
     unit: str = "",
 ) -> Estimate:
-    """The statistic of the points with the percentile interval of its draws.
+    """The statistic of the points with the interval of its draws.
 
     `statistic` maps one dataset for each of `data` to a number, keeping leading draw axes. "words" generalises
-    to other words, "prompts" to other prompts of these words. The interval is extended to hold the value where
-    the draws lie to one side of it, as happens for extremes.
+    to other words, "prompts" to other prompts of these words.
     """
     value = float(statistic(*(item.point for item in data)))
     drawn = [item.words if population == "words" else item.draws for item in data]
     draws = np.atleast_1d(np.asarray(statistic(*drawn), dtype=float))
     n = data[0].n_words if population == "words" else data[0].n_prompts
-    return percentile_estimate(value, draws, n=n, what=f"bootstrap over {_population_text(population)}", unit=unit)
-
-
-def percentile_estimate(value: float, draws: np.ndarray, *, n: int, what: str, unit: str = "") -> Estimate:
-    """An estimate with the 95 % percentile interval of `draws`; says in its method what was done to them."""
-    finite = draws[np.isfinite(draws)]
-    if not np.isfinite(value) or len(finite) < (1 - MOST_UNDEFINED) * len(draws):
-        raise Undefined(
-            f"no interval could be made by {what}: the value is {value:.4g} and {len(draws) - len(finite)} of "
-            f"{len(draws)} draws are undefined; there is too little to resample."
-        )
-    low, high = np.percentile(finite, [2.5, 97.5])
-    notes = [f"percentile {what}, {len(draws)} draws"]
-    if len(finite) < len(draws):
-        notes.append(f"{len(draws) - len(finite)} undefined draws left out")
-    if not low <= value <= high:
-        notes.append("extended to the value")
-    return Estimate(value, min(float(low), value), max(float(high), value), "; ".join(notes), n, unit)
+    return with_interval(value, draws, n=n, what=f"bootstrap over {_population_text(population)}", unit=unit)
 
 
 def _population_text(population: Population) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import special
 
 Formula = Callable[..., Float[np.ndarray, "*curve layer"]]
 _TINY = float(np.finfo(float).tiny)
@@ -47,7 +47,7 @@ class Family:
 
 def erf(x: Any, sigma: Any) -> Any:
     """Profile of diffusion: erf of x / (σ√2)."""
-    return special.erf(x / (sigma * math.sqrt(2)))
+    return scipy.special.erf(x / (sigma * math.sqrt(2)))
 
 
 def exponential(x: Any, tau: Any) -> Any:
@@ -63,7 +63,7 @@ def log(x: Any, tau: Any) -> Any:
 
 def sigmoid(x: Any, kappa: Any, c: Any) -> Any:
     """1 / (1 + e^(−κ(x − c)))."""
-    return special.expit(kappa * (x - c))
+    return scipy.special.expit(kappa * (x - c))
 
 
 def power(x: Any, alpha: Any) -> Any:
@@ -103,12 +103,12 @@ def scaled_tanh(x: Any, a: Any, kappa: Any, c: Any) -> Any:
 
 def scaled_sigmoid(x: Any, a: Any, kappa: Any, c: Any) -> Any:
     """A / (1 + e^(−κ(x − c)))."""
-    return a * special.expit(kappa * (x - c))
+    return a * scipy.special.expit(kappa * (x - c))
 
 
 def two_stage(x: Any, a: Any, b: Any, beta: Any, w: Any, c: Any) -> Any:
     """A x^β + B / (1 + e^(−w(x − c)))."""
-    return a * x**beta + b * special.expit(w * (x - c))
+    return a * x**beta + b * scipy.special.expit(w * (x - c))
 
 
 def critical(x: Any, a: Any, x_c: Any, beta: Any) -> Any:
@@ -118,7 +118,7 @@ def critical(x: Any, a: Any, x_c: Any, beta: Any) -> Any:
 
 def logistic_step(x: Any, a: Any, b: Any, c: Any, s: Any) -> Any:
     """Step of scale s: a + b / (1 + e^(−(x − c)/s))."""
-    return a + b * special.expit((x - c) / s)
+    return a + b * scipy.special.expit((x - c) / s)
 
 
 def _positive(name: str, first: float, last: float, points: int) -> Parameter:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import lmfit
 import numpy as np
 from jaxtyping import Float
 
@@ -167,6 +166,8 @@ def _polish(
     y: Float[np.ndarray, " layer"],
     start: Float[np.ndarray, " parameter"],
 ) -> Float[np.ndarray, " parameter"]:
+    import lmfit
+
     hints = lmfit.Parameters()
     for p, value in zip(family.parameters, start, strict=True):
         hints.add(p.name, value=float(value), min=p.low, max=p.high)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import optimize, special, stats
 
 from semphase.stats.batch import minimise
 from semphase.stats.estimate import Estimate
@@ -95,7 +95,7 @@ def width_test(x: Depths, g: Profile, *, fixed: float = INVERSE_ROOT_PI, draws: 
         rss_free=free.rss,
         rss_fixed=float(rss_at(x, g, fixed)),
         chi2=chi2,
-        p=float(stats.chi2.sf(chi2, 1)),
+        p=float(scipy.stats.chi2.sf(chi2, 1)),
         p_bootstrap=p_bootstrap,
         p_autocorrelated=p_autocorrelated,
         draws=draws,
@@ -122,7 +122,7 @@ def profile_interval(x: Depths, g: Profile, width: float, level: float) -> tuple
     A side on which it stays below for ever ends at 1e-5 or 1e6, or at the width if that lies beyond.
     """
     least = float(rss_at(x, g, width))
-    threshold = float(stats.chi2.ppf(level, 1))
+    threshold = float(scipy.stats.chi2.ppf(level, 1))
 
     def excess(log_width: float) -> float:
         return likelihood_ratio(x, g, math.exp(log_width), least) - threshold
@@ -190,8 +190,8 @@ def smallest_detectable(x: Depths, variance: float, fixed: float = INVERSE_ROOT_
 
 def _needed_noncentrality(n: int) -> float:
     rest = n - 1
-    critical = rest * math.expm1(float(stats.chi2.ppf(1 - _ALPHA, 1)) / n)
-    return float(optimize.brentq(lambda nc: 1 - special.ncfdtr(1, rest, nc, critical) - _POWER, 1e-3, 1e3))
+    critical = rest * math.expm1(float(scipy.stats.chi2.ppf(1 - _ALPHA, 1)) / n)
+    return float(scipy.optimize.brentq(lambda nc: 1 - scipy.special.ncfdtr(1, rest, nc, critical) - _POWER, 1e-3, 1e3))
 
 
 def _equivalence(x: Depths, g: Profile, width: float, rss_free: float, fixed: float) -> float:
@@ -200,11 +200,11 @@ def _equivalence(x: Depths, g: Profile, width: float, rss_free: float, fixed: fl
         math.sqrt(likelihood_ratio(x, g, edge, rss_free)) * (1 if width > edge else -1)
         for edge in (fixed * (1 - BAND), fixed * (1 + BAND))
     )
-    return float(max(stats.norm.sf(below), stats.norm.cdf(above)))
+    return float(max(scipy.stats.norm.sf(below), scipy.stats.norm.cdf(above)))
 
 
 def _crossing(excess: Callable[[float], float], start: float, end: float) -> float | None:
     """Where a function that is negative at `start` turns positive on the way to `end`, if it does."""
     if excess(end) <= 0:
         return None
-    return float(optimize.brentq(excess, *sorted((start, end)), xtol=1e-12))
+    return float(scipy.optimize.brentq(excess, *sorted((start, end)), xtol=1e-12))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
@@ -42,7 +42,7 @@ def mcnemar_p(a: Float[np.ndarray, " pair"], b: Float[np.ndarray, " pair"]) -> f
     gained, lost = int(np.sum(b > a)), int(np.sum(b < a))
     if gained + lost == 0:
         return 1.0
-    return float(stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
+    return float(scipy.stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
 
 
 def sign_flip_p(differences: Float[np.ndarray, " pair"], *, resamples: int = 9999, seed: int = 0) -> float:
@@ -50,7 +50,7 @@ def sign_flip_p(differences: Float[np.ndarray, " pair"], *, resamples: int = 999
 
     Exact where all 2^n sign patterns are no more than `resamples`, else (1 + hits) / (1 + resamples).
     """
-    result = stats.permutation_test(
+    result = scipy.stats.permutation_test(
         (np.asarray(differences, dtype=float),),
         np.mean,
         permutation_type="samples",

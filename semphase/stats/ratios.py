@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from semphase.stats.blocks import BlockLosses, mean_with_draws
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION, ends, with_interval
 
-PAIRED = "paired bootstrap of contiguous blocks of token losses, expanded by Student's t (Hesterberg 2015)"
+PAIRED = f"paired bootstrap of contiguous blocks of token losses, {EXPANSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,19 @@ class Ratios:
 
     def estimate(self, condition: int = 0) -> Estimate:
         """One condition's ratio."""
-        return percentile_estimate(float(self.values[condition]), self.draws[condition], n=self.tokens, what=PAIRED)
+        return with_interval(float(self.values[condition]), self.draws[condition], n=self.tokens, what=PAIRED)
 
     def best(self, conditions: Sequence[int] | None = None) -> Estimate:
         """The lowest ratio of several conditions, the lowest in each draw."""
         chosen = list(range(len(self.values))) if conditions is None else list(conditions)
         values, draws = self.values[chosen], self.draws[chosen]
         what = f"lowest of {len(chosen)}, {PAIRED}"
-        return percentile_estimate(float(values.min()), draws.min(axis=0), n=self.tokens, what=what)
+        return with_interval(float(values.min()), draws.min(axis=0), n=self.tokens, what=what)
 
     @property
     def intervals(self) -> Float[np.ndarray, "condition end"]:
         """95 % intervals, for tables and figures."""
-        return np.percentile(self.draws, [2.5, 97.5], axis=-1).T
+        return ends(self.draws).T
 
 
 def ratios(changed: BlockLosses, baseline: BlockLosses, draws: int, rng: np.random.Generator) -> Ratios:

@@ -9,19 +9,15 @@ The percentile interval is narrow for few units: for a normal mean its 95 % cove
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-
-Method = Literal["percentile", "basic"]
-_TOLERATED = 0.05
-_SAME = 1e-12
+from semphase.stats.interval import of_resamples, wilson
 
 
 def interval(
@@ -30,7 +26,6 @@ def interval(
     *,
     resamples: int = 1000,
     seed: int = 0,
-    method: Method = "percentile",
     level: float = 0.95,
     value: float | None = None,
     unit: str = "",
@@ -41,9 +36,8 @@ def interval(
     """Bootstrap interval of `statistic(*indices)`, one integer array [size] for each stratum.
 
     `strata` are the sizes; `value` defaults to the statistic of the data as they are and `n` to the sum of
-    the sizes; `over` says what is resampled and `name` what is estimated, for the texts. An interval that
-    misses the value is extended to it. Up to 5 % of replicates that are not finite are left out, and the
-    method says so; more raise SemphaseError.
+    the sizes; `over` says what is resampled and `name` what is estimated, for the texts. Up to 5 % of replicates
+    that are not finite are left out, and the method says so; more raise SemphaseError.
     """
 
     def batched(*indices: Any) -> Float[np.ndarray, " draw"]:
@@ -54,7 +48,6 @@ def interval(
         strata,
         resamples=resamples,
         seed=seed,
-        method=method,
         level=level,
         value=value,
         unit=unit,
@@ -70,7 +63,6 @@ def batch_interval(
     *,
     resamples: int = 1000,
     seed: int = 0,
-    method: Method = "percentile",
     level: float = 0.95,
     value: float | None = None,
     unit: str = "",
@@ -88,12 +80,8 @@ def batch_interval(
         value = float(statistic(*(np.arange(size)[None] for size in strata))[0])
     if not np.isfinite(value):
         raise SemphaseError(f"the interval of {name} could not be made: its value is {value}")
-    replicates, text = _finite(_replicates(statistic, strata, resamples, seed), name)
-    low, high = _ends(replicates, value, method, level)
-    text = f"{method} bootstrap of {over}, {resamples} resamples{text}"
-    if not low <= value <= high:
-        low, high, text = min(low, value), max(high, value), f"{text}, extended to the value"
-    return Estimate(value, low, high, text, sum(strata) if n is None else n, unit, level)
+    replicates, units = _replicates(statistic, strata, resamples, seed), sum(strata) if n is None else n
+    return of_resamples(value, replicates, n=units, name=name, over=over, unit=unit, level=level)
 
 
 def mean_estimate(
@@ -122,9 +110,7 @@ def proportion(successes: int, n: int, *, level: float = 0.95, unit: str = "") -
     """A proportion of independent trials with Wilson's interval (Wilson 1927)."""
     if not 0 <= successes <= n or n == 0:
         raise SemphaseError(f"{successes} of {n} trials make no proportion; count at least one trial")
-    value = successes / n
-    low, high = (float(end) for end in proportion_confint(successes, n, alpha=1 - level, method="wilson"))
-    return Estimate(value, min(low, value), max(high, value), "Wilson interval", n, unit, level)
+    return Estimate(successes / n, *wilson(successes, n, level), "Wilson interval", n, unit, level)
 
 
 def _replicates(
@@ -138,7 +124,7 @@ def _replicates(
         # SciPy's own summary of the replicates goes unused and would warn of numbers that are not finite.
         return np.nan_to_num(found[-1], nan=0.0, posinf=0.0, neginf=0.0)
 
-    stats.bootstrap(
+    scipy.stats.bootstrap(
         tuple(np.arange(size) for size in strata),
         indexed,
         n_resamples=resamples,
@@ -148,22 +134,3 @@ def _replicates(
         rng=np.random.default_rng(seed),
     )
     return np.concatenate(found)
-
-
-def _finite(replicates: Float[np.ndarray, " draw"], name: str) -> tuple[Float[np.ndarray, " kept"], str]:
-    kept = replicates[np.isfinite(replicates)]
-    lost = replicates.size - kept.size
-    if lost > _TOLERATED * replicates.size:
-        raise SemphaseError(
-            f"the interval of {name} could not be made: {lost} of {replicates.size} resamples gave no finite "
-            "number; take more data or a statistic that every resample allows"
-        )
-    return kept, f", {lost} without a finite value left out" if lost else ""
-
-
-def _ends(replicates: Float[np.ndarray, " draw"], value: float, method: Method, level: float) -> tuple[float, float]:
-    # Rounding must not make a constant statistic look as if it varied.
-    steady = np.where(np.isclose(replicates, value, rtol=_SAME, atol=0.0), value, replicates)
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(steady, [tail, 100 - tail])
-    return (float(low), float(high)) if method == "percentile" else (2 * value - high, 2 * value - low)

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 from filelock import FileLock
 
 from semphase.errors import SemphaseError
+from semphase.files import atomically, write_atomically
 
 Key = Mapping[str, Any]
+L = TypeVar("L")
 FORMAT = 1
 
 
@@ -49,6 +50,28 @@ class Store:
                 written = self._read(path)
         assert written is not None
         return written
+
+    def several(
+        self, keys: Mapping[L, Key], measure: Callable[[list[L]], Iterator[tuple[L, xr.Dataset]]]
+    ) -> dict[L, xr.Dataset]:
+        """The stored measurement of each label; `measure` yields those that are not there, each written as it comes.
+
+        Whoever asks for the same labels waits until they are there.
+        """
+        paths = {label: self.path(key) for label, key in keys.items()}
+        together = hashlib.sha256("".join(sorted(map(str, paths.values()))).encode()).hexdigest()
+        with self._usable():
+            for path in paths.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / f"format-{FORMAT}" / f"{together[:32]}.several.lock"):
+            with self._usable():
+                read = {label: self._read(path) for label, path in paths.items()}
+            found = {label: dataset for label, dataset in read.items() if dataset is not None}
+            for label, dataset in measure([label for label in keys if label not in found]):
+                with FileLock(f"{paths[label]}.lock"), self._usable():
+                    _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
+                found[label] = dataset
+        return {label: found[label] for label in keys}
 
     def require_writable(self) -> None:
         """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after."""
@@ -87,16 +110,11 @@ def canonical(key: Key) -> str:
 
 
 def _write(path: Path, dataset: xr.Dataset) -> None:
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        dataset.to_netcdf(part, engine="h5netcdf")
-        checksum = part.with_suffix(".sum")
-        checksum.write_text(_sha256(part))
-        # Data first: an entry without its checksum counts as damaged, never as whole.
-        part.replace(path)
-        checksum.replace(path.with_suffix(".sha256"))
-    finally:
-        part.unlink(missing_ok=True)
+    # Data first: an entry without its checksum counts as damaged, never as whole.
+    with atomically(path) as scratch:
+        dataset.to_netcdf(scratch, engine="h5netcdf")
+        checksum = _sha256(scratch)
+    write_atomically(path.with_suffix(".sha256"), checksum.encode())
 
 
 def _sha256(path: Path) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import torch
+
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.models import Model, mantissa_bits
+from semphase.models.remembered import remembered
 
 
 def provenance(models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def provenance(models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notice
         "device": str(first.device),
         "precision": {
             "dtype": str(first.dtype).removeprefix("torch."),
-            "matmul_mantissa_bits": _mantissa_bits(first),
+            "matmul_mantissa_bits": _mantissa_bits(first.device, first.dtype),
         },
         "notices": list(notices),
     }
@@ -42,11 +45,11 @@ def described(model: Model) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=8)
+@remembered
 def _tokens(model: Model, text: str) -> int:
     return len(model.encode(text))
 
 
 @lru_cache(maxsize=8)
-def _mantissa_bits(model: Model) -> int:
-    return mantissa_bits(model.device, model.dtype)
+def _mantissa_bits(device: torch.device, dtype: torch.dtype) -> int:
+    return mantissa_bits(device, dtype)

@@ -1,75 +1,30 @@
-"""Estimates on a study's responses and conditions, with the control and the second definition of h beside them."""
+"""What becomes of an estimate that is not defined: the claim does not apply, or an untrained copy is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeVar
 
-from semphase.errors import Undefined
-from semphase.science.lexical.response import Response
-from semphase.stats.draws import Population, estimate
-from semphase.stats.estimate import Estimate
-from semphase.study.joint import JointStudy
-from semphase.study.study import Study
+from semphase.errors import NotApplicable, Undefined
 
-Statistic = Callable[..., Any]
+Own = TypeVar("Own")
+Kind = TypeVar("Kind", covariant=True)
 
 
-def on_responses(
-    study: Study,
-    statistics: Statistic | Mapping[str, Statistic],
-    *,
-    population: Population = "prompts",
-    **details: Callable[[Response], Any],
-) -> dict[str, Any]:
-    """Arguments of `judge`: statistics of the response f(l), the same for the untrained copies, and with h by step.
+class Copied(Protocol[Kind]):
+    """A study, or a joint one, with its untrained copies."""
 
-    `details` are functions of the point response whose values go into the report under their names.
-    """
-    made = on_measurement(study, lambda own: own.response, statistics, population=population, **details)
-    made["detail"]["h from the prompt's step"] = by_step([study], statistics, population)
-    return made
+    @property
+    def untrained(self) -> tuple[Kind, ...]:
+        """The same study of each copy."""
+        ...
 
 
-def on_all_responses(
-    study: JointStudy, statistics: Statistic | Mapping[str, Statistic], population: Population, **detail: Any
-) -> dict[str, Any]:
-    """The same for statistics of several models' responses; the control are their copies of one seed together."""
-
-    def made(joint: JointStudy) -> Any:
-        return estimates([own.response for own in joint.each], statistics, population)
-
-    detail["reading"] = {own.model.name: own.reading for own in study.each}
-    detail["h from the prompt's step"] = by_step(study.each, statistics, population)
-    return {"evidence": made(study), "detail": detail, **on_copies(study, made)}
-
-
-def on_measurement(
-    study: Study,
-    measurement: Callable[[Study], Any],
-    statistics: Statistic | Mapping[str, Statistic],
-    *,
-    population: Population = "prompts",
-    **details: Callable[[Any], Any],
-) -> dict[str, Any]:
-    """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control.
-
-    `details` are functions of the measurement's point; their values go into the report under their names.
-    """
-
-    def made(own: Study) -> Any:
-        return estimates([measurement(own)], statistics, population)
-
-    point = measurement(study).point
-    told = {name.replace("_", " "): of(point) for name, of in details.items()}
-    return {"evidence": made(study), "detail": study.reading | told, **on_copies(study, made)}
-
-
-def on_copies(study: Study | JointStudy, made: Callable[[Any], Any]) -> dict[str, Any]:
+def on_copies(study: Copied[Own], made: Callable[[Own], Any]) -> dict[str, Any]:
     """The control of `judge`: the same evidence for each untrained copy where it is defined, else the reason."""
     controls = []
-    for copy in study.reinitialised:
+    for copy in study.untrained:
         with suppress(Undefined):
             controls.append(made(copy))
     if controls:
@@ -77,20 +32,10 @@ def on_copies(study: Study | JointStudy, made: Callable[[Any], Any]) -> dict[str
     return {"reason": "no control: the estimate is not defined for any untrained copy"}
 
 
-def estimates(
-    data: Sequence[Any], statistics: Statistic | Mapping[str, Statistic], population: Population = "prompts"
-) -> Estimate | dict[str, Estimate]:
-    """One estimate, or one for each named statistic."""
-    if callable(statistics):
-        return estimate(statistics, *data, population=population)
-    return {name: estimate(own, *data, population=population) for name, own in statistics.items()}
-
-
-def by_step(
-    studies: Sequence[Study], statistics: Statistic | Mapping[str, Statistic], population: Population = "prompts"
-) -> Any:
-    """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
+@contextmanager
+def where_defined() -> Iterator[None]:
+    """A claim does not apply to a model for which its estimate is not defined; the reason is that of `Undefined`."""
     try:
-        return estimates([study.response_by_step for study in studies], statistics, population)
-    except Undefined as problem:
-        return f"not defined: {problem}"
+        yield
+    except Undefined as reason:
+        raise NotApplicable(str(reason)) from reason

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semphase.data.lexicon import Lexicon
-from semphase.models import Model
-from semphase.study.description import provenance
-from semphase.study.study import Study
+from semphase.errors import SemphaseError
+from semphase.study import description
+
+if TYPE_CHECKING:
+    from semphase.data.lexicon import Lexicon
+    from semphase.models import Model
+    from semphase.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
 class JointStudy:
-    """The studies of the models of a run, in the order of the command line; one, several, or none for an audit."""
+    """The studies of the models of a run, in the order of the command line; one, several, or none for an audit.
+
+    `roles` names the places in `each` of models that play a role: `study["base"]` is the study of that model.
+    """
 
     each: tuple[Study, ...]
+    roles: tuple[tuple[str, int], ...] = ()
+
+    def __getitem__(self, role: str) -> Study:
+        """The study of the model in a role; raises `SemphaseError` for a role that no model of the run plays."""
+        places = dict(self.roles)
+        if role not in places:
+            raise SemphaseError(
+                f"no model plays the role {role!r} here: declare it with @claim(models=…) and give --model {role}=NAME."
+            )
+        return self.each[places[role]]
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -30,7 +46,7 @@ class JointStudy:
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
         notices = [notice for study in self.each for notice in study.store.notices]
-        return provenance(self.models, self.each[0].corpus, self.lexicon, notices)
+        return description.provenance(self.models, self.each[0].corpus, self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:
@@ -48,9 +64,10 @@ class JointStudy:
         return self.each[0].lexicon
 
     @property
-    def reinitialised(self) -> tuple[JointStudy, ...]:
+    def untrained(self) -> tuple[JointStudy, ...]:
         """Joint studies of untrained copies: the copies of one seed together."""
-        return tuple(JointStudy(copies) for copies in zip(*(study.reinitialised for study in self.each), strict=True))
+        copies = zip(*(study.untrained for study in self.each), strict=True)
+        return tuple(JointStudy(each, self.roles) for each in copies)
 
     @property
     def budget(self) -> object:

@@ -1,72 +1,44 @@
-"""From the options of a run to its studies; bad input is refused here, before anything is measured."""
+"""From the options of a run to its studies; a model is loaded once, and kept until it is let go."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Collection
 from functools import lru_cache
-from pathlib import Path
 
 from semphase.data import corpus as corpora
 from semphase.data import lexicon as lexicons
-from semphase.data.corpus import Corpus, require_tokens
+from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.measure.targets import word_pieces
-from semphase.measure.text import leading_tokens
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
-from semphase.models.device import resolve
-from semphase.models.locate import locate
-from semphase.models.read import read_config, read_tokenizer
 from semphase.progress import progress
-from semphase.science.lexical.variations import lexicon_prompts
 from semphase.store import Store
-from semphase.study.budget import BUDGETS, ROTATION_POSITIONS
+from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
+from semphase.study.substitutes import Substitutes
 
-MOST_UNKNOWN = 0.5
+_OPEN: dict[tuple[RunSettings, str], Study] = {}
 
 
 def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
-    """The study of one model, or the joint study of several (or none); models are loaded once in a process."""
+    """The study of one model, or the joint study of several (or none); open until `close_studies`."""
     if len(names) == 1:
         return _study(settings, names[0])
-    return JointStudy(tuple(_study(settings, name) for name in names))
+    roles = tuple((role, names.index(name)) for role, name in settings.roles if name in names)
+    return JointStudy(tuple(_study(settings, name) for name in names), roles)
 
 
-def check_settings(settings: RunSettings) -> None:
-    """Raise `SemphaseError` for whatever would stop the run: device, lexicon, corpus, weights that are not there."""
-    resolve(settings.device)
-    Store(settings.store).require_writable()
-    lexicon, (text, _) = _lexicon(settings), _corpus(settings)
-    names = [_check_reading(name, lexicon, text) for name in settings.models]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise SemphaseError(f"two models are both named {twice[0]!r}; rename one folder, or name the model once.")
-
-
-def _check_reading(name: str, lexicon: Lexicon, text: Corpus) -> str:
-    """Can the model's tokenizer read lexicon and corpus? Returns the model's name in the report."""
-    weights = locate(name)
-    tokenizer, positions = read_tokenizer(weights.folder), _positions(weights.folder)
-    tokens = leading_tokens(tokenizer.encode, text.text, positions)
-    require_tokens(text, len(tokens), positions)
-    unknown = sum(token == tokenizer.unk_token_id for token in tokens) / len(tokens)
-    if unknown > MOST_UNKNOWN:
-        raise SemphaseError(
-            f"{unknown:.0%} of the corpus {text.name} is unknown to {name}'s tokenizer; "
-            "choose a text in the model's language with --corpus."
-        )
-    for prompt in lexicon_prompts(lexicon):
-        word_pieces(tokenizer, prompt, name)
-    return weights.name
-
-
-def _positions(folder: Path) -> int:
-    """How many tokens of the corpus the rotation claim reads: 500, fewer where the model reads fewer."""
-    return min(ROTATION_POSITIONS, getattr(read_config(folder), "max_position_embeddings", ROTATION_POSITIONS))
+def close_studies(keep: Collection[str] = ()) -> None:
+    """Let go of the studies of all models but `keep`, so that their weights leave the memory with the last user."""
+    for key in [key for key in _OPEN if key[1] not in keep]:
+        del _OPEN[key]
+    # A study and its facets hold each other, so nothing but the collector frees them.
+    gc.collect()
 
 
 def speaks_grammar(names: tuple[str, ...]) -> bool:
@@ -74,19 +46,41 @@ def speaks_grammar(names: tuple[str, ...]) -> bool:
     return bool(names) and all(name in CATALOGUE and CATALOGUE[name].source == "fixture" for name in names)
 
 
-@lru_cache(maxsize=8)
 def _study(settings: RunSettings, name: str) -> Study:
+    if (settings, name) not in _OPEN:
+        _OPEN[settings, name] = _open(settings, name)
+    return _OPEN[settings, name]
+
+
+def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype)
     require_precision(model.device, model.dtype, settings.dtype)
-    text, notice = _corpus(settings)
+    text, notice = corpus_of(settings)
     store = Store(settings.store, [notice] if notice else [])
     subject = Trained(model, settings.memory or COPIES_MEMORY)
     budget = BUDGETS[settings.budget]
-    return Study(subject, _lexicon(settings), text, budget, settings.seed, store, progress, settings.memory)
+    return Study(
+        subject,
+        lexicon_of(settings),
+        text,
+        budget,
+        settings.seed,
+        store,
+        progress,
+        settings.memory,
+        substitutes_of(settings),
+    )
 
 
 @lru_cache(maxsize=8)
-def _lexicon(settings: RunSettings) -> Lexicon:
+def substitutes_of(settings: RunSettings) -> Substitutes:
+    """The user's sets of prompts, the same for all studies of a run; SemphaseError for a file that cannot be read."""
+    return Substitutes.load(settings.prompts)
+
+
+@lru_cache(maxsize=8)
+def lexicon_of(settings: RunSettings) -> Lexicon:
+    """The lexicon that the user gave, else the packaged one in the models' language."""
     if settings.lexicons:
         return lexicons.merge([lexicons.load(path) for path in settings.lexicons])
     language = "grammar" if speaks_grammar(settings.models) else "english"
@@ -94,7 +88,8 @@ def _lexicon(settings: RunSettings) -> Lexicon:
 
 
 @lru_cache(maxsize=8)
-def _corpus(settings: RunSettings) -> tuple[Corpus, str | None]:
+def corpus_of(settings: RunSettings) -> tuple[Corpus, str | None]:
+    """The corpus that the user gave, else the models' default, and a notice where that is not the usual one."""
     if settings.corpus:
         found, notice = corpora.load(settings.corpus), None
     else:

@@ -1,22 +1,17 @@
-"""A sample of a run's measurements, repeated on the CPU and compared with what the device gave."""
+"""Samples of a run's measurements, repeated on the CPU and compared with what the device gave."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
-
-from semphase.measure.rotation import rotation_angles
-from semphase.measure.streams import capture_streams
 from semphase.models import load, require_precision
 from semphase.models.device import resolve
 from semphase.models.precision import dtype_of
 from semphase.study.opening import open_study
+from semphase.study.sample import Sample
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
-from semphase.tolerances import angle_tolerance, stream_tolerance
-
-SAMPLE = 24
 
 Finding = tuple[str, bool]
 
@@ -28,25 +23,20 @@ def check_precision(settings: RunSettings) -> Finding:
     return f"matrix products on {device} keep {bits} mantissa bits in {settings.dtype}", True
 
 
-def repeat_sample(settings: RunSettings, name: str) -> Iterator[tuple[str, Finding]]:
-    """Streams at 24 prompts and rotation angles of one model, against the CPU in float32; what, and the finding."""
+def repeat_samples(
+    settings: RunSettings, name: str, used: Mapping[str, Iterable[str]]
+) -> Iterator[tuple[str, Finding]]:
+    """What the facets of one model's study declare as samples, against the CPU in float32; what, and the finding.
+
+    `used` holds the facets that a run has used, by the study's label, each named as in `Study.sampled`.
+    """
     study = open_study(settings, (name,))
     assert isinstance(study, Study)
     reference = load(name, device="cpu")
-    dtype, layers, width = settings.dtype, reference.layers, reference.d_model
-    rows = np.unique(np.linspace(0, len(study.targets) - 1, SAMPLE).astype(int))
-    again = capture_streams(reference, [study.targets[row] for row in rows])["stream"].values
-    error = _relative(study.streams["stream"].values[rows], again)
-    yield f"streams of {len(rows)} prompts", _finding(error, stream_tolerance(dtype, layers, width))
-    angles = rotation_angles(reference, study.rotation_tokens)["angle"].values
-    turned = float(np.abs(study.rotation - angles).max())
-    yield "rotation angles", _finding(turned, angle_tolerance(dtype, layers, width))
+    for facet in used.get(study.label, ()):
+        for sample in study.facet(pkgutil.resolve_name(facet)).samples():
+            yield sample.name, _finding(sample, sample.difference(reference))
 
 
-def _relative(found: np.ndarray, again: np.ndarray) -> float:
-    distance = np.linalg.norm(found - again, axis=-1)
-    return float((distance / np.linalg.norm(again, axis=-1)).max())
-
-
-def _finding(difference: float, allowed: float) -> Finding:
-    return f"largest difference {difference:.2g}, {allowed:.2g} allowed", difference <= allowed
+def _finding(sample: Sample, found: float) -> Finding:
+    return f"largest difference {found:.2g}, {sample.allowed:.2g} allowed", found <= sample.allowed

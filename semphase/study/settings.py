@@ -14,7 +14,8 @@ class RunSettings:
     """The options of one run.
 
     `lexicons` is empty for the packaged lexicon, `corpus` None for the model's default, `memory` is in bytes
-    and None without a limit.
+    and None without a limit. `roles` says which of the models plays which role, such as ("base", "gpt2");
+    `prompts` are files whose sets take the place of the claims' own sets of the same name.
     """
 
     models: tuple[str, ...]
@@ -27,3 +28,5 @@ class RunSettings:
     seed: int
     dtype: str
     memory: int | None
+    roles: tuple[tuple[str, str], ...] = ()
+    prompts: tuple[Path, ...] = ()

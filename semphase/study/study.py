@@ -1,65 +1,54 @@
-"""A study: one model with its data, and every measurement of it as an attribute, made once and on demand."""
+"""A study: one model with its data, budget, seed and store; phenomena measure on it as facets."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
-import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from semphase.data.corpus import Corpus, require_tokens
-from semphase.data.lexicon import CONDITIONS, Lexicon
-from semphase.measure.readout import logit_lens_top1
-from semphase.measure.rotation import rotation_angles
-from semphase.measure.streams import capture_streams
-from semphase.measure.targets import Prompt, Target, locate_all
-from semphase.measure.text import leading_tokens
-from semphase.models import Model
-from semphase.science.cvfp.facet import Cvfp
-from semphase.science.heads.ablation import Ablation
-from semphase.science.lexical import overlap_tables as tables
-from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.order_parameter import Overlaps, overlaps
-from semphase.science.lexical.response import Response, respond, strength_from_final_sigma
-from semphase.science.lexical.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
-from semphase.science.lexical.variations import (
-    lexicon_prompts,
-    prefixed_prompts,
-    shortened_prompts,
-    suffixed_prompts,
-)
-from semphase.science.wqk.basis import WeightBasis
-from semphase.science.writes.writes import Writes
-from semphase.stats.draws import Bootstrapped, PerWord
-from semphase.store import Store
-from semphase.study.budget import COPIES, ROTATION_POSITIONS, Budget
-from semphase.study.description import provenance
-from semphase.study.subject import Subject, Trained, Untrained
-from semphase.study.text import Reading
+from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
+
+# Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
+from semphase.measure import readout, weights
+from semphase.study import description, measuring, run, sample, subject, sweep, text
+from semphase.study.generators import generator
+from semphase.study.substitutes import Substitutes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from semphase.data.corpus import Corpus
+    from semphase.data.lexicon import Lexicon
+    from semphase.measure.edits import Edit
+    from semphase.measure.measurement import Measurement
+    from semphase.measure.sites import Site
+    from semphase.measure.weights import Kind
+    from semphase.models import Model
+    from semphase.store import Store
+    from semphase.study.budget import Budget
+    from semphase.study.owner import Progress
+    from semphase.study.run import PromptRun
+    from semphase.study.subject import Subject
+    from semphase.study.text import Half, Reading
 
 F = TypeVar("F")
+R = TypeVar("R")
 Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
-MEASUREMENT_VERSION = 1
 
 
-def _silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
+def _silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
     return nullcontext(lambda _: None)
 
 
 @dataclass(eq=False)
 class Study:
-    """One model, lexicon, corpus, budget, seed and store; arrays come from the store when they are there.
-
-    Words stand in the lexicon's order on every array's word axis.
-    """
+    """One model, lexicon, corpus, budget, seed and store; what is measured on it comes from the store when it is there."""
 
     subject: Subject
     lexicon: Lexicon
@@ -69,6 +58,7 @@ class Study:
     store: Store
     progress: Progress = field(default=_silent, repr=False)
     memory: int | None = None
+    substitutes: Substitutes = field(default_factory=Substitutes, repr=False)
     _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -82,13 +72,18 @@ class Study:
         return (self.model,)
 
     @property
+    def dtype(self) -> str:
+        """The model's floating-point type, such as "float32"."""
+        return str(self.tokenizing_model.dtype).removeprefix("torch.")
+
+    @property
     def label(self) -> str:
         """The model's name in the report."""
         return self.model.name
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return provenance(self.models, self.corpus, self.lexicon, self.store.notices)
+        return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
 
     @property
     def each(self) -> tuple[Study, ...]:
@@ -96,12 +91,12 @@ class Study:
         return (self,)
 
     @cached_property
-    def reinitialised(self) -> tuple[Study, ...]:
+    def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
         parent = self.subject
-        assert isinstance(parent, Trained)
-        budget = replace(self.budget, draws=self.budget.control_draws)
-        return tuple(replace(self, subject=Untrained(parent, seed), budget=budget) for seed in range(COPIES))
+        assert isinstance(parent, subject.Trained)
+        budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
+        return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
 
     def facet(self, kind: Callable[[Study], F]) -> F:
         """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
@@ -110,194 +105,95 @@ class Study:
         found: F = self._facets[kind]
         return found
 
-    # Measurements
+    def measured(self, measurement: Measurement[..., R], data: Any = None, /, **parameters: Any) -> R:
+        """`measurement(model, data, **parameters)`, made once and kept in the store; tensors come back as arrays.
+
+        `data` are Prompts (those of the user where --prompts gave some of that name), what a model sees of them
+        (`study.prompts(…).items`), token arrays, a Corpus, a Lexicon, another Model, a sequence of these, or None. The
+        key holds the measurement's name, version, parameters and, outside semphase, its code; the model; the data.
+        Raises SemphaseError for a function that is no measurement or captures values, for parameters that it does not
+        take or that no key can hold, and for a result that is no array.
+        """
+        given = self.chosen(data) if isinstance(data, Prompts) else data
+        found: R = measuring.measured(self, measurement, given, parameters)
+        return found
+
+    def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:
+        """The model on a set of prompts, or on the user's set of that name, under edits: what is read of it is measured.
+
+        Edits that together move nothing are an error when something is read, unless `must_move` is False.
+        """
+        own = self.chosen(prompts)
+        return run.PromptRun(self, own, sweep.as_edits(edits), must_move, None if own == prompts else prompts)
+
+    def sweep(
+        self,
+        on: Prompts | Reading,
+        edits: Mapping[Any, Edit | Iterable[Edit]],
+        read: str | Site = "logit_difference",
+        *,
+        right: Any = None,
+        wrong: Any = None,
+        half: Half = "judge",
+        must_move: bool = True,
+    ) -> xr.DataArray:
+        """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
+
+        `read` is "logit_difference" (of `right` and `wrong`, by default the prompts' labels), "log_probability" (of
+        `right`), "losses", "logits" or a site; of the text "losses" of one half, or a site. Labels are texts, integers
+        or tuples, laid out as `semphase.study.sweep.over_labels` says. Every label is replayed from the first block
+        that it touches, and stored as soon as it is there. That no label moves anything is an error, unless
+        `must_move` is False.
+        """
+        labels = sweep.as_labels(edits)
+        if isinstance(on, text.Reading):
+            return on.sweep(labels, read, half, must_move=must_move)
+        return run.PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
+
+    def readout(self, stream: xr.DataArray) -> xr.DataArray:
+        """Logits of a stream [..., d] at any layer through final norm and unembedding, [..., vocabulary] (logit lens)."""
+        return readout.read_out_labelled(self.model, stream)
+
+    def weight(self, kind: Kind, layer: int | None = None, head: int | None = None) -> Float[np.ndarray, "*shape"]:
+        """A weight matrix: "query", "key", "value" [d, d_head], "output" [d_head, d], "embedding" or "unembedding".
+
+        What enters stands on the left, x W; without `head` those of all heads of the layer. Keys and values are counted
+        by key heads. Raises SemphaseError for a kind, layer or head that there is not.
+        """
+        return weights.weight(self.model, kind, layer, head)
+
+    def generate(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), **_: Any) -> NoReturn:  # noqa: ARG002
+        """Not there yet: raises SemphaseError."""
+        raise SemphaseError("study.generate is not there yet; score given answers with run.log_probabilities instead.")
+
+    def chosen(self, prompts: Prompts) -> Prompts:
+        """The user's set of that name where --prompts gave one, else the set itself; before it is split or selected from."""
+        if not isinstance(prompts, Prompts):
+            raise SemphaseError(f"{prompts!r} is no set of prompts; make one with Prompts.of(name, texts).")
+        return self.substitutes.chosen(prompts)
+
+    @property
+    def substituted(self) -> tuple[str, ...]:
+        """Names of the claims' sets that --prompts replaced so far, once for each time."""
+        return tuple(self.substitutes.used)
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """The facets made so far that declare samples for `--verify`, as "module:class"."""
+        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, sample.Sampled))
+        return tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds)
 
     @cached_property
     def text(self) -> Reading:
         """The corpus as chunks, and losses on it."""
-        return Reading(self)
-
-    @cached_property
-    def ablation(self) -> Ablation:
-        """Losses with attention heads changed."""
-        return Ablation(self)
-
-    @cached_property
-    def weights(self) -> WeightBasis:
-        """Principal components of the query-key weights, and losses with weights rebuilt from them."""
-        return WeightBasis(self)
-
-    @cached_property
-    def writes(self) -> Writes:
-        """What the blocks write to the stream, and losses when they write in few components."""
-        return Writes(self)
-
-    @cached_property
-    def cvfp(self) -> Cvfp:
-        """CVFP language models trained on the model's embedding and the corpus."""
-        return Cvfp(self)
-
-    @cached_property
-    def targets(self) -> tuple[Target, ...]:
-        """Every prompt of the lexicon as the model sees it."""
-        return locate_all(self.tokenizing_model, lexicon_prompts(self.lexicon))
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """For a report's detail: the words, and those that the tokenizer splits, read at their last piece."""
-        split = sorted({target.prompt.word for target in self.targets if target.pieces > 1})
-        return {"words": self.lexicon.names, "split words": split}
-
-    @cached_property
-    def streams(self) -> xr.Dataset:
-        """Residual streams and attention writes at the word, for every prompt of the lexicon."""
-        return self._captured("streams", self.targets)
-
-    @cached_property
-    def shortened(self) -> xr.Dataset:
-        """Streams for strong prompts with 0, 1, … words of context (`index`)."""
-        return self._captured("context plane", self._locate(shortened_prompts(self.lexicon)))
-
-    @cached_property
-    def suffixed(self) -> xr.Dataset:
-        """Streams at the word with text after it (`index` 0: none)."""
-        return self._captured("suffixes", self._locate(suffixed_prompts(self.lexicon)))
-
-    @cached_property
-    def prefixed(self) -> xr.Dataset:
-        """Streams at the word with the same texts before the prompt."""
-        return self._captured("prefixes", self._locate(prefixed_prompts(self.lexicon)))
-
-    @cached_property
-    def top1(self) -> Int[np.ndarray, "word condition layer"]:
-        """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
-        streams, key = self.streams, self.key("logit lens", self.targets)
-        chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
-
-        def measure() -> xr.Dataset:
-            with self.progress(f"logit lens of {self.model.name}", len(chosen)) as advance:
-                found = logit_lens_top1(self.model, streams["stream"].values[chosen])
-                advance(len(chosen))
-            return found
-
-        top1 = self.store.get(key, measure)["top1"].values
-        return top1.reshape(len(self.lexicon.words), len(CONDITIONS), -1)
-
-    @cached_property
-    def rotation(self) -> Float[np.ndarray, "position block"]:
-        """θ(l) in radians at the first 500 positions of the corpus, as one context."""
-        tokens = self.rotation_tokens
-        key = self.key("rotation", ()) | {"tokens": _hash(tokens)}
-
-        def measure() -> xr.Dataset:
-            with self.progress(f"rotation angles of {self.model.name}", 1) as advance:
-                found = rotation_angles(self.model, tokens)
-                advance(1)
-            return found
-
-        return self.store.get(key, measure)["angle"].values
-
-    # What the analysis reads
-
-    @cached_property
-    def directions(self) -> tuple[Float[np.ndarray, "word sentence d"], Int[np.ndarray, "word sentence"]]:
-        """Final streams of the direction sentences and their senses."""
-        return tables.direction_finals(self.streams, self.lexicon)
-
-    @cached_property
-    def gradients(self) -> Overlaps:
-        """The gradient prompts against the direction sentences."""
-        return overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
-
-    @cached_property
-    def response(self) -> Bootstrapped[Response]:
-        """f(l) with h from σ(L)."""
-        point, draws = self.along_directions(self.gradients)
-        made = [respond(sigma, strength_from_final_sigma(sigma)) for sigma in (point, draws)]
-        return self.bootstrapped(*made)
-
-    @cached_property
-    def response_by_step(self) -> Bootstrapped[Response]:
-        """f(l) with h from the prompt's step, ±step/10."""
-        point, draws = self.along_directions(self.gradients)
-        steps = np.broadcast_to(tables.STEP, point.shape[:2])
-        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._drawn.index]))
-
-    @cached_property
-    def conditions(self) -> Bootstrapped[Conditions]:
-        """σ(l) under the five conditions."""
-        return self.conditions_of(self.streams, self.directions)
-
-    def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Bootstrapped[Conditions]:
-        """σ(l) under the five conditions for other streams (rounded products), along given directions."""
-        data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
-        return self.bootstrapped(*sample_conditions(data, condition, self.budget.draws, self.rng("conditions")))
-
-    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
-        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
-        return along_directions(data, self._drawn)
-
-    @cached_property
-    def _drawn(self) -> GradientDraws:
-        strata = (tables.STEP < 0).astype(int)
-        return draw_gradients(self.directions[1], strata, self.budget.draws, self.rng("gradients"))
-
-    @property
-    def n_prompts(self) -> int:
-        """The number of prompts in the lexicon."""
-        return len(self.targets)
-
-    def bootstrapped(self, point: Any, draws: Any) -> Bootstrapped[Any]:
-        """A point with its draws of prompts, and the draws of words that belong to them."""
-        words = len(self.lexicon.words)
-        index = self.rng("words").integers(0, words, size=(self.budget.draws, words))
-        return Bootstrapped(point, draws, index, self.n_prompts)
-
-    def of_words(self, values: np.ndarray) -> Bootstrapped[PerWord]:
-        """One number for each word, words resampled only."""
-        repeated = np.broadcast_to(values, (self.budget.draws, *values.shape))
-        return self.bootstrapped(PerWord(values), PerWord(repeated))
+        return text.Reading(self)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
-        return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
+        return generator(self.seed, purpose)
 
     @property
     def tokenizing_model(self) -> Model:
         """The model by whose tokenizer texts are read."""
         # A copy tokenises as its parent does; its weights need not be built for that.
-        return self.subject.parent.model if isinstance(self.subject, Untrained) else self.subject.model
-
-    def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
-        return locate_all(self.tokenizing_model, prompts)
-
-    def _captured(self, measurement: str, targets: Sequence[Target]) -> xr.Dataset:
-        def measure() -> xr.Dataset:
-            with self.progress(f"{measurement} of {self.model.name}", len(targets)) as advance:
-                return capture_streams(self.model, targets, advance)
-
-        return self.store.get(self.key(measurement, targets), measure)
-
-    def key(self, measurement: str, targets: Sequence[Target]) -> dict[str, Any]:
-        """The store's key of a measurement on prompts."""
-        prompts = [(t.tokens, t.position, t.prompt.word, t.prompt.role, t.prompt.index) for t in targets]
-        return self.subject.identity | {
-            "measurement": measurement,
-            "version": MEASUREMENT_VERSION,
-            "prompts": _hash(prompts),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        }
-
-    @cached_property
-    def rotation_tokens(self) -> tuple[int, ...]:
-        """The first 500 tokens of the corpus, fewer where the model reads fewer."""
-        model = self.tokenizing_model
-        count = min(ROTATION_POSITIONS, model.context)
-        tokens = leading_tokens(model.encode, self.corpus.text, count)
-        require_tokens(self.corpus, len(tokens), count)
-        return tuple(tokens)
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()
+        return self.subject.parent.model if isinstance(self.subject, subject.Untrained) else self.subject.model

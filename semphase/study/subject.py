@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
 
+COPIES = 5
+"""Untrained copies of a model, seeds 0–4."""
 COPIES_MEMORY = 4 * 2**30
 
 

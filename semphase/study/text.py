@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import SemphaseError
+from semphase.measure.edits import Edit
+from semphase.measure.items import Items
+from semphase.measure.looks import Losses
+from semphase.measure.on_prompts import chunk_logits, values_at
 from semphase.measure.preflight import preflight
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
+from semphase.measure.sites import Site
 from semphase.measure.sweeps import pass_tokens, require_finite
 from semphase.measure.text import text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.store.store import canonical
+from semphase.study.owner import Owner
+from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves, site_under
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
@@ -38,7 +43,7 @@ class Reading:
     The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it.
     """
 
-    study: Study
+    study: Owner
     _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -102,7 +107,7 @@ class Reading:
         """Raise SemphaseError for a model whose attention cannot be changed through the seam."""
         _ = self.checked
 
-    def losses(
+    def measured_losses(
         self,
         measurement: str,
         half: Half,
@@ -139,8 +144,69 @@ class Reading:
     def baseline(self, half: Half) -> BlockLosses:
         """Losses of the unchanged model."""
         if half not in self._baselines:
-            self._baselines[half] = self.losses("losses", half, lambda _model, ids: self.replay_losses(ids, {}))
+            self._baselines[half] = self.measured_losses(
+                "losses", half, lambda _model, ids: self.replay_losses(ids, {})
+            )
         return self._baselines[half]
+
+    def losses(self, edits: Edit | Iterable[Edit] = (), half: Half = "judge", *, must_move: bool = True) -> BlockLosses:
+        """Losses under some edits, those of the unchanged model without any.
+
+        Raises SemphaseError for edits that the model lacks the place for, and for edits that together move nothing,
+        unless `must_move` is False.
+        """
+        own = as_edits(edits)
+        if not own:
+            return self.baseline(half)
+        losses = self._swept({"": own}, half, must_move=must_move)
+        return BlockLosses(*in_blocks(losses.values[0]))
+
+    def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
+        """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""
+        if isinstance(what, Site):
+            if must_move:
+                require_any_moves(self.study, self.items(half), edits)
+            return over_labels(site_under(self.study, self.items(half), edits, what))
+        if what != "losses":
+            raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
+        losses = self._swept(edits, half, must_move=must_move)
+        sums, counts = in_blocks(losses.values)
+        found = xr.DataArray(sums / counts, dims=("label", "block"), attrs={"unit": "nats per token"})
+        labels = {name: own for name, own in losses.coords.items() if own.dims == ("label",)}
+        return found.assign_coords(labels | {"tokens": ("block", counts)})
+
+    def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> Float[xr.DataArray, "label chunk predicted"]:
+        self.require_preflight()
+        return Sweep(self.study, self.items(half), Losses(), edits, must_move).result()
+
+    def items(self, half: Half) -> Items:
+        """The chunks of a half as prompts."""
+        return Items.of_chunks(self.chunks(half))
+
+    @property
+    def identity(self) -> str:
+        """A hash of the model and of the half that it is read on as a run, "choose"."""
+        named = [self.study.subject.identity, self.items("choose").identity]
+        return hashlib.sha256(canonical({"text": named}).encode()).hexdigest()
+
+    def read(self, site: Site, half: Half = "choose", edits: Edit | Iterable[Edit] = ()) -> xr.DataArray:
+        """Values at a site on the chunks of a half, [prompt, layer, (position,) (head,) d]; a chunk is a prompt.
+
+        With the half "choose" the text can be the run that `averaged` and `resampled` take their values from.
+        """
+        own = as_edits(edits)
+        if own:
+            self.require_preflight()
+        return self.study.measured(values_at, self.items(half), site=site, edits=own)
+
+    def logits(
+        self, half: Half, edits: Edit | Iterable[Edit] = ()
+    ) -> Iterator[Float[np.ndarray, "position vocabulary"]]:
+        """Logits at every position of one chunk after the other, in float32; too many to be kept in the store."""
+        own = as_edits(edits)
+        if own:
+            self.require_preflight()
+        yield from chunk_logits(self.study.model, self.items(half), own)
 
     def replay_losses(self, ids: Ids, changes: Mapping[int, Any]) -> Tensor:
         """Losses of one group under changes of attention."""

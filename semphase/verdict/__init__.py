@@ -1,6 +1,6 @@
 """Claims, criteria and verdicts; no input or output."""
 
-from semphase.verdict.claim import Claim, Needs, Published, claim
+from semphase.verdict.claim import Claim, Needs, Published
 from semphase.verdict.criterion import (
     Criterion,
     above,
@@ -15,6 +15,6 @@ from semphase.verdict.verdict import Control, Evidence, Part, Verdict, control_f
 
 __all__ = [
     "Claim", "Control", "Criterion", "Evidence", "Needs", "Part", "Published", "Verdict",
-    "above", "at_least", "at_most", "below", "between", "claim", "control_from_copies",
+    "above", "at_least", "at_most", "below", "between", "control_from_copies",
     "not_rejected", "significant", "weigh",
 ]  # fmt: skip

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
-
-import pytest
+from typing import Any, Literal
 
 from semphase.verdict.criterion import Criterion
 
 LEXICON, TEXT = "lexicon", "text"
 """For `Claim.data`: the run's own lexicon, the run's own corpus."""
 Cost = Literal["seconds", "minutes", "hours"]
-Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,6 @@ class Claim:
     cost: Cost = "seconds"
     needs: Needs = Needs()
     published: Mapping[str, Published] = field(default_factory=dict)
-    figures: tuple[str, ...] = ()
     data: tuple[Any, ...] = ()
     """What it reads besides weights: LEXICON, TEXT, or `Prompts` and `Lexicon` objects of its own."""
     models: tuple[str, ...] = ()
@@ -82,28 +78,3 @@ class Claim:
             "unit": self.unit,
         }
         return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
-
-
-def claim(
-    id: str,
-    *,
-    statement: str,
-    criterion: str,
-    parts: Criterion | tuple[Criterion, ...],
-    estimator: str,
-    source: str,
-    control: str,
-    **rest: Any,
-) -> Callable[[Test], Test]:
-    """Declare the claim that the decorated test judges; keywords are the fields of `Claim`."""
-    declared = Claim(
-        id=id,
-        statement=statement,
-        criterion=criterion,
-        parts=(parts,) if isinstance(parts, Criterion) else tuple(parts),
-        estimator=estimator,
-        source=source,
-        control=control,
-        **rest,
-    )
-    return pytest.mark.claim(declared)

@@ -40,6 +40,13 @@ class Criterion:
         low, high = self._bounds()
         return low <= value <= high
 
+    def gap(self, value: float) -> float:
+        """How far the bare value is from meeting the comparison, in its unit; 0 where it does."""
+        if self.met_by(value):
+            return 0.0
+        low, high = self._bounds()
+        return min(abs(value - low), abs(value - high))
+
     def _bounds(self) -> tuple[float, float]:
         if isinstance(self.threshold, tuple):
             return self.threshold

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Part, Verdict, control_from_copies, weigh
+from semphase.verdict.criterion import Call
 from semphase.verdict.plain import plain
 
+Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
+Controlling = Control | Sequence[Given] | Given
 NO_CONTROL = "none:"
+_STRICTNESS: dict[Call, int] = {"refuted": 0, "inconclusive": 1, "supported": 2}
 _TESTS = ("p<", "not-rejected")
 
 
@@ -22,24 +26,30 @@ class Judge:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.verdict: Verdict | None = None
+        self.figures: tuple[Drawing, ...] = ()
 
     def __call__(
         self,
         evidence: Given,
         *,
-        control: Control | Sequence[Given] | Given | None = None,
+        control: Controlling | Mapping[str, Controlling] | None = None,
         reason: str = "",
         detail: Mapping[str, Any] | None = None,
         p_value: float | None = None,
+        figures: Sequence[Drawing] = (),
     ) -> Verdict:
         """Weigh the evidence under the claim's criterion.
 
         A bare estimate serves the claim's only part. `control` is evidence of the same form, a list of such
-        (several copies), or a finished Control; without one, `reason` says why unless the claim does. Detail
-        may hold arrays. `p_value` overrides that of the deciding part.
+        (several copies), a finished Control, or a mapping of names to any of these, for controls of different
+        kinds: the verdict then shows the one that is closest to being supported, and discriminates only if all do.
+        (A mapping whose names are the claim's parts is one control.) Without a control, `reason` says why unless
+        the claim does. Detail may hold arrays. `p_value` overrides that of the deciding part. Each of `figures` is a
+        module-level function of the detail, as the report holds it, that returns a matplotlib Figure.
         """
         if self.verdict is not None:
             raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
+        self.figures = self._named_once(figures)
         call, point, deciding, parts = weigh(self.claim, self._named(evidence))
         control_found, control_detail = self._control(control, reason)
         found = {"parts": [_told(part, part is deciding) for part in parts], **control_detail}
@@ -56,6 +66,15 @@ class Judge:
         )
         return self.verdict
 
+    def _named_once(self, figures: Sequence[Drawing]) -> tuple[Drawing, ...]:
+        names = [getattr(figure, "__name__", "<no name>") for figure in figures]
+        if len(set(names)) < len(names) or any(name.startswith("<") for name in names):
+            raise SemphaseError(
+                f"the figures of {self.claim.id} are saved by their functions' names, got {', '.join(names)}: give"
+                " module-level functions with names of their own"
+            )
+        return tuple(figures)
+
     def _named(self, evidence: Given) -> Mapping[str, Evidence]:
         if isinstance(evidence, Mapping):
             return {name: _evidence(item) for name, item in evidence.items()}
@@ -65,11 +84,31 @@ class Judge:
         return {names[0]: _with_unit(_evidence(evidence), self.claim.unit)}
 
     def _control(
-        self, control: Control | Sequence[Given] | Given | None, reason: str
+        self, control: Controlling | Mapping[str, Controlling] | None, reason: str
     ) -> tuple[Control | None, dict[str, Any]]:
         if control is None:
             self._excuse(reason)
             return None, {}
+        if isinstance(control, Mapping) and not set(control) & {part.part for part in self.claim.parts}:
+            return self._strictest({name: self._one(own) for name, own in control.items()})
+        return self._one(control)
+
+    def _strictest(self, controls: dict[str, tuple[Control, dict[str, Any]]]) -> tuple[Control, dict[str, Any]]:
+        if not controls:
+            raise SemphaseError(f"the mapping of controls of {self.claim.id} is empty: give at least one")
+        told = {
+            name: {"verdict": own.call, "point": own.point, "estimate": plain(own.estimate), **detail}
+            for name, (own, detail) in controls.items()
+        }
+        name, (strictest, _) = max(controls.items(), key=lambda named: self._closeness(named[1][0]))
+        return replace(strictest, name=name), {"controls": told}
+
+    def _closeness(self, control: Control) -> tuple[bool, int, float]:
+        """How close a control comes to meeting the claim's rule; by its value only where there is one part."""
+        gap = self.claim.parts[0].gap(control.estimate.value) if len(self.claim.parts) == 1 else 0.0
+        return control.point or control.call == "supported", _STRICTNESS[control.call], -gap
+
+    def _one(self, control: Any) -> tuple[Control, dict[str, Any]]:
         if isinstance(control, Control):
             return control, {}
         if isinstance(control, Sequence):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from semphase.cli.declared import claims_in
 from semphase.study import JointStudy
-from semphase.verdict.registration import claims_in
 
 AUDITS = [claim for claim in claims_in(Path(__file__).parents[2] / "claims") if claim.group == "audit"]
 

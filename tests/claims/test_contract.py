@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -15,34 +15,28 @@ from typing import Any
 import pytest
 
 from semphase import Claim, NotApplicable
+from semphase.cli.declared import claims_in
 from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import fixture, load
 from semphase.plugin.running import lacks
-from semphase.science.heads.ablation import SHARE
-from semphase.science.lexical.figures import MAKERS
+from semphase.report.drawing import draw
+from semphase.science.cvfp.spending import SIZES, Sizes
+from semphase.science.heads.facet import SHARE
 from semphase.store import Store
 from semphase.study import JointStudy, Study
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict.judge import Judge
-from semphase.verdict.registration import check_registration, claims_in
+from semphase.verdict.registration import check_registration
 
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
-BUDGET = Budget(
-    "contract",
-    draws=60,
-    control_draws=20,
-    simulations=50,
-    documents=(4, 6, 8),
-    control_sizes=2,
-    validation_documents=4,
-    document_tokens=20,
-)
+BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50)
+SPENT = Sizes(documents=(4, 6, 8), control_sizes=2, validation_documents=4, document_tokens=20)
 
 
 def declared() -> list[tuple[Claim, Callable[..., Any]]]:
@@ -81,6 +75,13 @@ def small_corpus() -> Corpus:
     return load_corpus("grammar")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _spending() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SIZES, BUDGET.name, SPENT)
+        yield
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")
@@ -96,7 +97,7 @@ def study_for(claim: Claim, store: Path) -> Study | JointStudy:
 
 
 def test_every_claim_is_registered_as_it_stands() -> None:
-    assert check_registration(claims_in(CLAIMS), CLAIMS / "registered.toml") == []
+    assert check_registration(claims_in(CLAIMS), CLAIMS / "registry.jsonl") == []
 
 
 @every_claim
@@ -110,7 +111,6 @@ def test_says_all_that_a_referee_asks(claim: Claim, test: Callable[..., Any]) ->
     assert len({part.part for part in claim.parts}) == len(claim.parts)
     assert claim.cost in ("seconds", "minutes", "hours")
     assert claim.source == "ours" or claim.source[:3].isdecimal()
-    assert set(claim.figures) <= set(MAKERS)
     assert not claim.control.startswith("none") or len(claim.control) > len("none: ")
 
 
@@ -128,7 +128,7 @@ def test_an_edited_threshold_shows(claim: Claim, test: Callable[..., Any]) -> No
 
 
 @every_claim
-def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Path) -> None:
+def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Path, tmp_path: Path) -> None:
     judge = Judge(claim)
     with suppress(NotApplicable):  # which is an answer too, and a reason comes with it
         test(study_for(claim, store), judge)
@@ -140,6 +140,9 @@ def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Pa
     assert verdict.estimate.method
     assert verdict.estimate.n > 0
     assert (verdict.control is None) == bool(verdict.reason) or verdict.control is not None
+    drawn, notices = draw(judge.figures, verdict.detail, claim.id, "tiny", tmp_path)
+    assert len(drawn) == len(judge.figures)
+    assert not notices
 
 
 @every_claim

@@ -14,6 +14,7 @@ from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import Model, fixture, load
 from semphase.models.anatomy import anatomy
+from semphase.science.heads.facet import Heads
 from semphase.store import Store
 from semphase.study import Study
 from semphase.study.budget import Budget
@@ -48,7 +49,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Study:
 
 
 def test_dead_heads_have_no_importance_and_live_ones_have(study: Study) -> None:
-    effects = study.ablation.single("zero", "choose").mean - study.text.baseline("choose").mean
+    effects = study.facet(Heads).single("zero", "choose").mean - study.text.baseline("choose").mean
     assert abs(effects[list(DEAD)]).max() < 1e-6
     live = [head for head in range(48) if head not in DEAD]
     assert abs(effects[live]).max() > 1e-3
@@ -70,5 +71,5 @@ def test_chance_removes_live_heads_as_well(study: Study, verdict_on: Callable[[s
 
 
 def test_effects_of_dead_heads_add_up(study: Study) -> None:
-    joint = study.ablation.joint(dict.fromkeys(DEAD, "zero"), "judge")
+    joint = study.facet(Heads).joint(dict.fromkeys(DEAD, "zero"), "judge")
     assert float(joint.mean) == pytest.approx(float(study.text.baseline("judge").mean), abs=1e-6)

@@ -18,7 +18,9 @@ from semphase.science.lexical.derived import (
     shifts_by_prefix,
     shifts_by_suffix,
 )
+from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.overlap_tables import STEP
+from semphase.science.lexical.total_rotation import Rotation
 
 pytestmark = pytest.mark.usefixtures("planted_copies")
 WORDS = 3
@@ -30,7 +32,12 @@ CLOSE = 2e-6
 
 @pytest.fixture
 def exact(studies):
-    return studies(EXACT)
+    return studies(EXACT).facet(Lexical)
+
+
+@pytest.fixture
+def turned(studies):
+    return studies(EXACT).facet(Rotation).angle
 
 
 def test_sigma_is_strength_times_profile(exact):
@@ -84,11 +91,11 @@ def test_a_suffix_changes_nothing_and_a_prefix_adds_its_angle(exact):
     np.testing.assert_allclose(shifts_by_prefix(exact).reshape(WORDS, 3), expected, atol=CLOSE)
 
 
-def test_the_corpus_turns_the_stream_by_the_planted_angle(exact):
-    assert exact.rotation.shape == (500, LAYERS)
+def test_the_corpus_turns_the_stream_by_the_planted_angle(turned):
+    assert turned.shape == (500, LAYERS)
     # Nothing is written at the first token, which is no word; arctan2 of float32 directions is good to 1e-7.
-    np.testing.assert_allclose(exact.rotation[0], 0, atol=1e-12)
-    np.testing.assert_allclose(exact.rotation[1:], 1.3 * np.pi / LAYERS, atol=CLOSE)
+    np.testing.assert_allclose(turned[0], 0, atol=1e-12)
+    np.testing.assert_allclose(turned[1:], 1.3 * np.pi / LAYERS, atol=CLOSE)
 
 
 def test_the_logit_lens_turns_where_the_tangent_passes_the_threshold(exact):
@@ -106,12 +113,12 @@ def test_rounding_to_all_bits_changes_nothing(exact):
 
 
 def test_what_lies_below_the_tenth_bit_is_lost(studies):
-    study = studies(replace(EXACT, hidden=512.0, arrival=(0.97 / 7,) * 7 + (0.03,)))
+    words = studies(replace(EXACT, hidden=512.0, arrival=(0.97 / 7,) * 7 + (0.03,))).facet(Lexical)
     # Near 512 float32 rounds each of seven angles by up to 2⁻¹⁵, near 7 · 512 each of six sums by up to 2⁻¹³.
     close = 7 * 2**-15 + 6 * 2**-13
-    np.testing.assert_allclose(study.conditions.point.sigma[:, 4], PROFILES, atol=close)
+    np.testing.assert_allclose(words.conditions.point.sigma[:, 4], PROFILES, atol=close)
     # Ten bits see the last token's share only: rounded by 2⁻¹¹ of its size, then by 2⁻¹³ when it is added.
-    seen = rounded_conditions(study, 10).point.sigma[:, 4]
+    seen = rounded_conditions(words, 10).point.sigma[:, 4]
     np.testing.assert_allclose(seen, np.sin(0.03 * np.arcsin(PROFILES)), rtol=2**-11, atol=2**-13 + CLOSE)
 
 
@@ -121,7 +128,7 @@ def test_every_prompt_of_the_lexicon_has_a_planted_strength(exact):
 
 
 def test_copies_are_planted_too(exact):
-    copies = [copy.response.point.f for copy in exact.reinitialised]
+    copies = [copy.facet(Lexical).response.point.f for copy in exact.study.untrained]
     assert len(copies) == 5
     assert all(np.abs(copies[i] - copies[j]).max() > 0.1 for i in range(5) for j in range(i))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from semphase.measure.readout import ROWS, logit_lens_top1
+from semphase.errors import SemphaseError
+from semphase.measure.readout import ROWS, logit_lens_top1, read_out
 from semphase.measure.streams import capture_streams
 from semphase.measure.targets import locate_all
 
@@ -56,3 +57,22 @@ def test_rows_are_independent_of_the_pieces_they_come_in(loaded):
     whole = logit_lens_top1(model, stream)["top1"].values
     apart = np.concatenate([logit_lens_top1(model, row[None])["top1"].values for row in stream[::20]])
     np.testing.assert_array_equal(apart, whole[::20])
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3_text", "opt"])
+def test_the_last_stream_reads_out_as_the_model_s_own_logits(loaded, prompts, family):
+    model = loaded(family)
+    targets = locate_all(model, prompts[:6])
+    stream = capture_streams(model, targets)["stream"].values
+    found = read_out(model, stream)
+    assert found.shape == (6, model.layers + 1, model.module.config.vocab_size)
+    for target, logits in zip(targets, found[:, -1], strict=True):
+        own = model.module(torch.tensor([target.tokens])).logits[0, target.position].numpy()
+        np.testing.assert_allclose(logits, own, atol=1e-4 * np.abs(own).max())
+    chosen = logit_lens_top1(model, stream)["top1"].values
+    assert (np.take_along_axis(found, chosen[..., None], -1)[..., 0] == found.max(axis=-1)).all()
+
+
+def test_streams_of_another_width_are_one_sentence(loaded):
+    with pytest.raises(SemphaseError, match=r"has 32 components on its last axis and this has the shape \[2, 31\]\.$"):
+        read_out(loaded("llama"), np.zeros((2, 31), np.float32))

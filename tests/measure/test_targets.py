@@ -11,8 +11,9 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from semphase.data.lexicon import Prompt
 from semphase.errors import SemphaseError
-from semphase.measure.targets import Prompt, locate, locate_all
+from semphase.measure.targets import locate, locate_all
 
 PIECES = ("<bos>", "<eos>", "<unk>", "the", "saw", "bank", "cr", "##ane", "##s", ",", "a")
 

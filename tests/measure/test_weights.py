@@ -15,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 from semphase.errors import SemphaseError
 from semphase.measure import weights as module
 from semphase.measure.preflight import model_loss
-from semphase.measure.weights import head_weights, with_queries
+from semphase.measure.weights import head_weights, weight, with_queries
 from semphase.models import Model, reference
 from semphase.models.anatomy import anatomy
 from semphase.science.wqk import bases
@@ -126,7 +126,7 @@ def copied(model: Model) -> Model:
 
 def change_basis(model: Model, block: nn.Module, rng: np.random.Generator) -> None:
     """W_Q → W_Q R, W_K → W_K R⁻ᵀ with their biases, one R for the heads that share keys."""
-    query, key = module._parts(model, block)
+    query, key, _ = module._parts(model, block)
     biases = bias_parts(model, block)
     frames = torch.from_numpy(np.stack([frame(model.family, query.shape[-1], rng) for _ in key])).float()
     opposite = torch.linalg.inv(frames).mT
@@ -142,7 +142,7 @@ def bias_parts(model: Model, block: nn.Module) -> tuple[torch.Tensor, ...]:
     named = {name.rpartition(".")[2]: part for name, part in block.named_modules()}
     name, layout = module.FUSED.get(model.family, ("", None))
     if layout is not None:
-        return layout(named[name].bias[:, None], model.heads)
+        return layout(named[name].bias[:, None], model.heads)[:2]
     if named["q_proj"].bias is None:
         return ()
     return tuple(module._by_head(named[part].bias[:, None], 8) for part in ("q_proj", "k_proj"))
@@ -167,7 +167,7 @@ def test_bad_weights_and_unknown_families_are_refused_in_a_sentence(loaded):
     queries = head_weights(model).queries
     with pytest.raises(SemphaseError, match=r"have the shape \(3, 4, 32, 8\), not \(2, 4, 32, 8\)\.$"):
         with_queries(model, queries[:2]).__enter__()
-    with pytest.raises(SemphaseError, match=r"^the query and key projections of .* \(nameless\) are not"):
+    with pytest.raises(SemphaseError, match=r"^the attention projections of .* \(nameless\) are not"):
         head_weights(replace(loaded("gpt2"), family="nameless"))
     tall = copied(model)
     tall.anatomy.blocks[0].self_attn.q_proj = nn.Linear(32, 64)
@@ -179,3 +179,34 @@ def test_a_convolution_keeps_its_weight_the_other_way_round(loaded):
     fused = loaded("gpt2").module.transformer.h[0].attn.c_attn
     assert isinstance(fused, Conv1D)
     assert module._rows(fused).shape == (96, 32)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_matrix_is_that_of_transformer_lens(loaded, family):
+    model = loaded(family)
+    bridge = reference.bridge(model)
+    for kind, own in (("query", bridge.W_Q), ("key", bridge.W_K), ("value", bridge.W_V), ("output", bridge.W_O)):
+        for layer in range(model.layers):
+            np.testing.assert_array_equal(weight(model, kind, layer), own[layer].numpy())
+            np.testing.assert_array_equal(weight(model, kind, layer, 1), own[layer, 1].numpy())
+    np.testing.assert_array_equal(weight(model, "embedding"), model.module.get_input_embeddings().weight.numpy())
+    np.testing.assert_array_equal(weight(model, "unembedding"), model.module.get_output_embeddings().weight.numpy())
+
+
+def test_a_matrix_is_a_copy(loaded):
+    model = loaded("llama")
+    before = weight(model, "value", 0, 0).copy()
+    weight(model, "value", 0, 0)[:] = 0
+    np.testing.assert_array_equal(weight(model, "value", 0, 0), before)
+
+
+def test_matrices_that_there_are_not_are_one_sentence(loaded):
+    model = loaded("llama")
+    for asked, told in (
+        (("gate",), "there is no weight 'gate'; choose query, key, value, output, embedding, unembedding"),
+        (("query",), f"{model.name} has no layer None; choose from 0 to 2"),
+        (("query", 3), f"{model.name} has no layer 3; choose from 0 to 2"),
+        (("key", 0, 2), f"{model.name} has no head 2; choose from 0 to 1"),
+    ):
+        with pytest.raises(SemphaseError, match=rf"^{told}\.$"):
+            weight(model, *asked)

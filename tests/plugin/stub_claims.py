@@ -2,9 +2,9 @@
 
 import pytest
 
+from semphase import Needs, Published, above, claim
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict import Needs, Published, above, claim
 
 
 def estimate(value):
@@ -28,9 +28,21 @@ REFUTED = {"gpt2": Published("refuted", "0.2")}
 HIGH, NEAR, LOW = estimate(1.0), estimate(0.05), estimate(-1.0)
 
 
-@declare("order.high", figures=("line",))
+def line(detail):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().plot([0, 1], detail["per_word"])
+    return figure
+
+
+def broken_plot(detail):
+    return detail["nothing"]
+
+
+@declare("order.high")
 def test_high(study, judge):
-    judge(HIGH, control=LOW, detail={"per_word": [1.0, float("nan")]})
+    judge(HIGH, control=LOW, detail={"per_word": [1.0, float("nan")]}, figures=[line])
 
 
 @declare("order.low")
@@ -130,14 +142,14 @@ def test_after(study, judge):
     raise ValueError("too late")
 
 
-@declare("broken.figure", figures=("broken",))
+@declare("drawn.badly")
 def test_figure(study, judge):
-    judge(HIGH, control=LOW)
+    judge(HIGH, control=LOW, detail={"per_word": [1, 2]}, figures=[broken_plot, line])
 
 
-@declare("broken.unknown-figure", figures=("nobody",))
-def test_unknown_figure(study, judge):
-    judge(HIGH, control=LOW)
+@declare("broken.nameless-figure")
+def test_nameless_figure(study, judge):
+    judge(HIGH, control=LOW, figures=[lambda detail: None])
 
 
 @declare("skipped.by-hand")

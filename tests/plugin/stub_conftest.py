@@ -5,10 +5,11 @@ import types
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import semphase
+import semphase.study
 from semphase.errors import NotApplicable, SemphaseError
 
-SIZES = {"tiny": "tiny", "tiny-deep": "tiny", "gpt2": "small", "gpt2-medium": "medium"}
+pytest_plugins = ["semphase.plugin.short"]
+
 LAYERS = {"tiny": 6, "tiny-deep": 12, "gpt2": 12, "gpt2-medium": 24}
 REPORTED = ("name", "family", "layers", "heads", "d_model", "parameters", "sha256")
 
@@ -20,7 +21,10 @@ class Model:
     heads: int = 4
     d_model: int = 64
     parameters: int = 1000
-    sha256: str = "00"
+
+    @property
+    def sha256(self):
+        return self.name
 
     @property
     def layers(self):
@@ -39,12 +43,16 @@ def corpus():
 class Study:
     names: tuple
     settings: object
+    roles: dict
     lexicon: object = field(default_factory=lexicon)
     corpus: object = field(default_factory=corpus)
 
     @property
     def models(self):
         return tuple(Model(name) for name in self.names)
+
+    def __getitem__(self, role):
+        return Study((self.roles[role],), self.settings, {})
 
     @property
     def label(self):
@@ -68,27 +76,22 @@ def open_study(settings, names):
         raise SemphaseError("the weights of broken are cut short: fetch them again")
     if "unfit" in names:
         raise NotApplicable("unfit cannot be studied here")
-    return Study(names, settings)
+    roles = {role: name for role, name in settings.roles if name in names}
+    return Study(names, settings, roles)
 
 
-def check_settings(settings):
-    for name in settings.models:
-        if name not in (*SIZES, "broken", "unfit"):
-            raise SemphaseError(f"there is no model {name!r}: tiny is one")
+def close_studies(keep=()):
+    with Path("kept.txt").open("a") as log:
+        log.write("+".join(sorted(keep)) + "\n")
+
+
+def check_settings(settings, reads):
+    Path("reads.txt").write_text(repr(dict(reads)))
+    for name in reads:
+        if name not in (*LAYERS, "broken", "unfit"):
+            raise SemphaseError(f"there is no model {name!r}: tiny is one, see --model")
     if Path("refuse.txt").exists():
         raise SemphaseError("the packaged lexicon is damaged: install semphase again")
-
-
-def line(study):
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    figure.add_subplot().plot([0, 1], [0, 1])
-    return figure
-
-
-def broken_figure(study):
-    raise SemphaseError("nothing to draw")
 
 
 def _module(name, **content):
@@ -98,10 +101,5 @@ def _module(name, **content):
     return module
 
 
-study = _module("semphase.study", open_study=open_study, check_settings=check_settings, Study=Study)
-study.__path__ = [str(Path(semphase.__path__[0]) / "study")]
-models = _module("semphase.models", size_class=SIZES.get, CATALOGUE=SIZES)
-models.__path__ = []
+vars(semphase.study).update(open_study=open_study, check_settings=check_settings, close_studies=close_studies)
 _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))
-_module("semphase.science.lexical.figures", MAKERS={"line": line, "broken": broken_figure})
-semphase.study, semphase.models = study, models

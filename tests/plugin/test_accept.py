@@ -27,6 +27,7 @@ corpus = "grammar"
 lexicon = "ab12"
 budget = "standard"
 seed = 0
+
 [run.verdicts]
 "a.one" = "supported"
 "a.two" = "refuted"

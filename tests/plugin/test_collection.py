@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
+
+CLAIMS = Path(__file__).parents[2] / "claims"
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +104,36 @@ def test_a_study_is_opened_once_for_each_label(make: Make) -> None:
     assert project.opened == ["tiny", "gpt2", "tiny+gpt2"]
 
 
-def test_the_markers_and_options_are_listed(project: Project) -> None:
+def test_the_markers_are_listed(project: Project) -> None:
     ran = project.run("--markers")
     for name in ("tiny", "small", "medium", "large", "xl", "cpu", "cuda", "mps", "slow", "claim"):
         assert f"@pytest.mark.{name}" in ran.out
-    told = project.run("--help").out
-    group = told.partition("semphase: claims about language models")[2].partition("\n\n")[0]
-    options = set(re.findall(r"--[a-z-]+", group))
-    assert options >= {
-        "--model", "--device", "--corpus", "--lexicon", "--budget", "--claims", "--out", "--store",
-        "--seed", "--dtype", "--memory", "--fail-inconclusive", "--strict-expectations",
-    }  # fmt: skip
-    assert "--accept" not in options
+
+
+def test_a_list_of_claims_needs_no_torch(make: Make) -> None:
+    project = make("import sys\nfrom stubs import *\n")
+    source = "import sys\ndef pytest_unconfigure(): print('heavy:', {'torch', 'xarray', 'scipy'} & set(sys.modules))\n"
+    (project.folder / "conftest.py").write_text('pytest_plugins = ["semphase.plugin.short"]\n' + source)
+    ran = project.run("--co", "-qq", "--model=gpt2-xl", "--device=cuda", "--lexicon=nowhere.toml", "-s")
+    assert ran.code == 0
+    assert "test_high[gpt2-xl]" in collected(ran)
+    assert "heavy: set()" in ran.out
+
+
+def test_a_list_of_all_claims_of_this_repository_needs_no_torch(make: Make) -> None:
+    project = make("")
+    heavy = ("torch", "transformers", "xarray", "scipy.stats", "scipy.optimize", "statsmodels", "lmfit", "matplotlib")
+    source = f"import sys\ndef pytest_unconfigure(): print('heavy:', {set(heavy)} & set(sys.modules))\n"
+    project.write("watching.py", source)
+    ran = project.run("--co", "-qq", "-s", "--import-mode=importlib", str(CLAIMS), plugins=("watching",))
+    assert ran.code == 0
+    assert "claims/test_heads.py" in ran.out
+    assert "heavy: set()" in ran.out
+
+
+def test_a_sentence_raised_in_a_test_file_stands_alone(make: Make) -> None:
+    ran = make("from stubs import *\ndeclare('a.b', universes=['half'])\n").run()
+    assert ran.code == 2
+    assert "a.b declares universes, which semphase does not judge yet: leave universes out." in ran.out
+    assert "Traceback" not in ran.out
+    assert "declare.py" not in ran.out

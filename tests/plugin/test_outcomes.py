@@ -28,8 +28,8 @@ OUTCOMES = {
     "measurement": ("FAILED", "error", None),
     "code": ("FAILED", "error", None),
     "after": ("FAILED", "error", None),
-    "figure": ("FAILED", "error", "supported"),
-    "unknown_figure": ("FAILED", "error", "supported"),
+    "figure": ("PASSED", "passed", "supported"),
+    "nameless_figure": ("FAILED", "error", None),
 }
 IDS = {
     "high": "order.high", "low": "order.low", "near": "order.near", "no_news": "order.no-news",
@@ -38,7 +38,7 @@ IDS = {
     "near_published": "pi.near-published", "two_models": "needs.two-models", "words": "needs.words",
     "layers": "needs.layers", "cuda": "needs.cuda", "silent": "broken.silent", "twice": "broken.twice",
     "measurement": "broken.measurement", "code": "broken.code", "after": "broken.after",
-    "figure": "broken.figure", "unknown_figure": "broken.unknown-figure",
+    "figure": "drawn.badly", "nameless_figure": "broken.nameless-figure",
 }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_errors_of_semphase_show_one_sentence_and_other_errors_a_traceback(ran: 
         ("broken.twice", "the test of broken.twice called judge twice; one claim has one verdict"),
         ("broken.measurement", "zeroing heads moved no loss: this model cannot be ablated"),
         ("broken.after", "ValueError: too late (stubs.py:"),
-        ("broken.figure", "nothing to draw"),
+        ("broken.nameless-figure", "the figures of broken.nameless-figure are saved by their functions' names"),
         ("audit.table", "no control: arithmetic"),
         ("order.high", ""),
     ],

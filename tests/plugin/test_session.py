@@ -20,7 +20,7 @@ KEYS = {
     "claim": {
         "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome",
         "estimate", "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds",
-        "detail", "figures",
+        "detail", "figures", "registration",
     },
     "estimate": {"value", "low", "high", "level", "method", "n", "unit"},
     "model": {"name", "family", "layers", "heads", "d_model", "parameters", "sha256"},
@@ -65,8 +65,8 @@ def test_the_report_holds_numbers_figures_and_the_published_verdict(make: Make) 
     }  # fmt: skip
     assert entry["threshold"] == 0.0
     assert entry["detail"]["per_word"] == [1.0, None]
-    assert entry["figures"] == ["figures/tiny/line.png"]
-    assert (project.report / "figures/tiny/line.png").read_bytes().startswith(b"\x89PNG")
+    assert entry["figures"] == ["figures/tiny/order.high/line.png"]
+    assert (project.report / "figures/tiny/order.high/line.png").read_bytes().startswith(b"\x89PNG")
     assert ran.entries["pi.low-as-published"]["published"] == {"verdict": "refuted", "value": "gpt2: 0.2"}
     assert ran.document is not None
     assert (ran.document["run"]["seed"], ran.document["run"]["budget"]) == (7, "quick")
@@ -140,7 +140,7 @@ def test_workers_report_to_one_table_and_one_file(make: Make) -> None:
     for name, entry in shared.entries.items():
         timeless = {key: value for key, value in entry.items() if key != "seconds"}
         assert timeless == {key: alone.entries[name][key] for key in timeless}
-    assert (project.report / "figures/gpt2/line.png").exists()
+    assert (project.report / "figures/gpt2/order.high/line.png").exists()
 
 
 INTERRUPTED = """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.report.save import check_place, save, staging_folder, write_atomically
+from semphase.files import write_atomically
+from semphase.report.save import check_place, save, staging_folder
 
 
 def test_a_report_appears_as_a_whole(tmp_path: Path) -> None:
@@ -63,19 +63,6 @@ def test_the_old_report_comes_back_if_the_new_cannot_take_its_place(
         save(out, staging, {"verdicts.json": "new"})
     assert (out / "verdicts.json").read_text() == "old"
     assert (staging / "verdicts.json").read_text() == "new"
-
-
-def test_a_broken_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, b"new and longer")
-    assert path.read_bytes() == b"old"
 
 
 def test_places_that_a_report_must_not_take(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.stats.draws import Bootstrapped, PerWord, estimate, per_word, percentile_estimate, take_words
+from semphase.stats.draws import Bootstrapped, PerWord, estimate_from_draws, per_word, take_words
+from semphase.stats.interval import with_interval
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -20,7 +21,7 @@ FINITE = st.floats(-1e6, 1e6)
 def test_the_interval_is_the_percentiles_of_the_draws(draws):
     draws = np.array(draws)
     low, high = np.percentile(draws, [2.5, 97.5])
-    found = percentile_estimate(float(np.median(draws)), draws, n=7, what="test", unit="m")
+    found = with_interval(float(np.median(draws)), draws, n=7, what="test", unit="m")
     assert (found.low, found.high) == (low, high)
     assert (found.n, found.unit, found.level) == (7, "m", 0.95)
     assert found.method == f"percentile test, {len(draws)} draws"
@@ -28,7 +29,7 @@ def test_the_interval_is_the_percentiles_of_the_draws(draws):
 
 @given(st.lists(FINITE, min_size=2, max_size=50), FINITE)
 def test_an_interval_that_misses_the_value_is_extended_and_says_so(draws, value):
-    found = percentile_estimate(value, np.array(draws), n=1, what="test")
+    found = with_interval(value, np.array(draws), n=1, what="test")
     low, high = np.percentile(draws, [2.5, 97.5])
     assert (found.low, found.high) == (min(low, value), max(high, value))
     assert ("extended to the value" in found.method) == (not low <= value <= high)
@@ -36,7 +37,7 @@ def test_an_interval_that_misses_the_value_is_extended_and_says_so(draws, value)
 
 def test_a_few_undefined_draws_are_left_out_and_counted():
     draws = np.concatenate([np.linspace(0, 1, 96), [np.nan, np.inf, -np.inf, np.nan]])
-    found = percentile_estimate(0.5, draws, n=1, what="test")
+    found = with_interval(0.5, draws, n=1, what="test")
     np.testing.assert_allclose((found.low, found.high), (0.025, 0.975))
     assert "4 undefined draws left out" in found.method
     assert "100 draws" in found.method
@@ -45,15 +46,15 @@ def test_a_few_undefined_draws_are_left_out_and_counted():
 def test_more_than_five_in_a_hundred_undefined_are_an_error():
     draws = np.concatenate([np.zeros(94), np.full(6, np.nan)])
     with pytest.raises(Undefined, match="by bootstrap over words: the value is 0 and 6 of 100 draws are undefined"):
-        percentile_estimate(0.0, draws, n=1, what="bootstrap over words")
+        with_interval(0.0, draws, n=1, what="bootstrap over words")
     exactly = np.concatenate([np.zeros(95), np.full(5, np.nan)])
-    assert percentile_estimate(0.0, exactly, n=1, what="test").value == 0
+    assert with_interval(0.0, exactly, n=1, what="test").value == 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_undefined_value_is_an_error(value):
     with pytest.raises(SemphaseError, match="no interval could be made"):
-        percentile_estimate(value, np.zeros(10), n=1, what="test")
+        with_interval(value, np.zeros(10), n=1, what="test")
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -89,7 +90,7 @@ def bootstrapped(values: np.ndarray, draws: int, rng: np.random.Generator) -> Bo
 
 def test_populations_say_what_was_resampled():
     data = bootstrapped(np.random.default_rng(0).normal(size=(4, 6)), 50, np.random.default_rng(1))
-    prompts, words = estimate(mean, data), estimate(mean, data, population="words", unit="m")
+    prompts, words = estimate_from_draws(mean, data), estimate_from_draws(mean, data, population="words", unit="m")
     assert prompts.method == "percentile bootstrap over prompts within words, 50 draws"
     assert words.method == "percentile bootstrap over words and prompts, 50 draws"
     assert (prompts.n, words.n, words.unit) == (24, 4, "m")
@@ -99,7 +100,7 @@ def test_populations_say_what_was_resampled():
 def test_words_that_differ_widen_the_interval_over_words_only():
     values = np.random.default_rng(0).normal(size=(6, 10)) + 10 * np.arange(6)[:, None]
     data = bootstrapped(values, 400, np.random.default_rng(1))
-    prompts, words = estimate(mean, data), estimate(mean, data, population="words")
+    prompts, words = estimate_from_draws(mean, data), estimate_from_draws(mean, data, population="words")
     assert prompts.high - prompts.low < 2
     # The standard error of the mean of six words 10 apart is 7.
     assert words.high - words.low > 15
@@ -111,7 +112,7 @@ def coverage(population: str, between: float, runs: int = 600) -> float:
     held = 0
     for _ in range(runs):
         values = between * rng.normal(size=(5, 1)) + rng.normal(size=(5, 8))
-        found = estimate(mean, bootstrapped(values, 200, rng), population=population)
+        found = estimate_from_draws(mean, bootstrapped(values, 200, rng), population=population)
         held += found.low <= 0 <= found.high
     return held / runs
 
@@ -136,7 +137,7 @@ def test_the_interval_over_prompts_is_too_short_for_other_words():
 
 def test_several_datasets_share_their_draws():
     data = bootstrapped(np.random.default_rng(0).normal(size=(4, 6)), 50, np.random.default_rng(1))
-    found = estimate(lambda a, b: mean(a) - mean(b), data, data, population="words")
+    found = estimate_from_draws(lambda a, b: mean(a) - mean(b), data, data, population="words")
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 

@@ -25,20 +25,19 @@ def difference(first, second):
     return VALUES[first].mean() - OTHER[second].mean()
 
 
-@pytest.mark.parametrize("method", ["percentile", "basic"])
-def test_agrees_with_scipy_on_values(method):
-    ours = interval(difference, (30, 12), resamples=800, seed=3, method=method)
+def test_agrees_with_scipy_on_values():
+    ours = interval(difference, (30, 12), resamples=800, seed=3)
     theirs = stats.bootstrap(
         (VALUES, OTHER),
         lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
         n_resamples=800,
-        method=method,
+        method="percentile",
         vectorized=True,
         rng=np.random.default_rng(3),
     ).confidence_interval
     assert (ours.low, ours.high) == (pytest.approx(theirs.low), pytest.approx(theirs.high))
     assert ours.value == pytest.approx(VALUES.mean() - OTHER.mean())
-    assert ours.method == f"{method} bootstrap of units, 800 resamples"
+    assert ours.method == "percentile bootstrap of units, 800 resamples"
     assert ours.n == 42
 
 

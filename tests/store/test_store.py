@@ -92,3 +92,25 @@ def test_two_processes_measure_once(tmp_path: Path) -> None:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert log.read_text() == "measured\n"
+
+
+def test_several_measures_what_is_missing_and_keeps_what_came_before_a_stop(tmp_path):
+    store, measured = Store(tmp_path), []
+    keys = {name: {"measurement": "many", "name": name} for name in "abcd"}
+
+    def measure(missing, stop_after=None):
+        for name in missing:
+            if len(measured) == stop_after:
+                raise KeyboardInterrupt
+            measured.append(name)
+            yield name, xr.Dataset({"value": ord(name)})
+
+    store.get(keys["b"], lambda: xr.Dataset({"value": ord("b")}))
+    with pytest.raises(KeyboardInterrupt):
+        store.several(keys, lambda missing: measure(missing, 2))
+    assert measured == ["a", "c"]
+    found = store.several(keys, measure)
+    assert measured == ["a", "c", "d"]
+    assert {name: int(dataset["value"]) for name, dataset in found.items()} == {name: ord(name) for name in "abcd"}
+    assert list(found) == list(keys)
+    assert all(int(store.get(keys[name], dict)["value"]) == ord(name) for name in keys)

@@ -36,7 +36,7 @@ def test_the_lexicon_is_that_of_all(joint):
 
 
 def test_copies_of_one_seed_come_together(joint):
-    copies = joint.reinitialised
+    copies = joint.untrained
     assert len(copies) == 5
     for seed, copy in enumerate(copies):
         assert [study.subject.seed for study in copy.each] == [seed] * 3

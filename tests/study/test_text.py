@@ -98,7 +98,7 @@ def test_a_second_reading_runs_nothing(few, random_gpt2):
         again = replace(few).text
         np.testing.assert_array_equal(again.baseline("judge").sums, first.sums)
         assert again.checked == few.text.checked
-        again.losses("losses", "judge", lambda *_: pytest.fail("a forward pass"))
+        again.measured_losses("losses", "judge", lambda *_: pytest.fail("a forward pass"))
     assert entered == []
 
 
@@ -112,9 +112,9 @@ def test_a_reading_that_stopped_goes_on_where_it_was(few):
         return torch.full((len(ids), 63), float(len(seen)))
 
     with pytest.raises(KeyboardInterrupt):
-        few.text.losses("stopped", "both", run)
+        few.text.measured_losses("stopped", "both", run)
     assert seen == [4, 4, 4]
-    found = replace(few).text.losses("stopped", "both", run)
+    found = replace(few).text.measured_losses("stopped", "both", run)
     assert seen == [4, 4, 4, 4, 1]
     np.testing.assert_array_equal(found.sums / found.counts, [*[1] * 4, *[2] * 4, *[4] * 4, 5])
 
@@ -128,8 +128,8 @@ def test_preflight_comes_first_and_once(few, monkeypatch):
         told.append("losses")
         return torch.zeros(len(ids), 63)
 
-    few.text.losses("one", "choose", run)
-    few.text.losses("two", "choose", run)
+    few.text.measured_losses("one", "choose", run)
+    few.text.measured_losses("two", "choose", run)
     assert told == ["preflight", *["losses"] * 4]
 
 
@@ -139,7 +139,7 @@ def test_a_model_that_fails_preflight_gives_no_number(few, monkeypatch):
 
     monkeypatch.setattr(perplexity, "preflight", refuse)
     with pytest.raises(SemphaseError, match=r"^choose another\.$"):
-        few.text.losses("one", "choose", lambda *_: pytest.fail("a number"))
+        few.text.measured_losses("one", "choose", lambda *_: pytest.fail("a number"))
     assert not list(few.store.root.rglob("*.nc"))
 
 
@@ -150,22 +150,22 @@ def test_a_loss_that_is_not_finite_is_named_and_not_stored(few):
     with pytest.raises(
         SemphaseError, match=r"^the loss is not finite with joint heads \(kind zero, heads \[3\]\); .*\.$"
     ):
-        few.text.losses("joint heads", "choose", run, kind="zero", heads=[3])
+        few.text.measured_losses("joint heads", "choose", run, kind="zero", heads=[3])
     assert not list((few.store.root / "format-1" / "joint heads").glob("*.nc"))
 
 
 def test_losses_under_changes_are_kept_by_what_was_changed(few, random_gpt2):
     text, changes = few.text, {1: Ablated((0, 2))}
-    found = text.losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, changes), heads=[4, 6])
-    other = text.losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, {}), heads=[])
+    found = text.measured_losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, changes), heads=[4, 6])
+    other = text.measured_losses("changed", "judge", lambda _model, ids: text.replay_losses(ids, {}), heads=[])
     assert np.abs(found.mean - other.mean) > 1e-3
     np.testing.assert_array_equal(other.sums, text.baseline("judge").sums)
-    again = text.losses("changed", "judge", lambda *_: pytest.fail("a forward pass"), heads=[4, 6])
+    again = text.measured_losses("changed", "judge", lambda *_: pytest.fail("a forward pass"), heads=[4, 6])
     np.testing.assert_array_equal(again.sums, found.sums)
 
 
 def test_several_conditions_keep_their_axis(few):
-    found = few.text.losses("three", "both", lambda _model, ids: torch.ones(3, len(ids), 63), ("head",))
+    found = few.text.measured_losses("three", "both", lambda _model, ids: torch.ones(3, len(ids), 63), ("head",))
     assert found.sums.shape == (3, 13)
     np.testing.assert_array_equal(found.perplexity, np.full(3, np.e))
 
@@ -184,20 +184,20 @@ def test_keys_differ_by_text_measurement_what_and_model(few, study_of, tmp_path)
         text.key("losses", one, kind="mean"),
         text.key("losses", one, kind="zero", layer=1),
         llama.key("losses", one, kind="zero"),
-        few.reinitialised[0].text.key("losses", one, kind="zero"),
+        few.untrained[0].text.key("losses", one, kind="zero"),
     ]
     assert len({str(few.store.path(key)) for key in (base, *different)}) == 1 + len(different)
 
 
 def test_a_copy_reads_its_parent_s_text_and_has_its_own_losses(few):
-    copied = few.reinitialised[0].text
+    copied = few.untrained[0].text
     np.testing.assert_array_equal(copied.ids, few.text.ids)
     assert float(copied.baseline("choose").mean) != float(few.text.baseline("choose").mean)
 
 
 def test_progress_counts_every_group(few, counted_progress):
     progress, told = counted_progress
-    replace(few, progress=progress).text.losses(
+    replace(few, progress=progress).text.measured_losses(
         "losses", "both", lambda _model, ids: torch.ones(len(ids), 63), kind="zero"
     )
     assert told == {"losses of gpt2-0: kind zero": [4, 4]}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.verdict import Claim, Needs, Published, above, between, claim
+from semphase.verdict import Claim, Needs, Published, above, between
 
 BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "random", unit="nats")
 
@@ -40,7 +40,8 @@ def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
         {"published": {"gpt2": Published("supported")}},
         {"needs": Needs(words=4)},
         {"cost": "hours"},
-        {"figures": ("line",)},
+        {"data": ("text",)},
+        {"timed": True},
     ],
 )
 def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
@@ -53,21 +54,3 @@ def test_thresholds_that_differ_visibly_have_different_fingerprints(one: float, 
     second = dataclasses.replace(BASE, parts=(above(other),))
     if f"{one:g}" != f"{other:g}":
         assert first.fingerprint() != second.fingerprint()
-
-
-def test_the_decorator_leaves_a_marker_on_the_test() -> None:
-    @claim(
-        "order.x", statement="s", criterion="x > 0", parts=above(0), estimator="mean", source="001",
-        control="none: a cost", needs=Needs(model=False),
-    )  # fmt: skip
-    def test_it() -> None: ...
-
-    (mark,) = test_it.pytestmark  # type: ignore[attr-defined]
-    declared = mark.args[0]
-    assert mark.name == "claim"
-    assert (declared.id, declared.group, declared.parts) == ("order.x", "order", (above(0),))
-
-
-def test_unknown_fields_are_refused() -> None:
-    with pytest.raises(TypeError, match="colour"):
-        claim("a.b", statement="", criterion="", parts=(), estimator="", source="", control="", colour="red")

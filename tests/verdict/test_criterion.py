@@ -138,3 +138,11 @@ def test_tests_insist_on_a_p_value(criterion: Criterion) -> None:
 )
 def test_criteria_print_as_rules(criterion: Criterion, text: str) -> None:
     assert str(criterion) == text
+
+
+@pytest.mark.parametrize(
+    ("criterion", "value", "gap"),
+    [(above(1), 0.5, 0.5), (above(1), 2, 0), (below(1), 3, 2), (between(0, 1), -2, 2), (between(0, 1), 1.5, 0.5)],
+)
+def test_the_gap_is_the_distance_to_the_nearer_end(criterion, value, gap):
+    assert criterion.gap(value) == gap

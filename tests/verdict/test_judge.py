@@ -62,6 +62,38 @@ def test_a_finished_control_is_taken_as_it_is() -> None:
     assert Judge(claim(above(0)))(estimate(1), control=control).control is control
 
 
+def test_controls_of_different_kinds_show_the_strictest_and_keep_all() -> None:
+    controls = {"shuffled": estimate(-1), "random": [estimate(-0.5), estimate(-0.6), estimate(1)], "far": estimate(-9)}
+    verdict = Judge(claim(above(0)))(estimate(1), control=controls)
+    assert verdict.control == Control("random", estimate(-0.5), "refuted")
+    assert verdict.discriminating is True
+    assert {name: own["verdict"] for name, own in verdict.detail["controls"].items()} == dict.fromkeys(
+        controls, "refuted"
+    )
+    assert len(verdict.detail["controls"]["random"]["control_copies"]) == 3
+
+
+@pytest.mark.parametrize("failing", [estimate(2), estimate(0.05), Control("finished", estimate(3), "supported", True)])
+def test_one_control_that_meets_the_rule_is_enough_not_to_discriminate(failing: Estimate | Control) -> None:
+    verdict = Judge(claim(above(0)))(
+        estimate(1), control={"good": estimate(-1), "bad": failing, "wide": estimate(-0.05)}
+    )
+    assert verdict.discriminating is False
+    assert verdict.control is not None
+    assert verdict.control.name == "bad"
+
+
+def test_parts_and_kinds_of_control_are_told_apart_by_their_names() -> None:
+    parts = {"r": estimate(0), "rmse": estimate(1)}
+    one = Judge(claim(*TWO))(parts, control=parts)
+    several = Judge(claim(*TWO))(parts, control={"shuffled": parts, "untrained": [parts, parts]})
+    assert (one.control, several.control) == (
+        Control("random direction", estimate(0), "refuted"), Control("shuffled", estimate(0), "refuted"),
+    )  # fmt: skip
+    with pytest.raises(SemphaseError, match=r"mapping of controls of a\.b is empty"):
+        Judge(claim(*TWO))(parts, control={})
+
+
 def test_an_empty_list_of_copies_is_refused() -> None:
     with pytest.raises(SemphaseError, match="has no copies"):
         Judge(claim(above(0)))(estimate(1), control=[])
@@ -117,3 +149,19 @@ def test_detail_is_converted_and_may_not_overwrite() -> None:
 def test_a_part_under_a_wrong_name_is_an_error_of_the_test() -> None:
     with pytest.raises(ValueError, match="judges"):
         Judge(claim(*TWO))({"r": estimate(1)}, control=estimate(1))
+
+
+def line(_: object) -> object:
+    return None
+
+
+def test_figures_are_named_functions_of_the_detail() -> None:
+    judge = Judge(claim(above(0)))
+    judge(estimate(1), control=estimate(-1), figures=[line])
+    assert judge.figures == (line,)
+
+
+@pytest.mark.parametrize("figures", [[lambda detail: None], [line, line]], ids=["nameless", "twice"])
+def test_figures_without_names_of_their_own_are_refused(figures: list[object]) -> None:
+    with pytest.raises(SemphaseError, match=r"the figures of a\.b are saved by their functions' names"):
+        Judge(claim(above(0)))(estimate(1), control=estimate(-1), figures=figures)  # type: ignore[arg-type]

@@ -11,6 +11,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+import tomlkit.items
+
 from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
 from semphase.errors import SemphaseError
 
@@ -42,7 +45,11 @@ def merge(lexicons: Sequence[Lexicon]) -> Lexicon:
 
 def dump(lexicon: Lexicon) -> str:
     """The lexicon as TOML text that `load` reads back unchanged."""
-    return "\n".join(_table(word) for word in lexicon.words)
+    document = tomlkit.document()
+    document["word"] = tables = tomlkit.aot()
+    for word in lexicon.words:
+        tables.append(tomlkit.item({key: _value(value) for key, value in asdict(word).items()}))
+    return tomlkit.dumps(document)
 
 
 def _lexicon(words: list[Word], where: object) -> Lexicon:
@@ -100,16 +107,7 @@ def _check_ending(prompt: str, word: str, key: str, path: Path) -> None:
     raise SemphaseError(f"lexicon {path}: {key!r} of word {word!r} has a sentence without the word: {prompt!r}.")
 
 
-def _table(word: Word) -> str:
-    lines = ["[[word]]"]
-    for key, value in asdict(word).items():
-        if isinstance(value, str):
-            lines.append(f"{key} = {_quote(value)}")
-        else:
-            lines.append(f"{key} = [\n" + "".join(f"    {_quote(text)},\n" for text in value) + "]")
-    return "\n".join(lines) + "\n"
-
-
-def _quote(text: str) -> str:
-    # TOML basic strings share JSON's escapes, except that DEL must be escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _value(value: str | tuple[str, ...]) -> tomlkit.items.Item:
+    """One text as it is, several a line each."""
+    written = tomlkit.item(value)
+    return written.multiline(True) if isinstance(written, tomlkit.items.Array) else written

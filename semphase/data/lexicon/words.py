@@ -39,6 +39,22 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text in which the `word` that begins at character `start` is read; role and index name the prompt."""
+
+    word: str
+    role: str
+    index: int
+    text: str
+    start: int
+
+
+def ending(word: Word, role: str, index: int, text: str) -> Prompt:
+    """A text that ends with the word, which is read there."""
+    return Prompt(word.word, role, index, text, len(text) - len(word.word))
+
+
+@dataclass(frozen=True, slots=True)
 class Lexicon:
     """The words of one study, with the hash of all that is in them."""
 
@@ -54,3 +70,13 @@ class Lexicon:
     def names(self) -> tuple[str, ...]:
         """The words themselves, in order."""
         return tuple(word.word for word in self.words)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Every prompt of every word, in the lexicon's order."""
+        return tuple(
+            ending(word, role, index, text)
+            for word in self.words
+            for role in (*DIRECTIONS, *CONDITIONS, *GRADIENTS)
+            for index, text in enumerate(word.prompts(role))
+        )

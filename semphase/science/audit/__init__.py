@@ -1,7 +1,10 @@
 """Do published tables agree with themselves? Their figures as printed, and checks of one against another."""
 
-from semphase.science.audit.evidence import Quantity, audited
-from semphase.science.audit.printed import Document, Table
-from semphase.science.audit.published import load, read
+from __future__ import annotations
 
-__all__ = ["Document", "Quantity", "Table", "audited", "load", "read"]
+from typing import TYPE_CHECKING
+
+from semphase.contents import lazily
+
+if not TYPE_CHECKING:  # a type checker sees the modules themselves
+    __getattr__ = lazily(__name__)

@@ -44,9 +44,13 @@ class Comparison:
         return Estimate(largest, largest, largest, METHOD, len(self.names), UNIT, CERTAIN)
 
     def detail(self) -> dict[str, Any]:
-        """How many figures were compared, and both numbers of each disagreement."""
+        """How many figures were compared, their deviations, and both numbers of each disagreement."""
         wrong = np.flatnonzero(self.deviations > 1)
-        return {"figures compared": len(self.names), "disagreements": [self._told(int(i)) for i in wrong]}
+        return {
+            "figures compared": len(self.names),
+            "disagreements": [self._told(int(i)) for i in wrong],
+            "deviations": self.deviations,
+        }
 
     def _told(self, i: int) -> dict[str, Any]:
         return {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from semphase import claim
 from semphase.science.audit.evidence import MOVED
-from semphase.verdict import Criterion, Needs, at_most, claim
+from semphase.verdict import Criterion, Needs, at_most
 
-FIGURE = "audit-deviations"
 _NO_MODEL = Needs(model=False)
 
 Decorator = Callable[[Any], Any]
@@ -27,7 +27,6 @@ def figures_agree(id: str, statement: str, source: str, criterion: str = "") -> 
         source=source,
         control=MOVED,
         needs=_NO_MODEL,
-        figures=(FIGURE,),
     )
 
 

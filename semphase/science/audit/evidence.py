@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from semphase.science.audit import figures
 from semphase.science.audit.printed import Document
 from semphase.science.audit.rounding import Interval
 from semphase.stats.estimate import Estimate
@@ -55,7 +56,8 @@ def audited(check: Check, document: Document, moved: tuple[str, str]) -> dict[st
         detail |= {name: own.detail() for name, own in found.items()}
     else:
         detail |= found.detail()
-    return {"evidence": _estimates(found), "control": _estimates(control), "detail": detail}
+    drawn = [figures.audit_deviations] if "deviations" in detail else []
+    return {"evidence": _estimates(found), "control": _estimates(control), "detail": detail, "figures": drawn}
 
 
 def _estimates(found: Finding | Mapping[str, Finding]) -> Estimate | dict[str, Estimate]:

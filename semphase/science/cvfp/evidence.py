@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from semphase.errors import Undefined
+from semphase.science.cvfp.facet import Cvfp
 from semphase.science.cvfp.grids import Measured
 from semphase.science.cvfp.power_laws import reduction_by_doubling
 from semphase.science.cvfp.trainings import Drawn, combined, document_weights, per_token, seed_weights
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.stats.interval import with_interval
+from semphase.study.study import Study
 
 Statistic = Callable[..., Drawn]
 Grids = tuple[Measured, ...]
 WINDOW = 100
 """Tokens at the beginning, in the middle and at the end that 004 compares."""
 BLOCK = 10
+MOST_DRAWN = 64
 
 
 def on_grids(
@@ -31,7 +31,7 @@ def on_grids(
     """Arguments of `judge`: statistics of some grids, and of the control's grids where they are defined there."""
     made = {
         "evidence": _estimates(statistics, own),
-        "detail": study.cvfp.reading | {name.replace("_", " "): value for name, value in detail.items()},
+        "detail": study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()},
     }
     try:
         return made | {"control": _estimates(statistics, control)}
@@ -50,12 +50,12 @@ def on_margins(
 
 def on_matrix(study: Study, statistics: Statistic | Mapping[str, Statistic], **detail: Any) -> dict[str, Any]:
     """`on_grids` for the nine configurations, the untrained context block being the control."""
-    return on_grids(study, statistics, (study.cvfp.matrix,), (study.cvfp.reservoir,), **detail)
+    return on_grids(study, statistics, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
 
 
 def margins_on_matrix(study: Study, margins: Statistic | Mapping[str, Statistic], **detail: Any) -> dict[str, Any]:
     """`on_margins` for the nine configurations, the untrained context block being the control."""
-    return on_margins(study, margins, (study.cvfp.matrix,), (study.cvfp.reservoir,), **detail)
+    return on_margins(study, margins, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
 
 
 def _estimates(statistics: Statistic | Mapping[str, Statistic], grids: Grids) -> Estimate | dict[str, Estimate]:
@@ -67,6 +67,26 @@ def _estimates(statistics: Statistic | Mapping[str, Statistic], grids: Grids) ->
 def perplexities(measured: Measured) -> dict[str, Any]:
     """Validation perplexity of every configuration at every size."""
     return measured.table(measured.log_ppl.of(np.exp))
+
+
+def convergence(measured: Measured) -> dict[str, Any]:
+    """For a figure: the share of converged tokens by iteration at the largest size, a list for each seed."""
+    found = {name: measured.at_largest(at) for name, at in measured.configurations.items()}
+    return {name: [own["converged"].values.mean(axis=1) for own in seeds] for name, seeds in found.items()}
+
+
+def spectra(measured: Measured) -> dict[str, Any]:
+    """For a figure: normalised singular values of the validation contexts at the largest size, first seed.
+
+    At most 64 components of each, evenly spaced, the first and the last among them.
+    """
+    found = {name: measured.at_largest(at)[0] for name, at in measured.configurations.items()}
+    return {name: _thinned(own["singular_values"].sel(split="validation").values) for name, own in found.items()}
+
+
+def _thinned(values: np.ndarray) -> dict[str, Any]:
+    at = np.unique(np.linspace(0, len(values) - 1, MOST_DRAWN).astype(int))
+    return {"component": at + 1, "share": values[at]}
 
 
 def laws(measured: Measured) -> dict[str, Any]:
@@ -83,7 +103,7 @@ def laws(measured: Measured) -> dict[str, Any]:
 
 def what_remains(study: Study) -> dict[str, Any]:
     """The laws of the controls: an untrained context block, shuffled text, a bigram model."""
-    cvfp = study.cvfp
+    cvfp = study.facet(Cvfp)
     grids = {"untrained context block": cvfp.reservoir, "shuffled text": cvfp.shuffled, "bigram": cvfp.bigram}
     return {name: laws(own) for name, own in grids.items()}
 
@@ -93,13 +113,13 @@ def what_remains(study: Study) -> dict[str, Any]:
 
 def agreements(study: Study) -> list[xr.Dataset]:
     """Parallel against sequential contexts, one dataset for each seed."""
-    return [study.cvfp.agreement(seed) for seed in study.cvfp.seeds]
+    return [study.facet(Cvfp).agreement(seed) for seed in study.facet(Cvfp).seeds]
 
 
 def cosines(study: Study, name: str = "cosine") -> np.ndarray:
     """Cosine of phase 1's context with the sequential one, [seed, document, position]."""
     found = [_of_phase_1(own[name]) for own in agreements(study)]
-    return np.stack(found).reshape(len(found), -1, study.cvfp.documents.length)
+    return np.stack(found).reshape(len(found), -1, study.facet(Cvfp).documents.length)
 
 
 def _of_phase_1(values: xr.DataArray) -> np.ndarray:
@@ -147,7 +167,7 @@ def speed_ratio(study: Study, seconds: xr.DataArray) -> Estimate:
     drawn = [np.median(rng.choice(own, size=(draws, len(own))), axis=1) for own in (slow, fast)]
     value = float(np.median(slow) / np.median(fast))
     what = "bootstrap over the repeats of each form, ratio of medians"
-    return percentile_estimate(value, drawn[0] / drawn[1], n=seconds.size, what=what)
+    return with_interval(value, drawn[0] / drawn[1], n=seconds.size, what=what)
 
 
 def _weights(study: Study, sums: np.ndarray, purpose: str) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,10 +24,9 @@ from semphase.machine import hardware
 from semphase.science.cvfp.grids import Grid, Measured, Text, Training
 from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
 from semphase.science.cvfp.model.configuration import Kind
+from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.cvfp.together import each_of, workers_for
-
-if TYPE_CHECKING:
-    from semphase.study.study import Study
+from semphase.study.study import Study
 
 Ids = Int[np.ndarray, "document position"]
 CVFP_VERSION = 1
@@ -48,12 +47,17 @@ class Cvfp:
     study: Study
     _measured: dict[Grid, Measured] = field(default_factory=dict, repr=False)
 
+    @property
+    def spending(self) -> Sizes:
+        """How much the study's budget allows."""
+        return SIZES.get(self.study.budget.name, Sizes())
+
     @cached_property
     def documents(self) -> Documents:
         """Training and validation documents; SemphaseError where the corpus has too few."""
-        study, budget = self.study, self.study.budget
+        study, asked = self.study, self.spending
         ids = study.tokenizing_model.encode(study.corpus.text)
-        counts = max(budget.documents), budget.validation_documents, budget.document_tokens
+        counts = max(asked.documents), asked.validation_documents, asked.document_tokens
         return in_documents(ids, *counts, name=f"the corpus {study.corpus.name}")
 
     @cached_property
@@ -65,17 +69,17 @@ class Cvfp:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Training documents of every size."""
-        return self.study.budget.documents
+        return self.spending.documents
 
     @property
     def control_sizes(self) -> tuple[int, ...]:
         """The same for the controls."""
-        return self.sizes[: self.study.budget.control_sizes]
+        return self.sizes[: self.spending.control_sizes]
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the trainings."""
-        return tuple(APART * self.study.seed + i for i in range(self.study.budget.seeds))
+        return tuple(APART * self.study.seed + i for i in range(self.spending.seeds))
 
     # Grids
 
@@ -259,12 +263,12 @@ class Cvfp:
     @property
     def reading(self) -> dict[str, Any]:
         """For a report's detail: what was trained on what."""
-        documents, budget = self.documents, self.study.budget
+        documents = self.documents
         return {
             "training documents": self.sizes,
             "training documents of the controls": self.control_sizes,
             "training tokens": [size * documents.length for size in self.sizes],
-            "validation documents": budget.validation_documents,
+            "validation documents": self.spending.validation_documents,
             "validation tokens": documents.validation.size,
             "tokens of a document": documents.length,
             "validation tokens unseen in training, by size": [documents.unseen(size) for size in self.sizes],

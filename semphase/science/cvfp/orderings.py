@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from semphase.errors import SemphaseError
 
@@ -26,7 +26,7 @@ def smallest_fall(values: Float[np.ndarray, "*any row item"]) -> Float[np.ndarra
 
 def rank_correlation(values: Float[np.ndarray, "*any item"], other: Sequence[float]) -> Float[np.ndarray, "*any"]:
     """Spearman's correlation with one fixed order, ties at their mean rank; NaN where all values are equal."""
-    return correlation(rankdata(values, axis=-1), rankdata(other))
+    return correlation(scipy.stats.rankdata(values, axis=-1), scipy.stats.rankdata(other))
 
 
 def correlation(x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*any item"]) -> Float[np.ndarray, "*any"]:

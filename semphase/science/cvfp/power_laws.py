@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import lmfit
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -99,6 +98,8 @@ def aicc(rss: float, n: int, k: int) -> float | None:
 
 def _fit(log_n: np.ndarray, y: np.ndarray, line: PowerLaws, share: float) -> Any:
     lowest = float(np.exp(y.min()))
+    import lmfit
+
     start = lmfit.Parameters()
     start.add("floor", value=share * lowest, min=0.0, max=float(np.exp(y.max())))
     start.add("log_a", value=float(line.log_a) + np.log1p(-share))

@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class Drawn:
 
     def estimate(self, unit: str = "") -> Estimate:
         """The number of a single cell with the percentile interval of its draws."""
-        return percentile_estimate(float(self.point), self.draws, n=self.n, what=self.what, unit=unit)
+        return with_interval(float(self.point), self.draws, n=self.n, what=self.what, unit=unit)
 
     def estimates(self, unit: str = "") -> Estimate | list[Estimate]:
         """The same for one axis of cells: a list of them; without an axis, the single one."""

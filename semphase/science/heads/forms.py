@@ -10,7 +10,7 @@ import xarray as xr
 
 from semphase.machine import hardware
 from semphase.measure.timing import LENGTHS, attention_times
-from semphase.science.heads.ablation import Ablation, numbers
+from semphase.science.heads.facet import Heads, numbers
 from semphase.science.heads.rankings import Curve, Order, at_registered, curve, curve_counts, order, ratios_of
 from semphase.stats.blocks import BlockLosses
 from semphase.study.study import Study
@@ -23,47 +23,47 @@ REPEATS = 9
 """Fixed before any time was taken; the interval of a slope resamples them."""
 
 
-def better_identity(ablation: Ablation) -> str:
+def better_identity(heads: Heads) -> str:
     """Raw or L1-normalised scores: the form with the lower loss at the registered count, on the choosing half."""
-    return _lowest(ablation, IDENTITY, {form: order(ablation, "single", form) for form in IDENTITY})
+    return _lowest(heads, IDENTITY, {form: order(heads, "single", form) for form in IDENTITY})
 
 
-def better_crossing(ablation: Ablation, by: Order) -> str:
+def better_crossing(heads: Heads, by: Order) -> str:
     """Product or threshold: the form with the lower loss for the registered heads of an order, on the choosing half."""
-    return _lowest(ablation, CROSSING, dict.fromkeys(CROSSING, by))
+    return _lowest(heads, CROSSING, dict.fromkeys(CROSSING, by))
 
 
-def _lowest(ablation: Ablation, forms: Sequence[str], orders: dict[str, Order]) -> str:
-    found = [float(at_registered(ablation, orders[form], form, "choose").values[0]) for form in forms]
+def _lowest(heads: Heads, forms: Sequence[str], orders: dict[str, Order]) -> str:
+    found = [float(at_registered(heads, orders[form], form, "choose").values[0]) for form in forms]
     return forms[int(np.argmin(found))]
 
 
-def replaced(ablation: Ablation, by: Order, form: str) -> BlockLosses:
+def replaced(heads: Heads, by: Order, form: str) -> BlockLosses:
     """Losses on the judging half with the registered share of an order's heads in another form."""
-    return ablation.joint(numbers(by[: ablation.registered_count], form), "judge")
+    return heads.joint(numbers(by[: heads.registered_count], form), "judge")
 
 
-def pruned_and_linear(ablation: Ablation, removed: Order, linear: Order, form: str) -> dict[int, str]:
+def pruned_and_linear(heads: Heads, removed: Order, linear: Order, form: str) -> dict[int, str]:
     """The registered share of heads zeroed, and of those left ⌊0.10 · heads⌋ more in another form."""
-    pruned = numbers(removed[: ablation.registered_count], "zero")
+    pruned = numbers(removed[: heads.registered_count], "zero")
     left = [int(head) for head in linear if int(head) not in pruned]
-    return pruned | numbers(left[: math.floor(FURTHER * ablation.heads)], form)
+    return pruned | numbers(left[: math.floor(FURTHER * heads.total)], form)
 
 
-def form_curves(ablation: Ablation) -> list[Curve]:
+def form_curves(heads: Heads) -> list[Curve]:
     """Curves of every form in its own order; the forms that choose no order of their own follow the nearest one's."""
-    orders = {form: order(ablation, "single", form) for form in (*IDENTITY, "relu")}
-    followed = {"absolute": orders["relu"], **dict.fromkeys(CROSSING, orders[better_identity(ablation)])}
+    orders = {form: order(heads, "single", form) for form in (*IDENTITY, "relu")}
+    followed = {"absolute": orders["relu"], **dict.fromkeys(CROSSING, orders[better_identity(heads)])}
     every = {**orders, **followed}
-    counts = curve_counts(ablation, CURVE_POINTS)
-    ablation.joints([numbers(by[:count], form) for form, by in every.items() for count in counts], "judge")  # together
-    return [curve(ablation, form, by, form, points=CURVE_POINTS) for form, by in every.items()]
+    counts = curve_counts(heads, CURVE_POINTS)
+    heads.joints([numbers(by[:count], form) for form, by in every.items() for count in counts], "judge")  # together
+    return [curve(heads, form, by, form, points=CURVE_POINTS) for form, by in every.items()]
 
 
-def form_ratios(ablation: Ablation, by: Order, forms: Sequence[str]) -> dict[str, object]:
+def form_ratios(heads: Heads, by: Order, forms: Sequence[str]) -> dict[str, object]:
     """Ratios of several forms for the same heads, the registered share of an order."""
-    sets = [numbers(by[: ablation.registered_count], form) for form in forms]
-    found = ratios_of(ablation, sets)
+    sets = [numbers(by[: heads.registered_count], form) for form in forms]
+    found = ratios_of(heads, sets)
     return {form: found.estimate(i) for i, form in enumerate(forms)}
 
 

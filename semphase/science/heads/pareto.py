@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 
 from semphase.stats.blocks import BlockLosses, difference_estimate
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 
 
 def importance(single: BlockLosses, baseline: BlockLosses) -> Float[np.ndarray, " head"]:
@@ -52,11 +52,11 @@ def layer_pattern(values: Float[np.ndarray, "layer head"], draws: int, rng: np.r
     `shallow` and `deep` are mean importances in the first and the last third of the layers.
     """
     layers, heads = values.shape
-    h, p = (float(x) for x in stats.kruskal(*values)) if np.ptp(values) > 0 else (0.0, 1.0)
+    h, p = (float(x) for x in scipy.stats.kruskal(*values)) if np.ptp(values) > 0 else (0.0, 1.0)
     index: Int[np.ndarray, "draw layer head"] = rng.integers(0, heads, size=(draws, layers, heads))
     drawn = np.take_along_axis(np.broadcast_to(values, (draws, layers, heads)), index, axis=-1)
     spread = np.array([_epsilon2(own) for own in drawn])
-    estimate = percentile_estimate(_epsilon2(values), spread, n=values.size, what="bootstrap of heads within layers")
+    estimate = with_interval(_epsilon2(values), spread, n=values.size, what="bootstrap of heads within layers")
     third = max(1, layers // 3)
     return LayerPattern(h, p, estimate, float(values[:third].mean()), float(values[-third:].mean()))
 
@@ -65,4 +65,4 @@ def _epsilon2(values: Float[np.ndarray, "layer head"]) -> float:
     layers, n = values.shape[0], values.size
     if np.ptp(values) == 0 or n <= layers:
         return 0.0
-    return float((stats.kruskal(*values).statistic - layers + 1) / (n - layers))
+    return float((scipy.stats.kruskal(*values).statistic - layers + 1) / (n - layers))

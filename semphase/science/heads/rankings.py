@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Int
 
 from semphase.errors import SemphaseError
-from semphase.science.heads.ablation import ABLATIONS, Ablation, Assignment, numbers
+from semphase.science.heads.facet import ABLATIONS, Assignment, Heads, numbers
 from semphase.science.heads.pareto import removable
+from semphase.science.heads.spending import SEARCHES, Search
 from semphase.stats.ratios import Ratios, ratios
 from semphase.study.text import Half
 
@@ -24,57 +25,57 @@ POINTS, FEW = 20, 10
 Order = Int[np.ndarray, " head"]
 
 
-def order(ablation: Ablation, rule: str, kind: str) -> Order:
+def order(heads: Heads, rule: str, kind: str) -> Order:
     """All heads in rising order of importance.
 
     "single": loss with the head changed alone; "gradient": its first-order estimate; "greedy": stage by stage, the
     heads next in the single order measured again on top of those already changed, up to the registered count.
     """
     if rule == "gradient":
-        return np.argsort(ablation.gradient(kind), kind="stable")
-    single = np.argsort(ablation.single(kind, "choose").mean, kind="stable")
-    return _greedy(ablation, kind, single) if rule == "greedy" else single
+        return np.argsort(heads.gradient(kind), kind="stable")
+    single = np.argsort(heads.single(kind, "choose").mean, kind="stable")
+    return _greedy(heads, kind, single) if rule == "greedy" else single
 
 
-def _greedy(ablation: Ablation, kind: str, single: Order) -> Order:
-    target = ablation.registered_count
-    step = max(1, math.ceil(target / ablation.study.budget.stages))
+def _greedy(heads: Heads, kind: str, single: Order) -> Order:
+    target = heads.registered_count
+    step = max(1, math.ceil(target / SEARCHES.get(heads.study.budget.name, Search()).stages))
     chosen = [int(head) for head in single[:step]]
     while len(chosen) < target:
         left = [int(head) for head in single if head not in chosen]
         shortlist = left[: math.ceil(SHORTLIST * step)]
-        losses = ablation.after(numbers(chosen, kind), kind, shortlist)
+        losses = heads.after(numbers(chosen, kind), kind, shortlist)
         best = np.argsort(losses, kind="stable")[: min(step, target - len(chosen))]
         chosen += [shortlist[i] for i in best]
     return np.array(chosen + [int(head) for head in single if head not in chosen])
 
 
-def random_order(ablation: Ablation, number: int = 0) -> Order:
+def random_order(heads: Heads, number: int = 0) -> Order:
     """All heads shuffled, the control of every order."""
-    return ablation.study.rng(f"random order {number}").permutation(ablation.heads)
+    return heads.study.rng(f"random order {number}").permutation(heads.total)
 
 
-def curve_counts(ablation: Ablation, points: int = POINTS) -> list[int]:
+def curve_counts(heads: Heads, points: int = POINTS) -> list[int]:
     """Numbers of changed heads along a curve: evenly up to all of them, and the registered one."""
-    even = np.rint(np.linspace(0, ablation.heads, points + 1)[1:]).astype(int)
-    return sorted({*even.tolist(), ablation.registered_count} - {0})
+    even = np.rint(np.linspace(0, heads.total, points + 1)[1:]).astype(int)
+    return sorted({*even.tolist(), heads.registered_count} - {0})
 
 
-def ratios_of(ablation: Ablation, assignments: Sequence[Assignment], half: Half = "judge") -> Ratios:
+def ratios_of(heads: Heads, assignments: Sequence[Assignment], half: Half = "judge") -> Ratios:
     """PPL ratios of several sets of changed heads, all with the same draws of the text's blocks.
 
     Raises SemphaseError for a head that the model does not have.
     """
-    study = ablation.study
-    if beyond := [head for chosen in assignments for head in chosen if not 0 <= head < ablation.heads]:
-        raise SemphaseError(f"{study.label} has {ablation.heads} heads and no head {beyond[0]}; change fewer heads.")
-    changed = ablation.joints(assignments, half)
+    study = heads.study
+    if beyond := [head for chosen in assignments for head in chosen if not 0 <= head < heads.total]:
+        raise SemphaseError(f"{study.label} has {heads.total} heads and no head {beyond[0]}; change fewer heads.")
+    changed = heads.joints(assignments, half)
     return ratios(changed, study.text.baseline(half), study.budget.draws, study.rng(f"blocks of {half}"))
 
 
-def at_registered(ablation: Ablation, by: Order, kind: str, half: Half = "judge") -> Ratios:
+def at_registered(heads: Heads, by: Order, kind: str, half: Half = "judge") -> Ratios:
     """The PPL ratio with the registered share of heads changed along an order."""
-    return ratios_of(ablation, [numbers(by[: ablation.registered_count], kind)], half)
+    return ratios_of(heads, [numbers(by[: heads.registered_count], kind)], half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +102,21 @@ class Curve:
         }
 
 
-def curve(ablation: Ablation, name: str, by: Order, kind: str, half: Half = "judge", points: int = POINTS) -> Curve:
+def curve(heads: Heads, name: str, by: Order, kind: str, half: Half = "judge", points: int = POINTS) -> Curve:
     """The curve along an order."""
-    counts = curve_counts(ablation, points)
+    counts = curve_counts(heads, points)
     sets = [numbers(by[:count], kind) for count in counts]
-    return Curve(name, counts, ratios_of(ablation, sets, half))
+    return Curve(name, counts, ratios_of(heads, sets, half))
 
 
-def pareto(ablation: Ablation) -> list[Curve]:
+def pareto(heads: Heads) -> list[Curve]:
     """The registered order, the best one where another beats it at the registered count, the same text, and chance."""
-    registered, count = order(ablation, *ORDERS[0]), ablation.registered_count
-    orders = {named: order(ablation, *named) for named in ORDERS}
-    found = ratios_of(ablation, [numbers(by[:count], kind) for (_, kind), by in orders.items()]).values
+    registered, count = order(heads, *ORDERS[0]), heads.registered_count
+    orders = {named: order(heads, *named) for named in ORDERS}
+    found = ratios_of(heads, [numbers(by[:count], kind) for (_, kind), by in orders.items()]).values
     rule, kind = best = ORDERS[int(np.argmin(found))]
-    curves = [curve(ablation, "single, zero (registered)", registered, "zero")]
+    curves = [curve(heads, "single, zero (registered)", registered, "zero")]
     if best != ORDERS[0]:
-        curves.append(curve(ablation, f"{rule}, {kind} (best of six)", orders[best], kind))
-    curves.append(curve(ablation, "single, zero, judged on the text that chose it", registered, "zero", "choose", FEW))
-    return [*curves, curve(ablation, "random order, zero", random_order(ablation), "zero", points=FEW)]
+        curves.append(curve(heads, f"{rule}, {kind} (best of six)", orders[best], kind))
+    curves.append(curve(heads, "single, zero, judged on the text that chose it", registered, "zero", "choose", FEW))
+    return [*curves, curve(heads, "random order, zero", random_order(heads), "zero", points=FEW)]

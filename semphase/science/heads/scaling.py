@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 
 
 def log_slope(
@@ -39,7 +39,7 @@ def slope_estimate(
     index = rng.integers(repeats, size=(draws, *seconds.shape))
     drawn = log_slope(n, np.take_along_axis(seconds[None], index, axis=-1))
     what = "bootstrap over the repeats at each length, slope of log median seconds on log n"
-    return percentile_estimate(value, drawn, n=seconds.size, what=what)
+    return with_interval(value, drawn, n=seconds.size, what=what)
 
 
 def _check(n: np.ndarray, seconds: np.ndarray) -> None:

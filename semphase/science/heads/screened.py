@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
+import scipy
+import xarray as xr
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
+from torch import Tensor
 
-from semphase.measure.screening.ways import Way
-from semphase.measure.sweeps import head_by_head
+from semphase.machine import hardware
+from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
+from semphase.measure.sweeps import Substitute, head_by_head
+from semphase.science.heads.spending import SEARCHES, Search
 from semphase.stats.blocks import BlockLosses
+from semphase.study.study import Study
 from semphase.study.text import Half, Ids, LazyReplay, joined
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from semphase.science.heads.ablation import Ablation
 
 SCREENING_VERSION = 4
 EDGE = 0.01
@@ -47,50 +46,98 @@ class Screened:
         }
 
 
-def screening_named(way: Way) -> dict[str, str]:
-    """For the store's key of screened losses: another way or another version gives other numbers."""
-    return {"screening": f"{way} {SCREENING_VERSION}"}
+@dataclass(eq=False)
+class Screening:
+    """Every head alone on the choosing half of a study's text, screened in one way.
 
+    `other` gives what the heads of a layer give under a kind of change; `exact` measures some heads in full precision;
+    `total` is the number of heads, `count` that of the registered share.
+    """
 
-def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
-    """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
-    ranks, margin = rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
-    ends = (ranks < margin) | (ranks >= len(effects) - margin)
-    return np.flatnonzero(ends | (np.abs(ranks - count + 0.5) < margin))
+    study: Study
+    way: Way
+    other: Callable[[str, int], Substitute]
+    exact: Callable[[str, Half, tuple[int, ...]], BlockLosses]
+    total: int
+    count: int
+    _found: dict[str, Screened] = field(default_factory=dict, repr=False)
 
+    @property
+    def named(self) -> dict[str, str]:
+        """For the store's key of screened losses: another way or another version gives other numbers."""
+        return {"screening": f"{self.way} {SCREENING_VERSION}"}
 
-def screened_single(
-    ablation: Ablation, way: Way, kind: str, exact: Callable[[str, Half, tuple[int, ...]], BlockLosses]
-) -> Screened:
-    """Every head alone on the choosing half; `exact` measures the heads near a decision in full precision."""
-    rough, baseline = _differences(ablation, way, kind), ablation.text.baseline("choose")
-    chosen = near_decisions(rough.mean, ablation.registered_count)
-    confirmed = exact(kind, "choose", tuple(chosen.tolist()))
-    sums = rough.sums + baseline.sums
-    errors = (sums[chosen] - confirmed.sums).sum(axis=-1) / baseline.tokens
-    sums[chosen] = confirmed.sums
-    losses = BlockLosses(sums, baseline.counts)
-    return Screened(way, losses, len(chosen), float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).max()))
+    @cached_property
+    def rough(self) -> Make:
+        """What makes replays that screen; what they keep stays in memory until the next one."""
+        return screening(self.study.model, self.way, self.study.text.memory)
 
+    def single(self, kind: str) -> Screened:
+        """Single heads under a kind of change, exact near every decision."""
+        if kind not in self._found:
+            self._found[kind] = self._single(kind)
+        return self._found[kind]
 
-def _differences(ablation: Ablation, way: Way, kind: str) -> BlockLosses:
-    """Losses by screening less the baseline by screening, sums [head, block]."""
-    text, layers = ablation.text, range(ablation.study.model.layers)
+    def _single(self, kind: str) -> Screened:
+        rough, baseline = self._differences(kind), self.study.text.baseline("choose")
+        chosen = near_decisions(rough.mean, self.count)
+        confirmed = self.exact(kind, "choose", tuple(chosen.tolist()))
+        sums = rough.sums + baseline.sums
+        errors = (sums[chosen] - confirmed.sums).sum(axis=-1) / baseline.tokens
+        sums[chosen] = confirmed.sums
+        rms, largest = float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).max())
+        return Screened(self.way, BlockLosses(sums, baseline.counts), len(chosen), rms, largest)
 
-    def group(ids: Ids, advance: Callable[[int], None]) -> BlockLosses:
-        with LazyReplay(lambda: ablation.rough(ids, {})) as lazy:
+    def _differences(self, kind: str) -> BlockLosses:
+        """Losses by screening less the baseline by screening, sums [head, block]."""
+        groups = list(self.study.text.groups("choose"))
+        label = f"{kind}: heads screened in {self.way}, {self.study.label}"
+        with self.study.progress(label, len(groups) * self.total) as advance:
+            return joined([self._group(kind, ids, advance) for ids in groups])
+
+    def _group(self, kind: str, ids: Ids, advance: Callable[[int], None]) -> BlockLosses:
+        with LazyReplay(lambda: self.rough(ids, {})) as lazy:
 
             def run(layer: int) -> Tensor:
-                return head_by_head(lazy.replay, layer, ablation.other(kind, layer)) - lazy.replay.in_force
+                return head_by_head(lazy.replay, layer, self.other(kind, layer)) - lazy.replay.in_force
 
             rows = []
-            for layer in layers:
-                what = {"kind": kind, "layer": layer, **screening_named(way)}
-                rows.append(text.stored("screened heads", ids, partial(run, layer), ("head",), **what))
+            for layer in range(self.study.model.layers):
+                what = {"kind": kind, "layer": layer, **self.named}
+                rows.append(self.study.text.stored("screened heads", ids, partial(run, layer), ("head",), **what))
                 advance(len(rows[-1].sums))
         return BlockLosses(np.concatenate([row.sums for row in rows]), rows[0].counts)
 
-    groups = list(text.groups("choose"))
-    label = f"{kind}: heads screened in {way}, {ablation.study.label}"
-    with ablation.study.progress(label, len(groups) * ablation.heads) as advance:
-        return joined([group(ids, advance) for ids in groups])
+
+def way_of_screening(study: Study) -> Way | None:
+    """The fastest way for the device; None where the budget allows none or the device gains nothing."""
+    model = study.model
+    if not (SEARCHES.get(study.budget.name, Search()).screens and worth_screening(model)):
+        return None
+    return fastest(model, next(study.text.groups("choose")).numel(), _speedups(study), study.text.memory)
+
+
+def _speedups(study: Study) -> dict[Product, float]:
+    """How much faster this machine multiplies; measured once, for another choice would measure all heads again."""
+    model = study.model
+    key = {
+        "measurement": "product speedups",
+        "hardware": hardware(),
+        "device": str(model.device),
+        "d_model": model.d_model,
+        "screening": SCREENING_VERSION,
+    }
+
+    def measure() -> xr.Dataset:
+        found = speedups(model)
+        return xr.Dataset({"speedup": ("product", list(found.values()))}, coords={"product": list(found)})
+
+    found = study.store.get(key, measure)["speedup"]
+    return {product: float(found.sel(product=product)) for product in found["product"].values.tolist()}
+
+
+def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " near"]:
+    """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
+    ranks, margin = scipy.stats.rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
+    ends = (ranks < margin) | (ranks >= len(effects) - margin)
+    return np.flatnonzero(ends | (np.abs(ranks - count + 0.5) < margin))

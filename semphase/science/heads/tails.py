@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from semphase.errors import Undefined
-from semphase.stats.draws import percentile_estimate
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import with_interval
 from semphase.stats.resample import proportion
 
 LEAST = 10
@@ -137,7 +137,7 @@ def power_law_estimates(
     beaten = _beaten_draws(values, min(draws, MOST_RIVAL_DRAWS), rng)
     rivals = (fit.against_lognormal, fit.against_exponential)
     estimates = [
-        percentile_estimate(rival.beaten, drawn, n=len(values), what=f"bootstrap over {over}")
+        with_interval(rival.beaten, drawn, n=len(values), what=f"bootstrap over {over}")
         for rival, drawn in zip(rivals, beaten.T, strict=True)
     ]
     return PowerLawEstimates(fit, replace(share, method=text), *estimates)
@@ -238,11 +238,11 @@ def _compare(fit: Any, rival: str) -> Comparison:
 def rank_fit(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
     """Exponent and r² of value ∝ rank^−exponent, least squares on logarithms of positive values, rank 1 the largest."""
     ranked = np.sort(values)[::-1]
-    line = stats.linregress(np.log(np.arange(1, len(ranked) + 1)), np.log(ranked))
+    line = scipy.stats.linregress(np.log(np.arange(1, len(ranked) + 1)), np.log(ranked))
     return -float(line.slope), float(line.rvalue) ** 2
 
 
-def _positive(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
+def _positive(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " positive"]:
     values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
         raise Undefined("a tail cannot be fitted to values that are not finite")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 
 from semphase.stats.draws import take_words
 
@@ -68,7 +68,7 @@ def worst_monotony(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
 
 def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw word"]:
     """Spearman correlation of each curve with the layer index; 0 for a constant curve."""
-    ranks = stats.rankdata(curves, axis=-1)
+    ranks = scipy.stats.rankdata(curves, axis=-1)
     layers = np.arange(curves.shape[-1]) - (curves.shape[-1] - 1) / 2
     centred = ranks - ranks.mean(axis=-1, keepdims=True)
     norm = np.sqrt(np.sum(centred**2, axis=-1) * np.sum(layers**2))
@@ -106,3 +106,14 @@ def final_spread(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
 def collapse_variance(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     """Mean over layers, the last left out, of the variance over conditions of σ(l)/h (exp2)."""
     return np.nanvar(conditions.scaled[..., :-1], axis=-2).mean(axis=-1)
+
+
+def changes_at_jump(
+    sigma: Float[np.ndarray, "word condition layer"], top1: Int[np.ndarray, "word condition layer"]
+) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
+    """For each word and condition: did the top-1 token change at the jump layer (0 or 1), and the rate elsewhere."""
+    changed = (np.diff(top1, axis=-1) != 0).astype(float)
+    jump = jump_layer(sigma)[..., None] - 1
+    at_jump = np.take_along_axis(changed, jump, axis=-1)[..., 0]
+    elsewhere = (changed.sum(axis=-1) - at_jump) / (changed.shape[-1] - 1)
+    return at_jump.ravel(), elsewhere.ravel()

@@ -1,63 +1,87 @@
-"""Quantities that a claim derives from several measurements of one study."""
+"""Quantities that a claim derives from several measurements at the lexicon's words."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
+from semphase.measure.measurement import measurement
 from semphase.measure.reduced_products import rounded_products
 from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Target
+from semphase.models import Model
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.critical import Plane
+from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.order_parameter import draw_directions, order_parameter, projections
 from semphase.science.lexical.response import Response
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
 from semphase.stats.draws import Bootstrapped
-from semphase.study.study import Study
+from semphase.stats.estimate import Estimate
+from semphase.stats.resample import interval
 
 
-def context_plane(study: Study) -> Bootstrapped[Plane]:
+def context_plane(words: Lexical) -> Bootstrapped[Plane]:
     """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
-    data = tables.regular_overlaps(study.shortened, study.lexicon, *study.directions)
-    weights = draw_directions(data.sense, study.budget.draws, study.rng("plane"))
+    data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions)
+    weights = draw_directions(data.sense, words.study.budget.draws, words.rng("plane"))
     planes = [_by_length(order_parameter(data, chosen)) for chosen in (data.weights, weights)]
-    return study.bootstrapped(Plane(planes[0]), Plane(planes[1]))
+    return words.bootstrapped(Plane(planes[0]), Plane(planes[1]))
 
 
-def attention_and_mlp(study: Study) -> Bootstrapped[Writes]:
+def attention_and_mlp(words: Lexical) -> Bootstrapped[Writes]:
     """Slopes on h of what attention and MLP write along e_diff for the gradient prompts; h from σ(L)."""
-    return _writes(study, study.response)
+    return _writes(words, words.response)
 
 
-def attention_and_mlp_by_step(study: Study) -> Bootstrapped[Writes]:
+def attention_and_mlp_by_step(words: Lexical) -> Bootstrapped[Writes]:
     """The same with h from the prompt's step."""
-    return _writes(study, study.response_by_step)
+    return _writes(words, words.response_by_step)
 
 
-def _writes(study: Study, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
-    arrays = [tables.gradient_arrays(study.streams, study.lexicon, part) for part in ("stream", "attention")]
-    streams, attention = (study.along_directions(projections(array, *study.directions)) for array in arrays)
+def _writes(words: Lexical, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
+    arrays = [tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention")]
+    streams, attention = (words.along_directions(projections(array, *words.directions)) for array in arrays)
     strengths = (response.point.h, response.draws.h)
     made = [write_slopes(*parts) for parts in zip(streams, attention, strengths, strict=True)]
-    return study.bootstrapped(*made)
+    return words.bootstrapped(*made)
 
 
-def shifts_by_suffix(study: Study) -> Float[np.ndarray, " prompt"]:
+def write_profiles(words: Lexical) -> dict[str, Float[np.ndarray, "word block"]]:
+    """For a figure: what attention and MLP have written up to each block, per unit of h."""
+    writes = attention_and_mlp(words).point
+    return {"attention": np.cumsum(writes.attention, axis=-1), "MLP": np.cumsum(writes.mlp, axis=-1)}
+
+
+def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:
     """max over layers of |Δσ(l)| when a text follows the word; one number for each prompt and text."""
-    return _shifts(study, study.suffixed)
+    return _shifts(words, words.suffixed)
 
 
-def shifts_by_prefix(study: Study) -> Float[np.ndarray, " prompt"]:
+def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
     """The same when the text stands before the prompt."""
-    return _shifts(study, study.prefixed)
+    return _shifts(words, words.prefixed)
 
 
-def _shifts(study: Study, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
-    data = tables.regular_overlaps(streams, study.lexicon, *study.directions)
+def largest_shift(words: Lexical, shifts: Float[np.ndarray, " prompt"]) -> Estimate:
+    """The largest of the shifts; prompts with a text are resampled."""
+    return interval(
+        lambda index: float(shifts[index].max()),
+        [len(shifts)],
+        resamples=words.study.budget.draws,
+        seed=words.study.seed,
+        over="prompts with a text",
+    )
+
+
+def _shifts(words: Lexical, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
+    data = tables.regular_overlaps(streams, words.lexicon, *words.directions)
     sigma = order_parameter(data, data.weights)
     grouped = sigma.reshape(len(sigma), -1, TEXTS, sigma.shape[-1])
     return np.abs(grouped[:, :, 1:] - grouped[:, :, :1]).max(axis=-1).ravel()
@@ -70,46 +94,50 @@ def _by_length(
     return np.abs(senses).mean(axis=-3)
 
 
-def first_prompt_sigma(study: Study) -> Float[np.ndarray, "word condition layer"]:
+def first_prompt_sigma(words: Lexical) -> Float[np.ndarray, "word condition layer"]:
     """σ(l) of the first prompt of each condition, the prompts that the logit lens reads."""
-    streams = study.streams
+    streams = words.streams
     first = streams.isel(prompt=(streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
-    data = tables.regular_overlaps(first, study.lexicon, *study.directions)
+    data = tables.regular_overlaps(first, words.lexicon, *words.directions)
     return order_parameter(data, data.weights)
 
 
-def rounded_conditions(study: Study, mantissa_bits: int) -> Bootstrapped[Conditions]:
+def rounded_conditions(words: Lexical, mantissa_bits: int) -> Bootstrapped[Conditions]:
     """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
-    return _own_directions(study, rounded_streams(study, mantissa_bits))
+    return _own_directions(words, rounded_streams(words, mantissa_bits))
 
 
-def exact_conditions(study: Study) -> Bootstrapped[Conditions]:
+def exact_conditions(words: Lexical) -> Bootstrapped[Conditions]:
     """σ(l) of the same prompts as the model computes it, with the same draws."""
-    return _own_directions(study, exact_streams(study))
+    return _own_directions(words, exact_streams(words))
 
 
-def rounded_streams(study: Study, mantissa_bits: int) -> xr.Dataset:
+def rounded_streams(words: Lexical, mantissa_bits: int) -> xr.Dataset:
     """Streams of the prompts of `exact_streams`, with the factors of every matrix product rounded."""
-    chosen = [target for target in study.targets if _is_probed(target.prompt.role, target.prompt.index)]
+    chosen = [target for target in words.targets if _is_probed(target.prompt.role, target.prompt.index)]
 
-    def measure() -> xr.Dataset:
-        label = f"{study.label} with {mantissa_bits}-bit matrix products"
-        with study.progress(label, len(chosen)) as advance, rounded_products(study.model, mantissa_bits):
-            return capture_streams(study.model, chosen, advance)
-
-    return study.store.get(study.key(f"rounded to {mantissa_bits} bits", chosen), measure)
+    return words.study.measured(streams_in_rounded_products, chosen, mantissa_bits=mantissa_bits)
 
 
-def exact_streams(study: Study) -> xr.Dataset:
+@measurement(version=1)
+def streams_in_rounded_products(
+    model: Model, targets: Sequence[Target], *, mantissa_bits: int, advance: Callable[[int], None] = lambda _: None
+) -> xr.Dataset:
+    """`capture_streams` with the factors of every matrix product rounded."""
+    with rounded_products(model, mantissa_bits):
+        return capture_streams(model, targets, advance)
+
+
+def exact_streams(words: Lexical) -> xr.Dataset:
     """Streams of the first prompt of each condition and the first five direction sentences of each sense."""
-    roles, indices = study.streams["role"].values, study.streams["index"].values
+    roles, indices = words.streams["role"].values, words.streams["index"].values
     probed = [_is_probed(role, index) for role, index in zip(roles, indices, strict=True)]
-    return study.streams.isel(prompt=np.flatnonzero(probed))
+    return words.streams.isel(prompt=np.flatnonzero(probed))
 
 
 def _is_probed(role: str, index: int) -> bool:
     return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
-def _own_directions(study: Study, streams: xr.Dataset) -> Bootstrapped[Conditions]:
-    return study.conditions_of(streams, tables.direction_finals(streams, study.lexicon))
+def _own_directions(words: Lexical, streams: xr.Dataset) -> Bootstrapped[Conditions]:
+    return words.conditions_of(streams, tables.direction_finals(streams, words.lexicon))

@@ -1,195 +1,158 @@
-"""The figures of a report: each maker draws one from the measurements of a study."""
+"""Figures of what the lexicon's words show; each draws what the detail of a verdict holds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semphase.data.lexicon import CONDITIONS
-from semphase.science.audit.figures import AUDIT_MAKERS
-from semphase.science.cvfp.figures import CVFP_MAKERS
-from semphase.science.heads.figures import HEAD_MAKERS
-from semphase.science.lexical import total_rotation as rotation
-from semphase.science.lexical.shapes import full_curve, truncated_curve
-from semphase.science.wqk.figures import WEIGHT_MAKERS
-from semphase.science.writes.figures import WRITE_MAKERS
-from semphase.stats.families import G
-from semphase.stats.fit import compare
 
-if TYPE_CHECKING:
-    from semphase.study import JointStudy, Study
-
-DEPTH = "depth x = l / L"
+Detail = Mapping[str, Any]
+DEPTH = "x = l/L"
 CONDITION_COLOURS = ("#2166ac", "#92c5de", "#777777", "#f4a582", "#b2182b")
 COLUMNS = 5
 
 
-def sigma_fans(study: Study) -> Figure:
+def sigma_fans(detail: Detail) -> Figure:
     """σ(l) of every word under the five conditions."""
-    data = study.conditions.point
-    rows = math.ceil(len(study.lexicon.words) / COLUMNS)
+    drawn = detail["curves"]
+    rows = math.ceil(len(drawn["senses"]) / COLUMNS)
     figure = Figure(figsize=(2.4 * COLUMNS, 1.9 * rows + 0.6), layout="constrained")
     axes = np.atleast_2d(figure.subplots(rows, COLUMNS, sharex=True, sharey=True))
-    for axis, word, curves in zip(axes.flat, study.lexicon.words, data.sigma, strict=False):
+    for axis, title, curves in zip(axes.flat, drawn["senses"], drawn["sigma"], strict=False):
         for condition, colour, curve in zip(CONDITIONS, CONDITION_COLOURS, curves, strict=True):
-            axis.plot(data.x, curve, color=colour, lw=1.3, label=condition.replace("_", " "))
-        axis.set_title(f"{word.word}: {word.sense_a} / {word.sense_b}", fontsize=7)
+            axis.plot(drawn["x"], curve, color=colour, lw=1.3, label=condition.replace("_", " "))
+        axis.set_title(title, fontsize=7)
         axis.axhline(0, color="0.8", lw=0.6, zorder=0)
-    for axis in axes.flat[len(study.lexicon.words) :]:
+    for axis in axes.flat[len(drawn["senses"]) :]:
         axis.set_axis_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(CONDITIONS), fontsize=8, frameon=False)
     figure.supylabel("σ = cos(φ(l), e_diff)", fontsize=9)
-    figure.suptitle(f"Order parameter by context over the depth x = l/L, {study.label}", fontsize=11)
+    figure.suptitle("Order parameter by context over the depth x = l/L", fontsize=11)
     return figure
 
 
-def f_overlay(study: Study) -> Figure:
+def f_overlay(detail: Detail) -> Figure:
     """f(l) of every word, and the mean over words."""
-    figure, axis = _panel(f"Response f(l) = dσ/dh, {study.label}", "f")
-    _curves(axis, study.response.point.x, study.response.point.f)
-    axis.plot(study.response.point.x, study.response.point.f.mean(axis=0), color="black", lw=2.2, label="mean")
+    x, f = _arrays(detail["curves"], "x", "f")
+    figure, axis = _panel("Response f(l) = dσ/dh", "f")
+    _overlay(axis, x, f)
+    axis.plot(x, f.mean(axis=0), color="black", lw=2.2, label="mean")
     axis.legend(frameon=False)
     return figure
 
 
-def g_overlay(study: Study) -> Figure:
+def g_overlay(detail: Detail) -> Figure:
     """g of every word and g_mean with its interval over words and prompts."""
-    figure, axis = _panel(f"Permeation g = f / max f, {study.label}", "g")
-    response = study.response
-    _curves(axis, response.point.x, response.point.g)
-    low, high = np.nanpercentile(response.words.g_mean, [2.5, 97.5], axis=0)
-    axis.fill_between(response.point.x, low, high, color="black", alpha=0.2, lw=0, label="95 % interval")
-    axis.plot(response.point.x, response.point.g_mean, color="black", lw=2.2, label="g_mean")
+    x, g, mean, low, high = _arrays(detail["curves"], "x", "g", "g_mean", "low", "high")
+    figure, axis = _panel("Permeation g = f / max f", "g")
+    _overlay(axis, x, g)
+    axis.fill_between(x, low, high, color="black", alpha=0.2, lw=0, label="95 % interval")
+    axis.plot(x, mean, color="black", lw=2.2, label="g_mean")
     axis.legend(frameon=False)
     return figure
 
 
-def r2_by_layer(study: Study) -> Figure:
+def r2_by_layer(detail: Detail) -> Figure:
     """R² of σ(l) on h: every word, the median, and the criterion's level."""
-    figure, axis = _panel(f"Linearity of σ in h, {study.label}", "R²")
-    for source, colour, name in (
-        (study.response, "#b2182b", "h from σ(L)"),
-        (study.response_by_step, "#2166ac", "h from the step"),
-    ):
-        axis.plot(source.point.x, source.point.r2.T, color=colour, lw=0.4, alpha=0.35)
-        axis.plot(source.point.x, np.median(source.point.r2, axis=0), color=colour, lw=2.2, label=f"median, {name}")
+    figure, axis = _panel("Linearity of σ in h", "R²")
+    for name, colour in (("h from σ(L)", "#b2182b"), ("h from the step", "#2166ac")):
+        x, r2 = _arrays(detail["curves"], "x", name)
+        axis.plot(x, r2.T, color=colour, lw=0.4, alpha=0.35)
+        axis.plot(x, np.median(r2, axis=0), color=colour, lw=2.2, label=f"median, {name}")
     axis.axhline(0.95, color="0.4", ls=":", lw=1)
     axis.legend(frameon=False)
     return figure
 
 
-def shape_fits(study: Study) -> Figure:
-    """g_mean with all nine families, over the full depth and without the last two points."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    curves = {"full depth": full_curve, "last two points dropped": truncated_curve}
-    for axis, (title, curve) in zip(figure.subplots(1, 2, sharey=True), curves.items(), strict=True):
-        x, g = curve(study.response.point)
-        fits = compare(G, x, g)
-        for name in sorted(fits, key=lambda name: fits[name].bic):
-            axis.plot(x, fits[name].curve, lw=1.1, label=f"{name}: BIC {fits[name].bic:.1f}")
-        axis.plot(x, g, "ko", ms=4, label="g_mean")
-        axis.set(title=title, xlabel=DEPTH, ylabel="g")
-        axis.legend(frameon=False, fontsize=7)
-    figure.suptitle(f"Curve families, {study.label}", fontsize=11)
+def shape_fits(detail: Detail) -> Figure:
+    """g_mean with the curves fitted to it, lowest BIC first where it is told."""
+    drawn, table = detail["curves"], detail.get("fits", {})
+    figure, axis = _panel("Curves fitted to g_mean", "g")
+    names = sorted(drawn["fitted"], key=lambda name: table[name]["bic"] if name in table else 0.0)
+    for name in names:
+        told = f"{name}: BIC {table[name]['bic']:.1f}".replace("-", "−") if name in table else name
+        axis.plot(drawn["x"], drawn["fitted"][name], lw=1.1, label=told)
+    axis.plot(drawn["x"], drawn["g_mean"], "ko", ms=4, label="g_mean")
+    axis.legend(frameon=False, fontsize=7)
     return figure
 
 
-def g_models(study: JointStudy) -> Figure:
+def g_models(detail: Detail) -> Figure:
     """g_mean of every model over the common depth."""
-    figure, axis = _panel(f"g_mean by model, {study.label}", "g")
-    for own in study.each:
-        axis.plot(own.response.point.x, own.response.point.g_mean, marker="o", ms=3, label=own.model.name)
+    figure, axis = _panel("g_mean by model", "g")
+    for name, own in detail["g_mean of each model"].items():
+        axis.plot(own["x"], own["g_mean"], marker="o", ms=3, label=name)
     axis.legend(frameon=False)
     return figure
 
 
-def g_reinitialised(study: Study) -> Figure:
+def g_untrained(detail: Detail) -> Figure:
     """g_mean of the model and of its untrained copies."""
-    figure, axis = _panel(f"g_mean with and without training, {study.label}", "g")
-    for copy in study.reinitialised:
-        axis.plot(copy.response.point.x, copy.response.point.g_mean, color="0.6", lw=1)
+    x, trained, untrained = _arrays(detail["curves"], "x", "trained", "untrained")
+    figure, axis = _panel("g_mean with and without training", "g")
+    axis.plot(x, untrained.T, color="0.6", lw=1)
     axis.plot([], [], color="0.6", lw=1, label="re-initialised copies")
-    axis.plot(study.response.point.x, study.response.point.g_mean, color="#b2182b", lw=2.2, label="trained")
+    axis.plot(x, trained, color="#b2182b", lw=2.2, label="trained")
     axis.legend(frameon=False)
     return figure
 
 
-def rotation_by_layer(study: Study) -> Figure:
-    """The angle of each block, and the distribution of the total angle."""
+def rotation(detail: Detail) -> Figure:
+    """The angle of each block, and the distribution of the total angle over positions."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    low, middle, high = np.percentile(study.rotation, [5, 50, 95], axis=0)
+    low, middle, high = np.asarray(detail["curves"]["angle by block (5, 50, 95 %)"], dtype=float)
     blocks = np.arange(1, len(middle) + 1)
     left.fill_between(blocks, low, high, alpha=0.25, lw=0)
     left.plot(blocks, middle, marker="o", ms=3)
     left.set(xlabel="layer l", ylabel="θ(l) (rad)", title="median and 5–95 % over positions")
-    right.hist(rotation.turns(study.rotation), bins=40)
+    turns = detail["curves"]["percentiles of Θ/π (0 to 100 %)"]
+    right.plot(turns, np.linspace(0, 1, len(turns)))
     right.axvline(1, color="#b2182b", lw=1.5)
-    right.set(xlabel="Θ / π", ylabel="positions", title="total angle; the claim is the red line")
-    figure.suptitle(f"Rotation of the residual stream, {study.label}", fontsize=11)
+    right.set(xlabel="Θ / π", ylabel="share of positions below", title="total angle; the claim is the red line")
+    figure.suptitle("Rotation of the residual stream", fontsize=11)
     return figure
 
 
-def rotation_models(study: JointStudy) -> Figure:
+def rotation_models(detail: Detail) -> Figure:
     """Mean Θ/π against model size."""
     figure, axis = _panel("Total rotation by model size", "mean Θ / π", "parameters")
-    sizes = [own.model.parameters for own in study.by_size]
-    axis.semilogx(sizes, [rotation.turns(own.rotation).mean() for own in study.by_size], "o-")
-    for own in study.by_size:
-        axis.annotate(own.model.name, (own.model.parameters, rotation.turns(own.rotation).mean()), fontsize=8)
+    turns, sizes = detail["mean Θ/π"], detail["parameters"]
+    axis.semilogx([sizes[name] for name in turns], list(turns.values()), "o-")
+    for name, turn in turns.items():
+        axis.annotate(name, (sizes[name], turn), fontsize=8)
     return figure
 
 
-def context_plane(study: Study) -> Figure:
+def context_plane(detail: Detail) -> Figure:
     """Mean |σ| over context length and layer."""
-    from semphase.science.lexical.derived import context_plane as plane_of
-
-    mean = plane_of(study).point.mean
-    figure, axis = _panel(f"Mean |σ|, {study.label}", "layer l", "words of context")
-    image = axis.imshow(mean.T, origin="lower", aspect="auto", cmap="viridis")
+    figure, axis = _panel("Mean |σ|", "layer l", "words of context")
+    image = axis.imshow(np.asarray(detail["plane"]).T, origin="lower", aspect="auto", cmap="viridis")
     figure.colorbar(image, ax=axis)
     return figure
 
 
-def write_profiles(study: Study) -> Figure:
+def write_profiles(detail: Detail) -> Figure:
     """What attention and MLP have written along e_diff up to each block, per unit of h."""
-    from semphase.science.lexical.derived import attention_and_mlp
-
-    writes = attention_and_mlp(study).point
-    figure, axis = _panel(f"Writes along e_diff, {study.label}", "slope on h, cumulative (stream units)", "block")
-    blocks = np.arange(1, writes.attention.shape[-1] + 1)
-    for part, colour, name in ((writes.attention, "#b2182b", "attention"), (writes.mlp, "#2166ac", "MLP")):
-        profile = np.cumsum(part, axis=-1)
+    figure, axis = _panel("Writes along e_diff", "slope on h, cumulative (stream units)", "block")
+    for name, colour in (("attention", "#b2182b"), ("MLP", "#2166ac")):
+        (profile,) = _arrays(detail["curves"], name)
+        blocks = np.arange(1, profile.shape[-1] + 1)
         axis.plot(blocks, profile.T, color=colour, lw=0.4, alpha=0.35)
         axis.plot(blocks, profile.mean(axis=0), color=colour, lw=2.2, label=name)
     axis.legend(frameon=False)
     return figure
 
 
-MAKERS: Mapping[str, Callable[[Any], Figure]] = {
-    "sigma-fans": sigma_fans,
-    "f-overlay": f_overlay,
-    "g-overlay": g_overlay,
-    "r2-by-layer": r2_by_layer,
-    "shape-fits": shape_fits,
-    "g-models": g_models,
-    "g-reinitialised": g_reinitialised,
-    "rotation": rotation_by_layer,
-    "rotation-models": rotation_models,
-    "context-plane": context_plane,
-    "write-profiles": write_profiles,
-    **HEAD_MAKERS,
-    **WEIGHT_MAKERS,
-    **WRITE_MAKERS,
-    **CVFP_MAKERS,
-    **AUDIT_MAKERS,
-}
+def _arrays(curves: Detail, *names: str) -> list[np.ndarray]:
+    return [np.asarray(curves[name], dtype=float) for name in names]
 
 
 def _panel(title: str, ylabel: str, xlabel: str = DEPTH) -> tuple[Figure, Axes]:
@@ -199,6 +162,6 @@ def _panel(title: str, ylabel: str, xlabel: str = DEPTH) -> tuple[Figure, Axes]:
     return figure, axis
 
 
-def _curves(axis: Axes, x: np.ndarray, curves: np.ndarray) -> None:
+def _overlay(axis: Axes, x: np.ndarray, curves: np.ndarray) -> None:
     for curve in curves:
         axis.plot(x, curve, lw=0.8, alpha=0.5)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from semphase.science.lexical.response import Response, truncated
-from semphase.stats.families import SHAPES, Family
+from semphase.stats.families import SHAPES as SHAPES
+from semphase.stats.families import Family
+from semphase.stats.families import G as G
 from semphase.stats.fit import Information, compare, margin, recompare, refit
 
 Curve = Callable[[Response], tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]]
@@ -49,6 +52,12 @@ def winning_margin(
         return _over_defined(g, lambda rows: margin(recompare(families, x, rows), wanted, criterion=criterion))
 
     return statistic
+
+
+def fitted(families: Mapping[str, Family], curve: Curve, response: Response) -> dict[str, Any]:
+    """For a figure: the curve of a point response, and what each family makes of it."""
+    x, g = curve(response)
+    return {"x": x, "g_mean": g, "fitted": {name: fit.curve for name, fit in compare(families, x, g).items()}}
 
 
 def parameter(family: Family, name: str, curve: Curve) -> Statistic:

@@ -1,26 +1,15 @@
-"""Which prompts a study shows to a model: the lexicon's own, shortened contexts, suffixes and changed prefixes."""
+"""Prompts made from the lexicon's own: shortened contexts, suffixes and changed prefixes."""
 
 from __future__ import annotations
 
-from semphase.data.lexicon import CONDITIONS, Lexicon, Word
-from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS
+from semphase.data.lexicon import Lexicon, Prompt, Word
+from semphase.data.lexicon.words import ending
 from semphase.errors import NotApplicable
-from semphase.measure.targets import Prompt
 
 TEXTS = 4
 """Suffixed and prefixed prompts come in fours: without a foreign text and with each of three."""
 LEAST_CONTEXT = 4
 MOST_CONTEXT = 8
-
-
-def lexicon_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
-    """Every prompt of every word, in the lexicon's order."""
-    return tuple(
-        _ending(word, role, index, text)
-        for word in lexicon.words
-        for role in (*DIRECTIONS, *CONDITIONS, *GRADIENTS)
-        for index, text in enumerate(word.prompts(role))
-    )
 
 
 def shortened_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
@@ -36,7 +25,7 @@ def shortened_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
             f"the shortest strong prompt has {longest} words of context and the plane needs {LEAST_CONTEXT}"
         )
     return tuple(
-        _ending(word, role, length, " ".join([*contexts[word, role][len(contexts[word, role]) - length :], word.word]))
+        ending(word, role, length, " ".join([*contexts[word, role][len(contexts[word, role]) - length :], word.word]))
         for word, role in strong
         for length in range(longest + 1)
     )
@@ -59,7 +48,7 @@ def suffixed_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
 def prefixed_prompts(lexicon: Lexicon) -> tuple[Prompt, ...]:
     """The same texts before the neutral prompt instead, where a causal model must see them."""
     return tuple(
-        _ending(word, "neutral", index, f"{prefix} {word.neutral[0]}".lstrip())
+        ending(word, "neutral", index, f"{prefix} {word.neutral[0]}".lstrip())
         for word, texts in _with_foreign_texts(lexicon)
         for index, prefix in enumerate(("", *texts))
     )
@@ -72,10 +61,6 @@ def _with_foreign_texts(lexicon: Lexicon) -> list[tuple[Word, tuple[str, str, st
         (word, (word.strong_a[0], word.strong_b[0], after.neutral[0]))
         for word, after in zip(words, following, strict=True)
     ]
-
-
-def _ending(word: Word, role: str, index: int, text: str) -> Prompt:
-    return Prompt(word.word, role, index, text, len(text) - len(word.word))
 
 
 def _context(word: Word, prompt: str) -> list[str]:

@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from semphase.science.lexical.response import Response
+from semphase.stats.draws import Bootstrapped
 from semphase.stats.estimate import Estimate
-from semphase.stats.likelihood import BAND, INVERSE_ROOT_PI, WidthTest, ratios
+from semphase.stats.families import erf
+from semphase.stats.likelihood import BAND, ratios, width_test
+from semphase.stats.likelihood import INVERSE_ROOT_PI as INVERSE_ROOT_PI
+from semphase.stats.likelihood import WidthTest as WidthTest
+from semphase.study.study import Study
+from semphase.verdict import Evidence
 
 ALPHA = 0.05
+
+
+def width_test_of(study: Study, curves: Bootstrapped[Response]) -> WidthTest:
+    """The likelihood-ratio test of σ = 1/√π on g_mean."""
+    point = curves.point
+    return width_test(point.x, point.g_mean, draws=study.budget.simulations, seed=study.seed)
+
+
+def evidence_of(test: WidthTest) -> Evidence:
+    """The free width with its interval, p and equivalence."""
+    return Evidence(test.estimate(), test.p, test.equivalent)
+
+
+def fitted(test: WidthTest, response: Response) -> dict[str, Any]:
+    """For a figure: g_mean, and erf at the free width and at 1/√π."""
+    named = {f"erf, σ_free = {test.width:.3f}": test.width, "erf, σ = 1/√π": INVERSE_ROOT_PI}
+    curves = {name: erf(response.x, width) for name, width in named.items()}
+    return {"x": response.x, "g_mean": response.g_mean, "fitted": curves}
 
 
 def meaning(test: WidthTest) -> str:
@@ -27,7 +52,7 @@ def meaning(test: WidthTest) -> str:
 
 def rejections(*responses: Response) -> Float[np.ndarray, "*draw"]:
     """How many of the responses' g_mean reject σ = 1/√π at 0.05 by the χ² test."""
-    critical = float(stats.chi2.ppf(1 - ALPHA, 1))
+    critical = float(scipy.stats.chi2.ppf(1 - ALPHA, 1))
     curves = [np.atleast_2d(response.g_mean) for response in responses]
     defined = [np.isfinite(curve).all(axis=-1) for curve in curves]
     counts = np.zeros(len(curves[0]))

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
-from scipy.cluster.vq import ClusterError, kmeans2
 
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import jackknifed
 from semphase.stats.resample import batch_interval
 
 Gram = Float[np.ndarray, "head head"]
@@ -124,9 +124,10 @@ def dimension(basis: HeadBasis, share: float, scale: int) -> Estimate:
     parts = [np.flatnonzero(basis.layer != layer) for layer in layers]
     left = np.array([_crossing(basis.gram[np.ix_(part, part)], share) * scale / len(part) for part in parts])
     error = math.sqrt((len(layers) - 1) * float(left.var()))
-    value, half = basis.components(share) * scale / basis.heads, error * float(stats.t.ppf(0.975, len(layers) - 1))
+    value = basis.components(share) * scale / basis.heads
+    low, high = jackknifed(value, error, len(layers) - 1, (0.0, float(scale)))
     method = f"delete-one-layer jackknife of the interpolated K, Student t, {len(layers)} layers"
-    return Estimate(value, max(0.0, value - half), min(float(scale), value + half), method, basis.heads)
+    return Estimate(value, low, high, method, basis.heads)
 
 
 def _crossing(gram: Gram, share: float) -> float:
@@ -140,7 +141,7 @@ def layer_correlation(basis: HeadBasis, *, resamples: int, seed: int) -> Estimat
     score = basis.scores[:, 0]
 
     def correlation(index: Int[np.ndarray, "draw head"]) -> Float[np.ndarray, " draw"]:
-        ranks = [stats.rankdata(values[index], axis=-1) for values in (score, basis.layer)]
+        ranks = [scipy.stats.rankdata(values[index], axis=-1) for values in (score, basis.layer)]
         x, y = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
         with np.errstate(invalid="ignore"):  # a draw from one layer only has no correlation
             return np.abs((x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1)))
@@ -224,8 +225,10 @@ def _best_clusters(
     found = []
     for _ in range(STARTS):
         try:
-            centroids, own = kmeans2(points, count, iter=ITERATIONS, minit="++", missing="raise", rng=rng)
-        except ClusterError:
+            centroids, own = scipy.cluster.vq.kmeans2(
+                points, count, iter=ITERATIONS, minit="++", missing="raise", rng=rng
+            )
+        except scipy.cluster.vq.ClusterError:
             continue
         found.append((float(np.sum((points - centroids[own]) ** 2)), centroids, own))
     if not found:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
+from semphase.stats.interval import jackknifed, of_largest
 
 SOURCE_D = 768
 """Stream components of the source's model: thresholds in components are stated for it."""
@@ -134,6 +135,9 @@ class Ranks:
     norm: Float[np.ndarray, "first layer"]
 
 
+Statistic = Callable[[Ranks], float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectra:
     """Eigenvalues of the writes' covariances and mean norms; variant 0 is all positions, the others lack a group.
@@ -181,34 +185,16 @@ def jackknife(
         raise SemphaseError(f"a jackknife interval needs at least two groups, not {m}; allow more with --memory.")
     if not (np.isfinite(value) and np.isfinite(left).all()):
         raise Undefined(f"no jackknife interval: the value is {value:.4g}, without single groups {left}.")
-    half = stats.t.ppf(0.975, m - 1) * math.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum())
-    low, high = max(within[0], value - half), min(within[1], value + half)
+    error = math.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum())
     method = f"jackknife over {m} contiguous groups of positions, Student's t; position 0 stays{note}"
-    return Estimate(value, float(min(low, value)), float(max(high, value)), method, n)
-
-
-def largest(
-    values: Float[np.ndarray, " item"], draws: Float[np.ndarray, "item draw"], *, n: int, what: str
-) -> Estimate:
-    """The largest of several numbers with an interval that allows for having been chosen.
-
-    The largest draw is biased upwards, so both ends come from bounds that hold for all numbers at once: the 97.5 %
-    quantiles of the largest error upwards and downwards.
-    """
-    errors = draws - values[:, None]
-    if not np.isfinite(errors).all():
-        raise Undefined(f"the largest of {len(values)} numbers by {what} is not defined: some are not finite.")
-    value = float(values.max())
-    over, under = (float(np.quantile(side.max(axis=0), 0.975)) for side in (errors, -errors))
-    method = f"{what}, {draws.shape[1]} draws, simultaneous over {len(values)} numbers"
-    return Estimate(value, min(value, value - over), max(value, value + under), method, n)
+    return Estimate(value, *jackknifed(value, error, m - 1, within), method, n)
 
 
 def smallest(
     values: Float[np.ndarray, " item"], draws: Float[np.ndarray, "item draw"], *, n: int, what: str
 ) -> Estimate:
-    """The smallest of several numbers, as `largest`."""
-    found = largest(-values, -draws, n=n, what=what)
+    """The smallest of several numbers, as `of_largest`."""
+    found = of_largest(-values, -draws, n=n, what=what)
     return Estimate(-found.value, -found.high, -found.low, found.method, n)
 
 
@@ -222,7 +208,7 @@ def spearman_with_depth(values: Float[np.ndarray, " layer"]) -> float:
     """Spearman's correlation of one number for each layer with the layer; undefined where all are equal."""
     if np.ptp(values) == 0:
         raise Undefined("one and the same number for every layer has no correlation with depth.")
-    return float(stats.spearmanr(np.arange(len(values)), values).statistic)
+    return float(scipy.stats.spearmanr(np.arange(len(values)), values).statistic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,4 +228,4 @@ class Curves:
 
     def largest_rise(self) -> Estimate:
         """How far the first kind rises from one K to a larger one, where it does so most."""
-        return largest(rises(self.point[0]), rises(self.draws[0]), n=self.tokens, what=self.what)
+        return of_largest(rises(self.point[0]), rises(self.draws[0]), n=self.tokens, what=self.what)

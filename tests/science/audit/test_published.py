@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.science.audit import load, read
-from semphase.science.audit.published import figure
+from semphase.science.audit.published import figure, load, read
 
 HEAD = 'document = "009"\ntitle = "a test"\n'
 TABLE = (

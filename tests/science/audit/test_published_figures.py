@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semphase.science.audit import load
 from semphase.science.audit.cvfp_tables import by_configuration
+from semphase.science.audit.published import load
 
 
 def test_there_are_nine_configurations_of_four_sizes():

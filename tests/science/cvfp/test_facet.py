@@ -11,15 +11,21 @@ import pytest
 from semphase.data.corpus import Corpus
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.evidence import cosines, largest_difference, lowest_cosine, mean_cosine, window_cosines
+from semphase.science.cvfp.facet import Cvfp
 from semphase.science.cvfp.grids import Grid
 from semphase.science.cvfp.model import Recipe
+from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.study.budget import BUDGETS, Budget
 
-SMALL = Budget(
-    "small", draws=20, control_draws=10, simulations=20,
-    documents=(4, 6), validation_documents=4, document_tokens=20, seeds=2,
-)  # fmt: skip
+SMALL = Budget("small", draws=20, control_draws=10, simulations=20)
+FEW = Sizes(documents=(4, 6), validation_documents=4, document_tokens=20, seeds=2)
 QUICK = Recipe(most=6, epochs=2)
+
+
+@pytest.fixture(autouse=True)
+def _small_budget_trains_on_few_documents(monkeypatch):
+    monkeypatch.setitem(SIZES, "small", FEW)
+    monkeypatch.setitem(SIZES, "long documents", replace(FEW, document_tokens=1200))
 
 
 @pytest.fixture
@@ -31,7 +37,8 @@ def study(study_of, tiny, counted_progress):
 def grid(study):
     """Two by two configurations at two sizes, two seeds, few iterations and epochs."""
     shape: dict[str, Any] = {"layers": (1, 2), "tokens": (1, 3), "recipe": QUICK}
-    return lambda **more: study.cvfp.measured("some", study.cvfp.sizes, study.cvfp.seeds, **(shape | more))
+    cvfp = study.facet(Cvfp)
+    return lambda **more: cvfp.measured("some", cvfp.sizes, cvfp.seeds, **(shape | more))
 
 
 def refuse(*_: Any, **__: Any) -> Any:
@@ -39,9 +46,14 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 
 def test_budgets_hold_the_sizes_of_the_source():
-    assert {budget.documents for budget in BUDGETS.values()} == {(50, 100, 200, 500)}
-    assert [BUDGETS[name].seeds for name in ("quick", "standard", "full")] == [1, 3, 3]
-    assert [BUDGETS[name].document_tokens for name in ("quick", "standard", "full")] == [40, 40, 1200]
+    sizes = [SIZES[name] for name in ("quick", "standard", "full")]
+    assert {own.documents for own in sizes} == {(50, 100, 200, 500)}
+    assert [own.seeds for own in sizes] == [1, 3, 3]
+    assert [own.document_tokens for own in sizes] == [40, 40, 1200]
+
+
+def test_every_budget_says_what_trainings_spend():
+    assert set(BUDGETS) <= set(SIZES)
 
 
 def test_every_training_stands_in_its_place(grid):
@@ -76,7 +88,8 @@ def test_a_training_is_done_once(study, grid, monkeypatch):
     first = grid()
     monkeypatch.setattr("semphase.science.cvfp.facet.train", refuse)
     again = replace(study)  # the same store, nothing in memory
-    found = again.cvfp.measured("some", study.cvfp.sizes, study.cvfp.seeds, layers=(1, 2), tokens=(1, 3), recipe=QUICK)
+    cvfp = again.facet(Cvfp)
+    found = cvfp.measured("some", cvfp.sizes, cvfp.seeds, layers=(1, 2), tokens=(1, 3), recipe=QUICK)
     np.testing.assert_array_equal(first.log_ppl.point, found.log_ppl.point)
     np.testing.assert_array_equal(first.log_ppl.draws, found.log_ppl.draws)
 
@@ -92,7 +105,7 @@ def test_progress_counts_the_documents_of_missing_trainings(grid, counted_progre
 
 
 def test_all_that_tells_trainings_apart_is_in_the_key(study):
-    cvfp = study.cvfp
+    cvfp = study.facet(Cvfp)
     own = Grid("one", (4,), (0,), layers=(1,), tokens=(1,)).trainings(64)[0]
     others = [
         replace(own, documents=6),
@@ -110,15 +123,15 @@ def test_all_that_tells_trainings_apart_is_in_the_key(study):
 
 def test_shuffled_text_keeps_the_words_of_training_and_all_of_validation(study):
     own = Grid("one", (6,), (0,), layers=(1,), tokens=(1,)).trainings(64)[0]
-    training, validation = study.cvfp.split(own)
-    shuffled, same = study.cvfp.split(replace(own, text="shuffled"))
+    training, validation = study.facet(Cvfp).split(own)
+    shuffled, same = study.facet(Cvfp).split(replace(own, text="shuffled"))
     np.testing.assert_array_equal(same, validation)
     assert (shuffled != training).mean() > 0.5
     np.testing.assert_array_equal(np.sort(shuffled, axis=None), np.sort(training, axis=None))
 
 
 def test_all_sizes_share_one_output_layer(study):
-    cvfp = study.cvfp
+    cvfp = study.facet(Cvfp)
     every = np.union1d(cvfp.documents.training, cvfp.documents.validation)
     np.testing.assert_array_equal(cvfp.vocabulary.types, every)
     assert f"the {len(every)} token types" in cvfp.reading["output layer"]
@@ -126,7 +139,7 @@ def test_all_sizes_share_one_output_layer(study):
 
 def test_neighbouring_seeds_of_studies_share_no_training(study):
     other = replace(study, seed=1)
-    assert not set(study.cvfp.seeds) & set(other.cvfp.seeds)
+    assert not set(study.facet(Cvfp).seeds) & set(other.facet(Cvfp).seeds)
 
 
 def test_too_short_a_corpus_is_told_before_anything_is_trained(study, monkeypatch):
@@ -134,14 +147,14 @@ def test_too_short_a_corpus_is_told_before_anything_is_trained(study, monkeypatc
     words = study.corpus.text.split()[:100]
     short = replace(study, corpus=Corpus("story.txt", " ".join(words), ""))
     with pytest.raises(SemphaseError) as caught:
-        _ = short.cvfp.matrix
+        _ = short.facet(Cvfp).matrix
     assert str(caught.value).startswith("the corpus story.txt has 5 documents of 20 tokens, and 6 for training with 4")
     assert not list(study.store.root.rglob("*.nc"))
 
 
 def test_a_short_corpus_gives_short_documents(study_of, tiny, corpus):
-    budget = replace(SMALL, document_tokens=1200)
-    made = study_of(tiny, budget=budget).cvfp
+    budget = replace(SMALL, name="long documents")
+    made = study_of(tiny, budget=budget).facet(Cvfp)
     assert 20 <= made.documents.length < 1200
     assert made.reading["tokens of a document"] == made.documents.length
 

@@ -11,7 +11,6 @@ import xarray as xr
 from semphase.data.lexicon import CONDITIONS, Lexicon
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.order_parameter import order_parameter
-from semphase.science.lexical.variations import lexicon_prompts
 
 LAYERS, WIDTH = 3, 4
 
@@ -25,7 +24,7 @@ def uneven(lexicon) -> Lexicon:
 
 @pytest.fixture
 def streams(uneven) -> xr.Dataset:
-    prompts = lexicon_prompts(uneven)
+    prompts = uneven.prompts
     rng = np.random.default_rng(0)
     names = {name: ("prompt", [getattr(prompt, name) for prompt in prompts]) for name in ("word", "role", "index")}
     return xr.Dataset(

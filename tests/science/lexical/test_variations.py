@@ -13,7 +13,6 @@ from semphase.errors import NotApplicable
 from semphase.measure.text import leading_tokens
 from semphase.science.lexical.variations import (
     TEXTS,
-    lexicon_prompts,
     prefixed_prompts,
     shortened_prompts,
     suffixed_prompts,
@@ -23,7 +22,7 @@ PROMPTS_OF_A_WORD = 8 + 8 + 5 * 3 + 10 + 10
 
 
 def test_every_prompt_once_in_the_lexicons_order(lexicon):
-    prompts = lexicon_prompts(lexicon)
+    prompts = lexicon.prompts
     assert len(prompts) == 3 * PROMPTS_OF_A_WORD
     assert list(dict.fromkeys(prompt.word for prompt in prompts)) == list(lexicon.names)
     for prompt in prompts:

@@ -13,6 +13,7 @@ from scipy import stats
 from semphase.errors import SemphaseError, Undefined
 from semphase.science.writes import spectra
 from semphase.science.writes.spectra import WITH_FIRST, WITHOUT_FIRST, Curves, Moment, Spectra
+from semphase.stats.interval import of_largest
 
 D = 12
 
@@ -168,7 +169,7 @@ def test_the_interval_of_the_largest_holds_it_and_mirrors_the_smallest(seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=5)
     draws = values[:, None] + rng.normal(0, 0.1, size=(5, 50))
-    found = spectra.largest(values, draws, n=5, what="draws")
+    found = of_largest(values, draws, n=5, what="draws")
     mirrored = spectra.smallest(-values, -draws, n=5, what="draws")
     assert found.low <= found.value == values.max() <= found.high
     assert (mirrored.value, mirrored.low, mirrored.high) == (-found.value, -found.high, -found.low)
@@ -180,7 +181,7 @@ def test_the_largest_of_many_equal_numbers_is_not_taken_for_positive():
     for _ in range(200):
         values = rng.normal(0, 0.1, size=20)
         draws = values[:, None] + rng.normal(0, 0.1, size=(20, 400))
-        wrong += spectra.largest(values, draws, n=20, what="draws").low > 0
+        wrong += of_largest(values, draws, n=20, what="draws").low > 0
     assert wrong <= 14  # 2.5 % of 200 are 5; 14 is exceeded with p < 0.001
 
 
@@ -197,7 +198,7 @@ def test_rises_and_margins_are_those_of_a_loop():
 
 def test_values_that_are_not_finite_have_no_largest():
     with pytest.raises(Undefined, match="largest of 2 numbers"):
-        spectra.largest(np.array([1.0, np.nan]), np.ones((2, 3)), n=1, what="draws")
+        of_largest(np.array([1.0, np.nan]), np.ones((2, 3)), n=1, what="draws")
 
 
 def test_depth_correlation():

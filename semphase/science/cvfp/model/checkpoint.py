@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from semphase.errors import SemphaseError
+from semphase.files import atomically
 
 Facts = dict[str, Any]
 
@@ -30,12 +31,10 @@ class Checkpoints:
 
     def write(self, phase: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
         """Put the state of a phase in the place of its last one; SemphaseError where it cannot be written."""
-        part = self._path(phase).with_suffix(".part")
         header = {"identity": self.identity, "facts": json.dumps(facts)}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, header)
-            part.replace(self._path(phase))
+            with atomically(self._path(phase)) as scratch:
+                save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, scratch, header)
         except (OSError, SafetensorError) as problem:
             raise SemphaseError(
                 f"the checkpoint of {phase} cannot be written to {self.folder} ({problem}); "
@@ -56,7 +55,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Empty the folder of checkpoints, and take it away if nothing else is in it."""
-        for path in self.folder.glob("phase-*"):
+        for path in self.folder.glob("*phase-*"):
             path.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -1,0 +1,105 @@
+"""The command line: what `semphase` understands; each command's work is in the module of its name.
+
+Modules are imported where a command needs them, so that help and completion come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semphase.errors import SemphaseError
+
+app = typer.Typer(
+    help="Claims about language models: list and register them, read their verdicts, begin a new one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Kind(StrEnum):
+    """What a new claim is about."""
+
+    RESPONSES = "responses"
+    EDIT = "edit"
+    PROMPTS = "prompts"
+
+
+@app.command("list")
+def list_claims(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Test files and folders (default: claims).")] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of a report (default: reports/latest).")] = None,
+    json: AsJson = False,
+) -> None:
+    """List claims: are they registered, changed since, or not; and what did the last run find?"""
+    from semphase.cli import listing, output
+
+    found = listing.listing(paths or [default_place()], run)
+    output.tell(found, json)
+    if found.problems:
+        raise SemphaseError("; ".join(found.problems))
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
+    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    json: AsJson = False,
+) -> None:
+    """Show all that a report says of one claim."""
+    from semphase.cli import output, showing
+
+    found = showing.showing(run, claim)
+    output.tell(found, json)
+
+
+@app.command()
+def register(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Test files, or folders of them.")],
+    amend: Annotated[bool, typer.Option("--amend", help="Register claims that changed since, too.")] = False,
+    reason: Annotated[str, typer.Option(help="Why registered claims changed; needed by --amend.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Append claims to registry.jsonl beside their files, before anything is measured."""
+    from semphase.cli import output, registering
+
+    if reason and not amend:
+        raise SemphaseError("--reason is for changed claims: say --amend as well")
+    found = registering.amending(files, reason) if amend else registering.registering(files)
+    output.tell(found, json)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The group's name; the file is test_NAME.py.")],
+    kind: Annotated[Kind, typer.Option(help="On the lexicon's responses, with an edit, or with own prompts.")] = (
+        Kind.RESPONSES
+    ),
+    json: AsJson = False,
+) -> None:
+    """Write a claim to start from, which runs as it is on the tiny model."""
+    from semphase.cli import output, starting
+
+    found = starting.start(name, kind.value, Path())
+    output.tell(found, json)
+
+
+def default_place() -> Path:
+    """Where claims are looked for when nobody says: in `claims`, else here."""
+    return Path("claims") if Path("claims").is_dir() else Path()
+
+
+def main() -> None:
+    """Run the command; bad input is told in one sentence on standard error, with exit code 1."""
+    try:
+        app(prog_name="semphase")
+    except SemphaseError as problem:
+        print(f"semphase: {problem}", file=sys.stderr)
+        raise SystemExit(1) from None

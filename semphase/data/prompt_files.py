@@ -1,0 +1,45 @@
+"""Files with one set of prompts: TOML or JSON, with the keys that `Prompts.of` and `Prompts.of_tokens` take."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
+
+
+def load(path: Path) -> Prompts:
+    """A set of prompts; raises SemphaseError that names the file and what is wrong in it."""
+    data = dict(_read(path))
+    if ("texts" in data) == ("ids" in data):
+        raise SemphaseError(f"the prompts in {path} need either texts or ids; give one of the two keys.")
+    name, content = data.pop("name", None), data.pop("texts", None)
+    make: Any = Prompts.of
+    if content is None:
+        make, content = Prompts.of_tokens, data.pop("ids")
+    if not isinstance(content, list):
+        raise SemphaseError(f"the prompts in {path} are {content!r}; give a list.")
+    try:
+        found: Prompts = make(name, content, data.pop("at", "end"), **data)
+    except SemphaseError as problem:
+        raise SemphaseError(f"{path}: {problem}") from problem
+    return found
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SemphaseError(f"the prompts {path} cannot be read ({problem}); give a UTF-8 file.") from problem
+    try:
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
+        form = "JSON" if path.suffix == ".json" else "TOML"
+        raise SemphaseError(f"the prompts {path} are not valid {form}: {problem}.") from problem
+    if not isinstance(data, Mapping):
+        raise SemphaseError(f"the prompts {path} are no table of keys; give name, texts and labels.")
+    return data

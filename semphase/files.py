@@ -1,0 +1,43 @@
+"""Files that appear whole or not at all: the one way in which anything here is put on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from semphase.errors import SemphaseError
+
+
+@contextlib.contextmanager
+def atomically(path: Path) -> Iterator[Path]:
+    """The path of a scratch file beside `path`, which takes its place when the block ends without an error.
+
+    A reader sees the old content or the new, never half of it. The scratch file is hidden, keeps the suffix (some
+    writers insist on one), and is gone after an error. Raises OSError where the disk refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.partial{path.suffix}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file in one step, whole even after a power cut; raises OSError where the disk refuses."""
+    with atomically(path) as scratch, scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_or_refuse(path: Path, content: bytes, what: str) -> None:
+    """Write a file in one step; where the disk refuses, raise SemphaseError that names `what` and the reason."""
+    try:
+        write_atomically(path, content)
+    except OSError as problem:
+        raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem

@@ -1,0 +1,26 @@
+"""What the search for heads spends at each budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How thoroughly heads are searched.
+
+    stages: how often a greedy order is ranked anew before the registered count is reached; screens: whether single
+    heads may be screened first.
+    """
+
+    stages: int = 2
+    screens: bool = True
+
+
+SEARCHES: Mapping[str, Search] = {
+    "quick": Search(stages=2),
+    "standard": Search(stages=3),
+    "full": Search(stages=9, screens=False),
+}
+"""By the budget's name; others spend as `Search()` says."""

@@ -1,0 +1,134 @@
+"""Evidence at the lexicon's words: estimates with the control and the second definition of h beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from semphase.errors import Undefined
+from semphase.science.lexical.facet import Lexical
+from semphase.science.lexical.response import Response
+from semphase.stats.draws import Bootstrapped, Population, estimate_from_draws
+from semphase.stats.estimate import Estimate
+from semphase.study.evidence import on_copies
+from semphase.study.joint import JointStudy
+from semphase.study.study import Study
+
+Statistic = Callable[..., Any]
+Statistics = Statistic | Mapping[str, Statistic]
+Curves = Callable[[Lexical], Mapping[str, Any]]
+
+
+def on_responses(
+    study: Study,
+    statistics: Statistics,
+    *,
+    population: Population = "prompts",
+    curves: Curves | None = None,
+    **details: Callable[[Response], Any],
+) -> dict[str, Any]:
+    """Arguments of `judge`: statistics of the response f(l), the same for the untrained copies, and with h by step.
+
+    `details` are functions of the point response whose values go into the report under their names, `curves` gives
+    what a figure draws.
+    """
+    made = on_measurement(
+        study, lambda words: words.response, statistics, population=population, curves=curves, **details
+    )
+    made["detail"]["h from the prompt's step"] = by_step([study], statistics, population)
+    return made
+
+
+def on_all_responses(
+    study: JointStudy, statistics: Statistics, population: Population, **detail: Any
+) -> dict[str, Any]:
+    """The same for statistics of several models' responses; the control are their copies of one seed together."""
+
+    def made(joint: JointStudy) -> Any:
+        return estimates([own.facet(Lexical).response for own in joint.each], statistics, population)
+
+    detail["reading"] = {own.label: own.facet(Lexical).reading for own in study.each}
+    detail["h from the prompt's step"] = by_step(study.each, statistics, population)
+    detail["g_mean of each model"] = mean_curves(study)
+    return {"evidence": made(study), "detail": detail, **on_copies(study, made)}
+
+
+def on_measurement(
+    study: Study,
+    measurement: Callable[[Lexical], Bootstrapped[Any]],
+    statistics: Statistics,
+    *,
+    population: Population = "prompts",
+    curves: Curves | None = None,
+    **details: Callable[[Any], Any],
+) -> dict[str, Any]:
+    """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control.
+
+    `details` are functions of the measurement's point; their values go into the report under their names. `curves`
+    gives what a figure draws.
+    """
+
+    def made(copy: Study) -> Any:
+        return estimates([measurement(copy.facet(Lexical))], statistics, population)
+
+    words = study.facet(Lexical)
+    own = measurement(words)
+    told = {name.replace("_", " "): of(own.point) for name, of in details.items()}
+    if curves is not None:
+        told["curves"] = curves(words)
+    evidence = estimates([own], statistics, population)
+    return {"evidence": evidence, "detail": words.reading | told, **on_copies(study, made)}
+
+
+def estimates(
+    data: Sequence[Any], statistics: Statistics, population: Population = "prompts"
+) -> Estimate | dict[str, Estimate]:
+    """One estimate, or one for each named statistic."""
+    if callable(statistics):
+        return estimate_from_draws(statistics, *data, population=population)
+    return {name: estimate_from_draws(own, *data, population=population) for name, own in statistics.items()}
+
+
+def by_step(studies: Sequence[Study], statistics: Statistics, population: Population = "prompts") -> Any:
+    """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
+    try:
+        return estimates([study.facet(Lexical).response_by_step for study in studies], statistics, population)
+    except Undefined as problem:
+        return f"not defined: {problem}"
+
+
+# What figures draw
+
+
+def sigma_curves(words: Lexical) -> dict[str, Any]:
+    """σ(l) of every word under the five conditions."""
+    point = words.conditions.point
+    senses = [f"{word.word}: {word.sense_a} / {word.sense_b}" for word in words.lexicon.words]
+    return {"x": point.x, "sigma": point.sigma, "senses": senses}
+
+
+def f_curves(words: Lexical) -> dict[str, Any]:
+    """f(l) of every word."""
+    point = words.response.point
+    return {"x": point.x, "f": point.f}
+
+
+def g_curves(words: Lexical) -> dict[str, Any]:
+    """g of every word, and g_mean with its interval over words and prompts."""
+    point, drawn = words.response.point, words.response.words.g_mean
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    return {"x": point.x, "g": point.g, "g_mean": point.g_mean, "low": low, "high": high}
+
+
+def r2_curves(words: Lexical) -> dict[str, Any]:
+    """R² of σ(l) on h for every word, by both definitions of h."""
+    own, by_step = words.response.point, words.response_by_step.point
+    return {"x": own.x, "h from σ(L)": own.r2, "h from the step": by_step.r2}
+
+
+def mean_curves(study: JointStudy) -> dict[str, Any]:
+    """g_mean of each model."""
+    points = {own.label: own.facet(Lexical).response.point for own in study.each}
+    return {name: {"x": point.x, "g_mean": point.g_mean} for name, point in points.items()}

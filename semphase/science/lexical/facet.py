@@ -1,0 +1,170 @@
+"""What a model makes of the lexicon's ambiguous words: streams at the word, and the curves that claims are about.
+
+Words stand in the lexicon's order on every array's word axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from semphase.data.lexicon import CONDITIONS, Lexicon, Prompt
+from semphase.measure.readout import logit_lens_top1
+from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Target, locate_all
+from semphase.models import Model
+from semphase.science.lexical import overlap_tables as tables
+from semphase.science.lexical.conditions import Conditions
+from semphase.science.lexical.order_parameter import Overlaps, overlaps
+from semphase.science.lexical.response import Response, respond, strength_from_final_sigma
+from semphase.science.lexical.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
+from semphase.science.lexical.variations import prefixed_prompts, shortened_prompts, suffixed_prompts
+from semphase.stats.draws import Bootstrapped, PerWord
+from semphase.study.sample import Sample
+from semphase.study.study import Study
+from semphase.tolerances import stream_tolerance
+
+SAMPLED = 24
+
+
+@dataclass(eq=False)
+class Lexical:
+    """Measurements at the words of a study's lexicon, each made once."""
+
+    study: Study
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The study's words."""
+        return self.study.lexicon
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Every prompt of the lexicon as the model sees it."""
+        return self._locate(self.lexicon.prompts)
+
+    @property
+    def n_prompts(self) -> int:
+        """The number of prompts in the lexicon."""
+        return len(self.targets)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """For a report's detail: the words, and those that the tokenizer splits, read at their last piece."""
+        split = sorted({target.prompt.word for target in self.targets if target.pieces > 1})
+        return {"words": self.lexicon.names, "split words": split}
+
+    # Measurements
+
+    @cached_property
+    def streams(self) -> xr.Dataset:
+        """Residual streams and attention writes at the word, for every prompt of the lexicon."""
+        return self.study.measured(capture_streams, self.targets)
+
+    @cached_property
+    def shortened(self) -> xr.Dataset:
+        """Streams for strong prompts with 0, 1, … words of context (`index`)."""
+        return self.study.measured(capture_streams, self._locate(shortened_prompts(self.lexicon)))
+
+    @cached_property
+    def suffixed(self) -> xr.Dataset:
+        """Streams at the word with text after it (`index` 0: none)."""
+        return self.study.measured(capture_streams, self._locate(suffixed_prompts(self.lexicon)))
+
+    @cached_property
+    def prefixed(self) -> xr.Dataset:
+        """Streams at the word with the same texts before the prompt."""
+        return self.study.measured(capture_streams, self._locate(prefixed_prompts(self.lexicon)))
+
+    @cached_property
+    def top1(self) -> Int[np.ndarray, "word condition layer"]:
+        """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
+        streams = self.streams
+        chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
+        top1 = self.study.measured(logit_lens_top1, streams["stream"].values[chosen])["top1"].values
+        return top1.reshape(len(self.lexicon.words), len(CONDITIONS), -1)
+
+    # What the analysis reads
+
+    @cached_property
+    def directions(self) -> tuple[Float[np.ndarray, "word sentence d"], Int[np.ndarray, "word sentence"]]:
+        """Final streams of the direction sentences and their senses."""
+        return tables.direction_finals(self.streams, self.lexicon)
+
+    @cached_property
+    def gradients(self) -> Overlaps:
+        """The gradient prompts against the direction sentences."""
+        return overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
+
+    @cached_property
+    def response(self) -> Bootstrapped[Response]:
+        """f(l) with h from σ(L)."""
+        point, draws = self.along_directions(self.gradients)
+        made = [respond(sigma, strength_from_final_sigma(sigma)) for sigma in (point, draws)]
+        return self.bootstrapped(*made)
+
+    @cached_property
+    def response_by_step(self) -> Bootstrapped[Response]:
+        """f(l) with h from the prompt's step, ±step/10."""
+        point, draws = self.along_directions(self.gradients)
+        steps = np.broadcast_to(tables.STEP, point.shape[:2])
+        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._drawn.index]))
+
+    @cached_property
+    def conditions(self) -> Bootstrapped[Conditions]:
+        """σ(l) under the five conditions."""
+        return self.conditions_of(self.streams, self.directions)
+
+    def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Bootstrapped[Conditions]:
+        """σ(l) under the five conditions for other streams (rounded products), along given directions."""
+        data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
+        return self.bootstrapped(*sample_conditions(data, condition, self.study.budget.draws, self.rng("conditions")))
+
+    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
+        return along_directions(data, self._drawn)
+
+    @cached_property
+    def _drawn(self) -> GradientDraws:
+        strata = (tables.STEP < 0).astype(int)
+        return draw_gradients(self.directions[1], strata, self.study.budget.draws, self.rng("gradients"))
+
+    def bootstrapped(self, point: Any, draws: Any) -> Bootstrapped[Any]:
+        """A point with its draws of prompts, and the draws of words that belong to them."""
+        words = len(self.lexicon.words)
+        index = self.rng("words").integers(0, words, size=(self.study.budget.draws, words))
+        return Bootstrapped(point, draws, index, self.n_prompts)
+
+    def of_words(self, values: np.ndarray) -> Bootstrapped[PerWord]:
+        """One number for each word, words resampled only."""
+        repeated = np.broadcast_to(values, (self.study.budget.draws, *values.shape))
+        return self.bootstrapped(PerWord(values), PerWord(repeated))
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator of the study's seed for one purpose."""
+        return self.study.rng(purpose)
+
+    # How it is measured
+
+    def samples(self) -> Iterator[Sample]:
+        """Streams at 24 of the prompts; the largest relative distance of a stream."""
+        rows = np.unique(np.linspace(0, len(self.targets) - 1, SAMPLED).astype(int))
+        targets = [self.targets[row] for row in rows]
+
+        def difference(reference: Model) -> float:
+            again = capture_streams(reference, targets)["stream"].values
+            distance = np.linalg.norm(self.streams["stream"].values[rows] - again, axis=-1)
+            return float((distance / np.linalg.norm(again, axis=-1)).max())
+
+        model = self.study.tokenizing_model
+        allowed = stream_tolerance(self.study.dtype, model.layers, model.d_model)
+        yield Sample(f"streams of {len(rows)} prompts", difference, allowed)
+
+    def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
+        return locate_all(self.study.tokenizing_model, prompts)

@@ -1,0 +1,43 @@
+"""The Landau hypothesis in curve families: exponents of f(l), and which family describes it best (001 exp2).
+
+The last layer is left out, as in the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from semphase.science.lexical.conditions import Conditions
+from semphase.stats.draws import PerWord
+from semphase.stats.draws import per_word as per_word
+from semphase.stats.families import LANDAU
+from semphase.stats.fit import recompare, refit
+
+PUBLISHED = ("two_stage", "power_law", "tanh", "sigmoid")
+"""The families that the source compares; the first is the one it prefers."""
+
+
+def exponent(family: str) -> Callable[[Conditions], Float[np.ndarray, "*draw word"]]:
+    """β of one family fitted to each word's f(l)."""
+
+    def of(data: Conditions) -> Float[np.ndarray, "*draw word"]:
+        curves = data.f[..., :-1]
+        rows = refit(LANDAU[family], data.x[:-1], curves.reshape(-1, curves.shape[-1])).params["beta"]
+        return np.asarray(rows).reshape(curves.shape[:-1])
+
+    return of
+
+
+def winners(data: Conditions) -> Int[np.ndarray, " word"]:
+    """The place in `PUBLISHED` of the family with the lowest BIC, for each word."""
+    fits = recompare({name: LANDAU[name] for name in PUBLISHED}, data.x[:-1], data.f[:, :-1])
+    return np.argmin([fits[name].bic for name in PUBLISHED], axis=0)
+
+
+def lead_of_first(won: PerWord) -> Float[np.ndarray, "*draw"]:
+    """The share of words won by the first family less that of its best rival; `won` as `winners` gives it."""
+    shares = np.stack([(won.values == family).mean(axis=-1) for family in range(len(PUBLISHED))])
+    return shares[0] - shares[1:].max(axis=0)

@@ -1,0 +1,209 @@
+"""The basis of a model's query-key weights, and losses with weights rebuilt from a part of it (001, exp6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from semphase.errors import NotApplicable, SemphaseError
+from semphase.measure.measurement import measurement
+from semphase.measure.weights import head_weights, with_queries
+from semphase.models import Model
+from semphase.science.wqk import bases
+from semphase.science.wqk.bases import HeadBasis, Mixing, Weights
+from semphase.stats.blocks import BlockLosses
+from semphase.stats.estimate import Estimate
+from semphase.stats.interval import EXPANSION, with_interval
+from semphase.stats.ratios import Ratios, ratios
+from semphase.study.generators import generator
+from semphase.study.study import Study
+from semphase.study.text import Ids
+
+Form = Literal["registered", "basis-free", "other basis"]
+Kind = Literal["leading", "random", "clusters", "scattered"]
+WEIGHTS_VERSION = 1
+HEADS = 144
+"""Heads of gpt2, in whose numbers the source speaks."""
+GRID = (10, 16, 24, 32)
+CLUSTERS = 4 / 9
+SEEDED = ("random", "clusters", "scattered")
+
+
+@dataclass(eq=False)
+class WeightBasis:
+    """Principal components of the heads' query-key matrices, and perplexity with what is rebuilt from them.
+
+    Three forms: "registered" is W_QᵀW_K, "basis-free" W_Q W_Kᵀ, and "other basis" the registered one after
+    W_Q → W_Q R, W_K → W_K R⁻ᵀ with a random invertible R in every head, which changes no attention score. W_Q and
+    W_K are those before rotary positions and before query-key norms; under such norms (qwen3, gemma3) the rebuilt
+    weights are defined all the same, but a head's scale is not seen by the model.
+    Kinds: "leading" components, as many "random" directions, "clusters" of heads that one head stands for, and as
+    many "scattered" heads that stand for random others. No text chooses anything, so all of it is read.
+    """
+
+    study: Study
+    _found: dict[tuple[object, ...], BlockLosses] = field(default_factory=dict, repr=False)
+    _bases: dict[Form, HeadBasis] = field(default_factory=dict, repr=False)
+
+    @property
+    def heads(self) -> int:
+        """Attention heads of all layers."""
+        return len(self.layer)
+
+    @property
+    def layer(self) -> Int[np.ndarray, " head"]:
+        """The layer of every head."""
+        model = self.study.tokenizing_model
+        return np.repeat(np.arange(model.layers), model.heads)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Numbers of components up to 32/144 of the heads; NotApplicable where that is none."""
+        counts = sorted({self.heads * count // HEADS for count in GRID} - {0})
+        if not counts:
+            raise NotApplicable(f"needs 5 attention heads, the model has {self.heads}")
+        return tuple(counts)
+
+    @property
+    def clusters(self) -> int:
+        """4/9 of the heads."""
+        return max(1, round(CLUSTERS * self.heads))
+
+    def basis(self, form: Form = "registered") -> HeadBasis:
+        """The principal components; the heads' inner products come from the store when they are there."""
+        if form not in self._bases:
+            seed = self.study.seed if form == "other basis" else None
+            self._bases[form] = bases.principal(self.study.measured(head_products, form=form, seed=seed), self.layer)
+        return self._bases[form]
+
+    def components(self, share: float, form: Form = "registered") -> int:
+        """K(share): the fewest components with this share of the variance."""
+        return self.basis(form).components(share)
+
+    def dimension(self, share: float, form: Form = "registered") -> Estimate:
+        """K(share), scaled to 144 heads; jackknife over layers."""
+        return bases.dimension(self.basis(form), share, HEADS)
+
+    def layer_correlation(self, form: Form = "registered") -> Estimate:
+        """|Spearman| of the score on component 1 with the layer; heads resampled."""
+        budget = self.study.budget
+        return bases.layer_correlation(self.basis(form), resamples=budget.draws, seed=self.study.seed)
+
+    def losses(self, kind: Kind, components: int, form: Form = "registered") -> BlockLosses:
+        """Token losses of the model with rebuilt W_Q; `components` also counts clusters and heads that stay."""
+        asked = (kind, components, form)
+        if asked not in self._found:
+            if not 1 <= components <= self.heads:
+                raise SemphaseError(
+                    f"{self.study.label} has {self.heads} heads, so it cannot be rebuilt from {components} components; "
+                    f"choose 1 to {self.heads}."
+                )
+            self._found[asked] = self._losses(kind, components, form)
+        return self._found[asked]
+
+    def ratio(self, kind: Kind, components: int, form: Form = "registered") -> Estimate:
+        """Perplexity of the rebuilt model over the model's own."""
+        return self.smallest_ratio(kind, (components,), form)
+
+    def smallest_ratio(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Estimate:
+        """The smallest ratio over several numbers of components; all share the drawn blocks."""
+        found = self.ratios([(kind, count) for count in counts], form)
+        return self.estimate(float(found.values.min()), found.draws.min(axis=0))
+
+    def ratios(self, conditions: Sequence[tuple[Kind, int]], form: Form = "registered") -> Ratios:
+        """Ratios under several conditions; every call on a study draws the same blocks."""
+        base = self.study.text.baseline("both")
+        changed = BlockLosses(np.stack([self.losses(*condition, form).sums for condition in conditions]), base.counts)
+        return ratios(changed, base, self.study.budget.draws, self.study.rng("rebuilt weights"))
+
+    def estimate(self, value: float, draws: Float[np.ndarray, " draw"], unit: str = "") -> Estimate:
+        """What was made of ratios, with the percentile interval of the same made of their draws."""
+        base = self.study.text.baseline("both")
+        what = f"paired bootstrap of {len(base.counts)} contiguous blocks of token losses, {EXPANSION}"
+        return with_interval(value, draws, n=base.tokens, what=what, unit=unit)
+
+    def numbers(self, form: Form) -> dict[str, Float[np.ndarray, " draw"]]:
+        """What the claims of the group compare; the point first, then the draws of blocks that the ratios share."""
+        at = [self.components(share, form) for share in (0.99, 0.997)]
+        counts = [*self.grid, *at]
+        found = self.ratios([*(("leading", count) for count in counts), ("clusters", self.clusters)], form)
+        drawn = np.concatenate([found.values[:, None], found.draws], axis=1)
+        steady = np.ones(drawn.shape[1])
+        return {
+            "K(90 %)": self.dimension(0.9, form).value * steady,
+            "smallest ratio": drawn[: len(self.grid)].min(axis=0),
+            "ratio at 99 %": drawn[-3],
+            "ratio at 99.7 %": drawn[-2],
+            "ratio with clusters": drawn[-1],
+            "|ρ|": self.layer_correlation(form).value * steady,
+        }
+
+    def spectrum(self, form: Form) -> dict[str, Any]:
+        """For a figure: the variance in the first K components, and the ratios that `numbers` compares, by K."""
+        counts = sorted({*self.grid, self.components(0.99, form), self.components(0.997, form)})
+        ratios = [self.ratio("leading", count, form) for count in counts]
+        return {"cumulative variance": self.basis(form).cumulative, "components": counts, "ratios": ratios}
+
+    def mixing(self, kind: Kind, count: int, form: Form = "registered") -> Mixing:
+        """Which mixture of the heads' matrices each head gets."""
+        rng = self.study.rng(f"{kind} heads")
+        if kind == "scattered":
+            return bases.scattered(self.heads, count, rng)
+        basis = self.basis(form)
+        if kind == "leading":
+            return basis.leading(count)
+        return basis.random(count, rng) if kind == "random" else basis.clusters(count, rng)
+
+    def rebuilt(self, kind: Kind, count: int, form: Form = "registered") -> Float[np.ndarray, "layer head d d_head"]:
+        """W_Q rebuilt, for the model as it is."""
+        queries, keys = _flat(self.study.model)
+        mixing = self.mixing(kind, count, form)
+        if form == "basis-free":
+            made = bases.rebuilt_outer(queries, keys, mixing)
+        else:
+            made = bases.rebuilt_inside(queries, keys, mixing, _frames(form, queries, self.study.seed))
+        return made.reshape(self.study.model.layers, -1, *made.shape[1:])
+
+    def _losses(self, kind: Kind, components: int, form: Form) -> BlockLosses:
+        # Rebuilt once for all groups of text, and only where the store lacks one of them.
+        rebuilt = cache(lambda: self.rebuilt(kind, components, form))
+
+        def run(model: Model, ids: Ids) -> Tensor:
+            with with_queries(model, rebuilt()), self.study.text.replay(ids) as replay:
+                return replay.in_force
+
+        what: dict[str, Any] = {"kind": kind, "components": components, "form": form, "weights": WEIGHTS_VERSION}
+        if kind in SEEDED or form == "other basis":
+            what["seed"] = self.study.seed
+        return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
+
+
+@measurement(version=1)
+def head_products(model: Model, _: None = None, *, form: Form, seed: int | None) -> Float[np.ndarray, "head head"]:
+    """Inner products of the heads' query-key matrices in one form; `seed` is of "other basis"."""
+    queries, keys = _flat(model)
+    if form == "basis-free":
+        return bases.outer_gram(queries, keys)
+    return bases.inside_gram(bases.inside_products(queries, keys, _frames(form, queries, seed)))
+
+
+def _frames(form: Form, queries: Weights, seed: int | None) -> Float[np.ndarray, "head d_head d_head"] | None:
+    """A random invertible basis inside every head."""
+    if form != "other basis":
+        return None
+    assert seed is not None
+    heads, _, d_head = queries.shape
+    return generator(seed, "bases inside heads").standard_normal((heads, d_head, d_head))
+
+
+def _flat(model: Model) -> tuple[Weights, Weights]:
+    """Query and key weights of all heads, layer after layer."""
+    found = head_weights(model)
+    shape = (-1, *found.queries.shape[2:])
+    return found.queries.reshape(shape), found.keys.reshape(shape)

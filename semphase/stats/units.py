@@ -1,0 +1,113 @@
+"""What an estimate resamples: single units (prompts, words, blocks of text, …), or whole clusters of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from semphase.errors import SemphaseError
+
+Over = Literal["prompts", "words", "text", "blocks", "documents", "seeds", "samples"]
+Numbers = Sequence[float] | np.ndarray
+"""Plain numbers, a NumPy array, or an xarray.DataArray."""
+Labels = Sequence[Any] | np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """`size` units of the kind `over`, and which of them each thing that is resampled holds."""
+
+    over: str
+    size: int
+    members: tuple[Int[np.ndarray, " _"], ...]
+
+    @property
+    def n(self) -> int:
+        """How many things are resampled."""
+        return len(self.members)
+
+    @property
+    def clustered(self) -> bool:
+        """Are some resampled together?"""
+        return self.n < self.size
+
+    @property
+    def counts(self) -> Float[np.ndarray, " cluster"]:
+        """Units in each."""
+        return np.array([len(own) for own in self.members], dtype=float)
+
+    def sums(self, values: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any cluster"]:
+        """The sum of values over each."""
+        return np.stack([values[..., own].sum(axis=-1) for own in self.members], axis=-1) if self.clustered else values
+
+    def __str__(self) -> str:
+        return f"{self.n} clusters of {self.size} {self.over}" if self.clustered else f"{self.size} {self.over}"
+
+
+def units(size: int, over: str, clusters: Labels | None, what: str) -> Units:
+    """The units of an estimate; `clusters` gives each unit a label, and units of one label stay together.
+
+    Raises SemphaseError for a kind that is none, for fewer than two, and for labels that do not fit.
+    """
+    if over not in get_args(Over):
+        raise SemphaseError(f"{what} resamples over one of {', '.join(get_args(Over))}, not {over!r}.")
+    members = _members(size, over, clusters, what)
+    if len(members) < 2:
+        kind = over if clusters is None else f"clusters of {over}"
+        raise SemphaseError(f"{what} needs at least two {kind} to resample and got {len(members)}; take more.")
+    return Units(over, size, members)
+
+
+def _members(size: int, over: str, clusters: Labels | None, what: str) -> tuple[Int[np.ndarray, " _"], ...]:
+    if clusters is None:
+        return tuple(np.arange(size)[:, None])
+    labels = np.asarray(clusters)
+    if labels.shape != (size,):
+        raise SemphaseError(
+            f"{what} needs one cluster label for each of the {size} {over} and got labels of shape {labels.shape}."
+        )
+    _, own = np.unique(labels, return_inverse=True)
+    return tuple(np.flatnonzero(own == label) for label in range(own.max(initial=-1) + 1))
+
+
+def numbers(values: Any, what: str, axes: str = "unit") -> Float[np.ndarray, ...]:
+    """Values as an array of finite floats with the named axes; a DataArray's `prompt` becomes the last."""
+    array = _array(values, what)
+    names = axes.split()
+    if array.ndim != len(names):
+        raise SemphaseError(f"{what} takes values [{', '.join(names)}] and got an array of shape {array.shape}.")
+    return array
+
+
+def samples(values: Any, what: str) -> Float[np.ndarray, "*any unit"]:
+    """Values of any shape whose last axis, or a DataArray's axis `prompt`, holds the units."""
+    array = _array(values, what)
+    if array.ndim == 0:
+        raise SemphaseError(f"{what} takes an array with one value for each unit and got the number {values}.")
+    return array
+
+
+def _array(values: Any, what: str) -> Float[np.ndarray, ...]:
+    if "prompt" in getattr(values, "dims", ()):
+        values = values.transpose(..., "prompt")
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise SemphaseError(f"{what} takes numbers in an array without gaps and got {type(values).__name__}.") from None
+    if missing := int((~np.isfinite(array)).sum()):
+        raise SemphaseError(
+            f"{what} met {missing} of {array.size} values that are not finite; leave those units out of every sample."
+        )
+    return array
+
+
+def paired(a: Any, b: Any, what: str) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
+    """Two samples with one value each for the same units, in the same order."""
+    first, second = numbers(a, what), numbers(b, what)
+    if first.shape != second.shape:
+        raise SemphaseError(f"{what} pairs its samples unit by unit and got {first.size} and {second.size} values.")
+    return first, second

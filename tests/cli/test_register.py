@@ -1,0 +1,102 @@
+"""`semphase register`: claims go into the registry beside their file, and nothing comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command import Run
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(row) for row in (folder / "registry.jsonl").read_text().splitlines()]
+
+
+def test_new_claims_are_appended_and_told(run: Run, folder: Path) -> None:
+    ran = run("register", "test_a.py")
+    assert ran.out.startswith("registered a.one\nregistered a.two\nregistry.jsonl: 2 lines, head ")
+    assert [row["id"] for row in rows(folder)] == ["a.one", "a.two"]
+    before = (folder / "registry.jsonl").read_bytes()
+    assert "2 registered before, unchanged" in run("register", ".").out
+    assert (folder / "registry.jsonl").read_bytes() == before
+
+
+def test_the_keys_for_programs(run: Run, folder: Path) -> None:
+    told = run("register", "test_a.py", "--json").json
+    assert set(told) == {"registered", "unchanged", "registries", "notices"}
+    assert [{key: value for key, value in row.items() if key != "registry"} for row in told["registered"]] == rows(
+        folder
+    )
+    assert {row["registry"] for row in told["registered"]} == {"registry.jsonl"}
+    assert run("register", "test_a.py", "--json").json["unchanged"] == 2
+
+
+def test_a_changed_claim_needs_an_amendment_with_a_reason(run: Run, folder: Path) -> None:
+    run("register", "test_a.py")
+    before = (folder / "registry.jsonl").read_bytes()
+    source = (folder / "test_a.py").read_text()
+    (folder / "test_a.py").write_text(source.replace("0.96", "0.95").replace("a.two", "a.new"))
+    assert run("register", "test_a.py").refusal.startswith("a.one differs from its registration of ")
+    assert run("register", "test_a.py", "--amend").refusal.startswith("an amendment needs its reason")
+    assert run("register", "test_a.py", "--amend", "--reason", " ").refusal.startswith("an amendment needs its reason")
+    assert run("register", "test_a.py", "--reason", "typo").refusal.startswith("--reason is for changed claims")
+    assert (folder / "registry.jsonl").read_bytes() == before
+    told = run("register", "test_a.py", "--amend", "--reason", "typo").out
+    assert told.startswith("registered a.one, amended: typo\nregistered a.new\n")
+    assert (folder / "registry.jsonl").read_bytes().startswith(before)
+    assert [(row["id"], row["reason"]) for row in rows(folder)[2:]] == [("a.one", "typo"), ("a.new", "")]
+
+
+def test_each_folder_has_a_registry_of_its_own_and_all_is_checked_before_anything_is_written(
+    run: Run, folder: Path
+) -> None:
+    source = (folder / "test_a.py").read_text()
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        (folder / name / f"test_{name}.py").write_text(source.replace('"a.', f'"{name}.'))
+    run("register", "y")
+    assert [row["id"] for row in rows(folder / "y")] == ["y.one", "y.two"]
+    (folder / "y" / "test_y.py").write_text((folder / "y" / "test_y.py").read_text().replace("0.5", "0.6"))
+    assert run("register", "x", "y").refusal.startswith("y.two differs")
+    assert not (folder / "x" / "registry.jsonl").exists()
+    assert run("register", "x", "y", "--amend", "--reason", "looser").code == 0
+    assert [row["id"] for row in rows(folder / "x")] == ["x.one", "x.two"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nowhere.py",), "nowhere.py is not there: name a test file"),
+        (("test_none.py",), "no claim is declared in test_none.py"),
+        (("test_twice.py",), "two claims have the id a.one"),
+        (("test_refused.py",), "test_refused.py: a.x declares universes"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(run: Run, folder: Path, words: tuple[str, ...], sentence: str) -> None:
+    source = (folder / "test_a.py").read_text()
+    (folder / "test_none.py").write_text("def test_nothing(): ...\n")
+    (folder / "test_twice.py").write_text(source.replace("a.two", "a.one"))
+    (folder / "test_refused.py").write_text(source.replace('"a.one",', '"a.x", universes=("raw",),'))
+    assert run("register", *words).refusal.startswith(sentence)
+    assert not (folder / "registry.jsonl").exists()
+
+
+def test_a_registry_that_was_edited_or_cut_takes_no_more(run: Run, folder: Path) -> None:
+    run("register", "test_a.py")
+    path = folder / "registry.jsonl"
+    whole = path.read_text()
+    for damaged, sentence in (
+        (whole.replace("a.one", "a.ono", 1), "line 2 of the registry registry.jsonl does not follow"),
+        (whole[:-20], "the registry registry.jsonl is cut short in line 2"),
+        ("{}\n" + whole, "line 1 of the registry registry.jsonl is no registration"),
+    ):
+        path.write_text(damaged)
+        assert run("register", "test_a.py").refusal.startswith(sentence)
+        assert path.read_text() == damaged
+
+
+def test_a_file_is_needed(run: Run) -> None:
+    ran = run("register")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Missing argument 'FILE...'" in ran.err

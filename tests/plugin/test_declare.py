@@ -1,0 +1,51 @@
+"""The decorator: a marker with the claim, and one sentence for what it does not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from semphase import LEXICON, Needs, SemphaseError, above, claim
+
+USUAL: dict[str, Any] = {
+    "statement": "s", "criterion": "x > 0", "parts": above(0), "estimator": "mean", "source": "001",
+    "control": "none: a cost",
+}  # fmt: skip
+
+
+def declared(**rest: Any) -> Any:
+    return claim("order.x", **USUAL | rest).args[0]  # type: ignore[attr-defined]
+
+
+def test_the_decorator_leaves_a_marker_on_the_test() -> None:
+    @claim("order.x", needs=Needs(model=False), **USUAL)
+    def test_it() -> None: ...
+
+    (mark,) = test_it.pytestmark  # type: ignore[attr-defined]
+    declared = mark.args[0]
+    assert mark.name == "claim"
+    assert (declared.id, declared.group, declared.parts) == ("order.x", "order", (above(0),))
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        declared(colour="red")
+
+
+def test_one_thing_to_read_is_as_good_as_several() -> None:
+    words = object()
+    assert declared().data == ()
+    assert declared(data=LEXICON).data == (LEXICON,)
+    assert declared(data=[LEXICON, words]).data == (LEXICON, words)
+
+
+def test_universes_are_refused_until_they_are_judged() -> None:
+    with pytest.raises(SemphaseError, match=r"^order\.x declares universes, which .*: leave universes out\.$"):
+        declared(universes=["other half"])
+
+
+@pytest.mark.parametrize("models", ["base", ("base",), ("base", "base"), ("base", "a tuned one")])
+def test_roles_are_two_different_words_at_least(models: Any) -> None:
+    with pytest.raises(SemphaseError, match="name the roles of two models or more"):
+        declared(models=models)
