@@ -55,7 +55,7 @@ class Gathered:
         """0 wherever a prompt has positions that nothing was put at."""
         for item, length in enumerate(self.items.lengths):
             chosen = self.site.chosen(self.shape).items()
-            last = self._array(torch.zeros(0)).shape[-1]
+            last = self._array(torch.zeros(0, 0)).shape[-1]
             zeros = {k: torch.zeros(1, length, *((len(heads),) if heads else ()), last) for k, heads in chosen}
             self.put(Batch(self.items, (Row(item),)), zeros)
 
