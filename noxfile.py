@@ -1,4 +1,4 @@
-"""Sessions: `nox -s claims|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
+"""Sessions: `nox -s claims|examples|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
 
 from __future__ import annotations
 
@@ -90,6 +90,12 @@ def claims(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def examples(session: nox.Session) -> None:
+    """Judge the examples, eight published claims: nox -s examples -- --model=NAME."""
+    _pytest(session, "examples")
+
+
+@nox.session(venv_backend="none")
 def accept(session: nox.Session) -> None:
     """Record the verdicts of a run as expectations, after somebody read the evidence."""
     _pytest(session, "claims", "--accept")
@@ -138,7 +144,7 @@ def lock(session: nox.Session) -> None:
     fresh = ROOT / ".nox" / "lock"
     python = str(_python(fresh))
     session.run(sys.executable, "-m", "venv", "--clear", str(fresh), external=True)
-    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint]"]
+    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint,examples]"]
     session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
     frozen = subprocess.check_output([python, "-m", "pip", "freeze", "--exclude", "semphase"], text=True)  # noqa: S603
     pins = "".join(line.split("+cpu")[0] + "\n" for line in frozen.splitlines())

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+import semphase.science.heads.facet as heads
 from semphase.measure.readout import logit_lens_top1
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.streams import capture_streams
-from semphase.science.heads import facet as heads
 from semphase.science.lexical import derived
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.total_rotation import Rotation
