@@ -79,7 +79,9 @@ def before(contexts: Contexts, part: slice, first: Float[Tensor, "1 width"]) -> 
     return torch.cat([first, contexts[: part.stop - 1]])
 
 
-def outputs_of(block: ContextBlock, stream: TokenStream, contexts: Contexts, part: slice) -> list[Contexts]:
+def outputs_of(
+    block: ContextBlock, stream: TokenStream, contexts: Contexts, part: slice
+) -> list[Float[Tensor, "seen width"]]:
     """The outputs of every layer at the positions of a part, from given contexts: what phase 2 reads."""
     return block(before(contexts, part, _nothing(block, stream)), stream.inputs(part))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model.architecture import TokenBlock
@@ -51,7 +52,7 @@ class _Task:
 class _Contexts:
     """The contexts of both splits, what phase 2 reads of them, and how they came about."""
 
-    contexts: tuple[Contexts, Contexts]
+    contexts: tuple[Contexts, Float[Tensor, "held_out width"]]
     readings: tuple[Reading, Reading]
     record: ContextRecord
 
