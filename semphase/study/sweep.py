@@ -33,9 +33,10 @@ TOGETHER = 16
 
 
 @measurement(version=1)
-def swept(model: Model, group: Batch, *, edits: tuple[Edit, ...], reader: Reader) -> xr.Dataset:
+def swept(model: Model, data: tuple[Items, Batch], *, edits: tuple[Edit, ...], reader: Reader) -> xr.Dataset:
     """What a reader finds in each row of a group under one label's edits, and whether anything moved."""
-    ((_, values, moves),) = swept_group(model, group, {"": edits}, reader)
+    items, group = data
+    ((_, values, moves),) = swept_group(model, group, {"": edits}, reader, compiler=Compiler(model, items))
     return _kept(values, moves=moves)
 
 
@@ -90,10 +91,9 @@ class Sweep:
             advance(len(self.edits) - len(missing))
             if missing:
                 edits = {label: self.edits[label] for label in missing}
-                made = swept_group(
+                for label, values, moves in swept_group(
                     self.study.model, group, edits, self.reader, memory=self._memory, compiler=self._compiler
-                )
-                for label, values, moves in made:
+                ):
                     yield label, _kept(values, moves=moves)
                     advance(1)
 
