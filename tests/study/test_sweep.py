@@ -13,8 +13,9 @@ from random_models import random_model
 
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
-from semphase.measure.edits import added, averaged, patched, skipped, zeroed
+from semphase.measure.edits import added, averaged, patched, zeroed
 from semphase.measure.sites import head, mlp, stream
+from semphase.measure.wiring import skipped
 from semphase.study import sweep as module
 from semphase.study.sweep import over_labels
 
