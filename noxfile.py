@@ -1,4 +1,4 @@
-"""Sessions: `nox -s claims|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
+"""Sessions: `nox -s claims|examples|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
 
 from __future__ import annotations
 
@@ -78,15 +78,21 @@ def _peers(session: nox.Session) -> list[str]:
     return option
 
 
-def _pytest(session: nox.Session, *arguments: str) -> None:
+def _pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
     python = _weights(session)
-    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR)
+    session.run(python, "-m", "pytest", *arguments, *session.posargs, external=True, env=ALLOCATOR | environment)
 
 
 @nox.session(venv_backend="none")
 def claims(session: nox.Session) -> None:
     """Judge the claims: nox -s claims -- --model=NAME."""
     _pytest(session, "claims")
+
+
+@nox.session(venv_backend="none")
+def examples(session: nox.Session) -> None:
+    """Judge the examples, eight published claims: nox -s examples -- --model=NAME."""
+    _pytest(session, "examples")
 
 
 @nox.session(venv_backend="none")
@@ -103,18 +109,20 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The package's own tests, after lint."""
+    """The package's own tests, after lint; shape annotations are checked on the way (tests/shapes.py)."""
     lint(session)
-    _pytest(session, "tests", "-n", "2", "--dist", "worksteal")
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
+    _pytest(session, "-p", "shapes", "tests", "-n", "2", "--dist", "worksteal", PYTHONPATH=path)
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff and mypy."""
+    """Ruff, mypy and the import contracts."""
     python = _environment(session)
     session.run(python, "-m", "ruff", "check", ".", external=True)
     session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
     session.run(python, "-m", "mypy", external=True)
+    session.run(str(Path(python).with_name("lint-imports")), external=True)
 
 
 @nox.session(venv_backend="none")
@@ -136,7 +144,7 @@ def lock(session: nox.Session) -> None:
     fresh = ROOT / ".nox" / "lock"
     python = str(_python(fresh))
     session.run(sys.executable, "-m", "venv", "--clear", str(fresh), external=True)
-    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint]"]
+    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint,examples]"]
     session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
     frozen = subprocess.check_output([python, "-m", "pip", "freeze", "--exclude", "semphase"], text=True)  # noqa: S603
     pins = "".join(line.split("+cpu")[0] + "\n" for line in frozen.splitlines())

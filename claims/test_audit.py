@@ -6,17 +6,19 @@ No model is needed: each claim recomputes printed figures from others and propag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from semphase import Judge, above, at_most, below, between
+from semphase import (
+    JointStudy,
+    Judge,
+    above,
+    at_most,
+    below,
+    between,
+)
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit import exp3, exp6, exp7
 from semphase.science.audit.declare import figures_agree, quantity, sentences_hold
 from semphase.science.audit.evidence import audited
 from semphase.science.audit.published import load
-
-if TYPE_CHECKING:
-    from semphase import JointStudy
 
 
 @quantity(

@@ -6,17 +6,16 @@ No model is needed: each claim recomputes printed figures from others and propag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from semphase import Judge, above
+from semphase import (
+    JointStudy,
+    Judge,
+    above,
+)
 from semphase.science.audit import cvfp_findings, cvfp_prose
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit.declare import figures_agree, quantity, sentences_hold
 from semphase.science.audit.evidence import audited
 from semphase.science.audit.published import load
-
-if TYPE_CHECKING:
-    from semphase import JointStudy
 
 
 @sentences_hold(

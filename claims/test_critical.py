@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from semphase import LEXICON, Judge, above, at_least, below, claim
+from semphase import (
+    LEXICON,
+    Judge,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+)
 from semphase.science.lexical import critical, derived, figures
 from semphase.science.lexical import evidence as lexical
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 
 @claim(

@@ -7,16 +7,23 @@ iterations. Effective rank is exp(entropy of the normalised singular values) ove
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Judge, Published, above, at_least, at_most, below, claim
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    at_most,
+    below,
+    claim,
+)
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 UNTRAINED = "untrained context block"
 SHUFFLED = "training on shuffled text, smallest size"

@@ -6,14 +6,20 @@ iteration, which phase 2 reads; sequential ones are made by the trained block wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from semphase import TEXT, Estimate, Evidence, Judge, Published, above, at_least, below, claim
+from semphase import (
+    TEXT,
+    Estimate,
+    Evidence,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+)
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 ELSEWHERE = "sequential contexts of other positions"
 SEEDS = "seeds of the training"

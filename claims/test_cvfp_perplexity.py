@@ -6,16 +6,22 @@ means over seeds; the best PPL of a configuration is its lowest over the sizes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Judge, Published, above, at_least, below, claim
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+)
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"

@@ -6,16 +6,21 @@ validation documents with the best epoch's parameters, geometric means over seed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Judge, Published, above, between, claim
+from semphase import (
+    TEXT,
+    Judge,
+    Published,
+    Study,
+    above,
+    between,
+    claim,
+)
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, power_laws, trainings
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 UNTRAINED = "untrained context block"
 DRAWS = "validation documents resampled, the same for all trainings, and seeds of each configuration"

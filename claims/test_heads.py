@@ -6,15 +6,24 @@ half of the text's chunks and judged on the second; importance is ΔPPL with one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Evidence, Judge, Needs, NotApplicable, above, at_least, below, claim, significant
+from semphase import (
+    TEXT,
+    Evidence,
+    Judge,
+    Needs,
+    Study,
+    above,
+    at_least,
+    below,
+    claim,
+    significant,
+    where_defined,
+)
 from semphase.science.heads import facet, figures, pareto, rankings, tails
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
@@ -112,8 +121,7 @@ def rank_correlations(study: Study) -> dict[str, float]:
 )
 def test_power_law(study: Study, judge: Judge) -> None:
     values, heads = single_importance(study), study.facet(facet.Heads)
-    if (harmful := int((values > 0).sum())) < tails.LEAST:
-        raise NotApplicable(f"needs {tails.LEAST} heads whose removal hurts, the model has {harmful}")
+    harmful = int((values > 0).sum())
     off = heads.screening_error("zero") * float(study.text.baseline("choose").perplexity)
 
     def evidence(of: np.ndarray, error: float = 0.0) -> tuple[dict[str, Any], Any]:
@@ -125,7 +133,8 @@ def test_power_law(study: Study, judge: Judge) -> None:
         }
         return named, made.fit
 
-    found, fit = evidence(values, off)
+    with where_defined():
+        found, fit = evidence(values, off)
     planted = study.rng("exponential").exponential(np.clip(values, 0, None).mean(), size=harmful)
     detail = {"fit": fit, "ΔPPL by layer and head": by_layer(study, values), **heads.screening_told("zero")}
     judge(found, control=evidence(planted)[0], detail=detail, figures=[figures.heads_importance])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from semphase import (
     LEXICON,
@@ -10,6 +10,7 @@ from semphase import (
     Judge,
     Needs,
     Published,
+    Study,
     above,
     at_least,
     below,
@@ -20,11 +21,8 @@ from semphase import (
     proportion,
     significant,
 )
-from semphase.science.lexical import conditions, derived, facet, figures, jumps, landau
+from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 
 @claim(
@@ -94,7 +92,7 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
 def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     def changes(own: Study) -> tuple[Any, Any]:
         words = own.facet(facet.Lexical)
-        return jumps.changes_at_jump(derived.first_prompt_sigma(words), words.top1)
+        return conditions.changes_at_jump(derived.first_prompt_sigma(words), words.top1)
 
     def evidence(own: Study) -> Evidence:
         at_jump, elsewhere = changes(own)

@@ -6,13 +6,22 @@ on the first half of the text's chunks; the ratio is measured on the second.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from semphase import TEXT, Evidence, Judge, Needs, above, below, claim, difference_estimate, paired_test, significant
+from semphase import (
+    TEXT,
+    Evidence,
+    Judge,
+    Needs,
+    Study,
+    above,
+    below,
+    claim,
+    difference_estimate,
+    paired_test,
+    significant,
+)
 from semphase.science.heads import facet, figures, forms, rankings, scaling
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from semphase import LEXICON, Estimate, Judge, Published, above, below, claim, on_copies, proportion
+from semphase import (
+    LEXICON,
+    Estimate,
+    Judge,
+    Published,
+    Study,
+    above,
+    below,
+    claim,
+    on_copies,
+    proportion,
+)
 from semphase.science.lexical import conditions, derived, facet, figures
 from semphase.science.lexical import evidence as lexical
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 BOTH_MODELS = {
     "gpt2": Published("supported", "nine of nine words"),

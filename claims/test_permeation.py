@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from semphase import (
     LEXICON,
     Evidence,
+    JointStudy,
     Judge,
     Needs,
-    NotApplicable,
     Published,
+    Study,
+    Undefined,
     above,
     at_least,
     at_most,
@@ -20,15 +22,14 @@ from semphase import (
     between,
     claim,
     estimate_from_draws,
+    on_copies,
     paired_increase,
     significant,
+    where_defined,
 )
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
-
-if TYPE_CHECKING:
-    from semphase import JointStudy, Study
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
@@ -313,25 +314,17 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
         return own.facet(facet.Lexical).response_by_step.point
 
     def evidence(own: Study) -> Evidence:
+        if (falling := int(response.falling(by_step(own)).sum())) < FALLING_WORDS:
+            raise Undefined(f"f falls after its peak in {falling} words, and {FALLING_WORDS} are needed")
         before, after = response.gain_around_peak(by_step(own))
         return Evidence(*paired_increase(before, after, seed=own.seed, resamples=own.budget.draws))
 
-    def falling(own: Study) -> int:
-        return int(response.falling(by_step(own)).sum())
-
-    if falling(study) < FALLING_WORDS:
-        raise NotApplicable(f"f falls after its peak in {falling(study)} words, and {FALLING_WORDS} are needed")
-    controls = [evidence(copy) for copy in study.untrained if falling(copy) >= FALLING_WORDS]
+    with where_defined():
+        found = evidence(study)
     words = study.facet(facet.Lexical)
     before, after = response.gain_around_peak(by_step(study))
     detail = words.reading | {"gain before": before, "gain after": after, "curves": lexical.r2_curves(words)}
-    judge(
-        evidence(study),
-        control=controls or None,
-        reason="" if controls else "no control: f falls in too few words of the untrained copies",
-        detail=detail,
-        figures=[figures.r2_by_layer],
-    )
+    judge(found, detail=detail, figures=[figures.r2_by_layer], **on_copies(study, evidence))
 
 
 @claim(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from semphase import (
     TEXT,
     Estimate,
     Evidence,
+    JointStudy,
     Judge,
     Needs,
     Published,
+    Study,
     above,
     at_least,
     at_most,
@@ -26,9 +28,6 @@ from semphase import (
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
-
-if TYPE_CHECKING:
-    from semphase import JointStudy, Study
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")

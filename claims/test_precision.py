@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from semphase import LEXICON, Judge, Published, below, claim, estimate_from_draws
+from semphase import (
+    LEXICON,
+    Judge,
+    Published,
+    Study,
+    below,
+    claim,
+    estimate_from_draws,
+)
 from semphase.science.lexical import conditions, derived, facet
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 FLOAT32, TF32 = 23, 10
 

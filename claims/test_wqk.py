@@ -7,15 +7,24 @@ taken before rotary positions and before query-key norms. Absolute numbers are f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from semphase import TEXT, Estimate, Judge, Needs, Published, above, at_least, at_most, claim, on_copies
+from semphase import (
+    TEXT,
+    Estimate,
+    Judge,
+    Needs,
+    Published,
+    Study,
+    above,
+    at_least,
+    at_most,
+    claim,
+    on_copies,
+)
 from semphase.science.wqk import facet, figures
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from semphase import (
     Estimate,
     Judge,
     Needs,
-    NotApplicable,
     Published,
+    Study,
     Undefined,
     above,
     at_least,
@@ -26,11 +26,9 @@ from semphase import (
     claim,
     on_copies,
     proportion,
+    where_defined,
 )
 from semphase.science.writes import facet, figures, spectra
-
-if TYPE_CHECKING:
-    from semphase import Study
 
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
@@ -121,10 +119,8 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
             lambda ranks: ranks.layers[spectra.WITHOUT_FIRST, chosen].min(), POSITIVE
         )
 
-    try:
+    with where_defined():
         found = evidence(study)
-    except Undefined as reason:
-        raise NotApplicable(f"{study.label}: {reason}") from reason
     detail, control = study.facet(facet.Writes).detail, on_copies(study, evidence)
     judge(found, detail=detail, figures=[figures.writes_spectra], **control)
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from semphase.stats.interval import with_interval
     from semphase.stats.paired import paired_increase
     from semphase.stats.resample import proportion
-    from semphase.study.evidence import on_copies
+    from semphase.study.evidence import on_copies, where_defined
     from semphase.study.joint import JointStudy
     from semphase.study.study import Study
     from semphase.verdict.claim import LEXICON, TEXT, Claim, Needs, Published
@@ -128,6 +128,7 @@ if TYPE_CHECKING:
         "significant",
         "stream",
         "value",
+        "where_defined",
         "with_interval",
         "worst",
     ]
@@ -154,7 +155,7 @@ HOMES = {
     "semphase.stats.interval": "with_interval",
     "semphase.stats.paired": "paired_increase",
     "semphase.stats.resample": "proportion",
-    "semphase.study.evidence": "on_copies",
+    "semphase.study.evidence": "on_copies where_defined",
     "semphase.study.joint": "JointStudy",
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",

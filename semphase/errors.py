@@ -12,4 +12,7 @@ class NotApplicable(Exception):
 
 
 class Undefined(SemphaseError):
-    """A statistic has no value on these data; fatal for a claim, but not for one copy of its control."""
+    """An estimate has no value on these data; the message says why.
+
+    A broken measurement for a claim, unless it says `where_defined`; one copy of its control is left out.
+    """

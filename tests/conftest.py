@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import hypothesis
+import jaxtyping
 import pytest
 import torch
 from model_fixtures import loaded, prompts
@@ -24,3 +25,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def wrong_shapes() -> Iterator[None]:
+    """For tests that hand over wrong shapes to see what the package says itself: `-p shapes` keeps quiet."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

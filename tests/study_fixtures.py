@@ -35,6 +35,13 @@ def corpus() -> Corpus:
     return replace(load_corpus("grammar"), text=load_corpus("grammar").text[:20_000])
 
 
+def golden_study(folder: Path) -> Study:
+    """A study of the tiny model on a little of its own language, for numbers that are kept."""
+    lexicon = Lexicon(load_lexicon(fixture("lexicon/grammar.toml")).words[:3])
+    corpus = replace(load_corpus("grammar"), text=load_corpus("grammar").text[:20_000])
+    return Study(Trained(load("tiny", device="cpu")), lexicon, corpus, SHORT, 0, Store(folder))
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Model:
     return load("tiny", device="cpu")

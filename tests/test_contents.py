@@ -62,3 +62,18 @@ def test_the_import_takes_no_time_and_no_library() -> None:
 def test_the_nouns_need_no_torch() -> None:
     code = f"import semphase, sys; [getattr(semphase, name) for name in {sorted(TABLE)}]; print('torch' in sys.modules)"
     assert ran(code) == "False"
+
+
+def test_a_module_is_imported_when_a_public_name_of_it_is_used() -> None:
+    code = (
+        "import sys; from semphase.science.heads import facet\n"
+        "hasattr(facet, '__test__'), hasattr(facet, '_name'); print('torch' in sys.modules)\n"
+        "facet.Heads; print('torch' in sys.modules)\n"
+        "from semphase.science.heads import facet as real; print(real is sys.modules['semphase.science.heads.facet'])"
+    )
+    assert ran(code).split() == ["False", "True", "True"]
+
+
+def test_a_module_that_there_is_not_cannot_be_imported() -> None:
+    with pytest.raises(ImportError, match=r"cannot import name 'fascet' from 'semphase\.science\.heads'"):
+        from semphase.science.heads import fascet  # type: ignore[attr-defined] # noqa: F401

@@ -8,26 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 
 
-def load(path: Path) -> Prompts:
-    """A set of prompts; raises SemphaseError that names the file and what is wrong in it."""
+def read_fields(path: Path) -> tuple[str, Any, list[Any], dict[str, Any]]:
+    """The kind of prompts ("texts" or "ids"), their name, the prompts, and the other fields of a file.
+
+    Raises SemphaseError that names the file and what is wrong in it.
+    """
     data = dict(_read(path))
     if ("texts" in data) == ("ids" in data):
         raise SemphaseError(f"the prompts in {path} need either texts or ids; give one of the two keys.")
-    name, content = data.pop("name", None), data.pop("texts", None)
-    make: Any = Prompts.of
-    if content is None:
-        make, content = Prompts.of_tokens, data.pop("ids")
+    kind = "texts" if "texts" in data else "ids"
+    name, content = data.pop("name", None), data.pop(kind)
     if not isinstance(content, list):
         raise SemphaseError(f"the prompts in {path} are {content!r}; give a list.")
-    try:
-        found: Prompts = make(name, content, data.pop("at", "end"), **data)
-    except SemphaseError as problem:
-        raise SemphaseError(f"{path}: {problem}") from problem
-    return found
+    return kind, name, content, data
 
 
 def _read(path: Path) -> Mapping[str, Any]:

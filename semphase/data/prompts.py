@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, GRADIENTS, Lexicon
+from semphase.data.prompt_files import read_fields
 from semphase.data.prompt_input import At, Value, at_of, ids_of, labels_of, require_name, texts_of
 from semphase.errors import SemphaseError
 
@@ -92,9 +93,13 @@ class Prompts:
 
         Raises SemphaseError, in one sentence that names the file, for what cannot be read.
         """
-        from semphase.data.prompt_files import load
-
-        return load(Path(path))
+        kind, name, content, rest = read_fields(Path(path))
+        make: Any = cls.of if kind == "texts" else cls.of_tokens
+        try:
+            found: Prompts = make(name, content, **rest)
+        except SemphaseError as problem:
+            raise SemphaseError(f"{path}: {problem}") from problem
+        return found
 
     def __len__(self) -> int:
         return len(self.texts if self.texts is not None else self.ids or ())

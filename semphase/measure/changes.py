@@ -56,20 +56,6 @@ class Ablated:
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """The outputs of some heads multiplied by a factor."""
-
-    heads: Heads
-    factor: float
-
-    def __call__(self, seen: Attending) -> Outputs:
-        """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        outputs = seen.outputs.clone()
-        outputs[:, :, list(self.heads)] *= self.factor
-        return outputs
-
-
-@dataclass(frozen=True)
 class Reformed:
     """Some heads with another form of attention than softmax."""
 

@@ -132,7 +132,10 @@ class Putting:
 
     def renew(self, edit: AtSite) -> None:
         """Values at the edit's site come from its `new`."""
-        chosen, own = self.compiler.chosen(edit, self.batch), self.compiler
+        own = self.compiler
+        chosen = own.chosen(edit, self.batch)
+        for run in edit.runs:
+            own.runs.fetch(run, edit.site)  # now, for a pass inside this one would meet its hooks
         for layer, heads in edit.site.chosen(self.shape).items():
             here = Where(own.model, own.shape, own.runs, edit.site, layer, heads, self.batch)
             self.drafts[layer].add(edit, PLACES[edit.site.kind], Step(heads, _making(edit, here, chosen)))

@@ -20,6 +20,9 @@ from semphase.measure.passes import all_logits, losses_of
 from semphase.measure.scores import Score
 from semphase.models import Model
 
+TOGETHER = 128
+"""Prompts whose logits are held together."""
+
 
 class Reader(Protocol):
     """A way to read what leaves the last block."""
@@ -99,7 +102,8 @@ class Scored:
 
     def read(self, model: Model, batch: Batch, stream: Stream) -> Float[Tensor, " row"]:
         """The answers that are read in each row, weighted by their coefficients."""
-        return torch.stack([self._of_row(model, batch, stream, k) for k in range(len(batch.rows))])
+        rows = range(len(batch.rows))
+        return torch.cat([self._of_rows(model, batch, stream, rows[k : k + TOGETHER]) for k in rows[::TOGETHER]])
 
     def finite(self, batch: Batch, values: Float[Tensor, "row ..."]) -> Bool[Tensor, " row"]:  # noqa: ARG002
         """Whether a row's number is finite."""
@@ -112,12 +116,16 @@ class Scored:
             np.add.at(total, [row.item for row in batch.rows], values)
         return xr.DataArray(total, dims=("prompt",), attrs={"unit": "nats"})
 
-    def _of_row(self, model: Model, batch: Batch, stream: Stream, k: int) -> Float[Tensor, ""]:
-        row, at = batch.rows[k], batch.at[k]
-        asked = self.score.asked(row.item, row.extra)
-        # Every answer of the row is as long: its beginning and one token more.
-        logs = all_logits(model, stream[k, at : at + len(row.extra) + 1]).log_softmax(dim=-1)
-        steps = list(range(len(row.extra) + 1))
+    def _of_rows(self, model: Model, batch: Batch, stream: Stream, rows: Sequence[int]) -> Float[Tensor, " some"]:
+        # Every answer of a row is as long: the row's beginning of it and one token more.
+        steps = {k: range(len(batch.rows[k].extra) + 1) for k in rows}
+        places = [(k, batch.at[k] + step) for k in rows for step in steps[k]]
+        read = stream[[k for k, _ in places], [position for _, position in places]]
+        logs = all_logits(model, read).log_softmax(dim=-1).split([len(own) for own in steps.values()])
+        return torch.stack([self._of_row(batch.rows[k], own) for k, own in zip(rows, logs, strict=True)])
+
+    def _of_row(self, row: Row, logs: Float[Tensor, "step vocabulary"]) -> Float[Tensor, ""]:
+        asked, steps = self.score.asked(row.item, row.extra), list(range(len(logs)))
         return torch.stack([weight * logs[steps, list(answer)].sum() for weight, answer in asked]).sum()
 
 

@@ -63,11 +63,11 @@ def gradients_at(
 @measurement(version=1)
 def anything_moves(model: Model, items: Items, *, edits: Sequence[Edit]) -> Bool[np.ndarray, ""]:
     """Do the edits together move any stream of any prompt by more than rounding? Stops at the first that is moved."""
-    reader = Logits()
+    reader, compiler = Logits(), Compiler(model, items)
     found = (
         moves
         for group in groups(model, items, reader.rows(items))
-        for _, _, moves in swept_group(model, group, {"": edits}, reader)
+        for _, _, moves in swept_group(compiler, group, {"": edits}, reader)
     )
     return np.array(any(found))
 

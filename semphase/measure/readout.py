@@ -9,11 +9,13 @@ from jaxtyping import Float
 
 from semphase.errors import SemphaseError
 from semphase.measure.losses import unembedding
+from semphase.measure.measurement import measurement
 from semphase.models import Model
 
 ROWS = 256
 
 
+@measurement(version=1)
 def logit_lens_top1(model: Model, stream: Float[np.ndarray, "prompt layer d"]) -> xr.Dataset:
     """Top-1 token of final norm and unembedding applied to each layer's stream: `top1` (prompt, layer)."""
     flat = torch.from_numpy(np.ascontiguousarray(stream)).reshape(-1, stream.shape[-1])

@@ -116,7 +116,9 @@ class Replay:
         """What leaves the last block under other changes; those in force stay."""
         return entered(changes.get(self.model.layers), self._run(self._first_difference(changes), changes))
 
-    def with_outputs(self, layer: int, outputs: Float[Tensor, "copy chunk position head d_head"]) -> Losses:
+    def with_outputs(
+        self, layer: int, outputs: Float[Tensor, "copy chunk position head d_head"]
+    ) -> Float[Tensor, "run predicted"]:
         """Token losses, [copy · chunk, predicted], when a layer's heads give `outputs`; copies are run together."""
         copies, flat = len(outputs), outputs.flatten(0, 1)
         changes = {k: beside([change] * copies) for k, change in self.changes.items()}

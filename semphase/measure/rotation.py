@@ -10,10 +10,12 @@ import xarray as xr
 from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
+from semphase.measure.measurement import measurement
 from semphase.measure.streams import first_tensor, pad, run_blocks
 from semphase.models import Model
 
 
+@measurement(version=1)
 def rotation_angles(model: Model, tokens: Sequence[int]) -> xr.Dataset:
     """θ(l), the angle between φ(l) and φ(l−1) at every position of one text: `angle` (position, block), radians.
 

@@ -28,7 +28,7 @@ class RunValues:
 
     def layer(self, run: Run, site: Site, layer: int, heads: tuple[int, ...]) -> OfRun:
         """One layer, some heads."""
-        found = self._whole(run, site)
+        found = self.fetch(run, site)
         if site.kind != "embedding":
             found = found.sel(layer=layer)
         if heads:
@@ -38,7 +38,7 @@ class RunValues:
 
     def lengths(self, run: Run, site: Site) -> tuple[int, ...]:
         """The number of tokens of each prompt of a run."""
-        return tuple(self._whole(run, site)["length"].values.tolist())
+        return tuple(self.fetch(run, site)["length"].values.tolist())
 
     def mean(self, run: Run, site: Site, layer: int, heads: tuple[int, ...], width: int) -> Float[np.ndarray, "*rest"]:
         """Over prompts and positions, [(head,) d]; of a pattern over prompts, [query, head, key] of some width."""
@@ -82,14 +82,15 @@ class RunValues:
 
     def require_width(self, edit: AtSite, run: Run, width: int | None) -> None:
         """SemphaseError, naming the edit, for a run of a model with other dimensions."""
-        found = self._whole(run, edit.site)
+        found = self.fetch(run, edit.site)
         if width is not None and found.sizes["d"] != width:
             raise SemphaseError(
                 f"{edit} takes values of {found.sizes['d']} components and {width} are needed; the models must have "
                 "equal shapes."
             )
 
-    def _whole(self, run: Run, site: Site) -> xr.DataArray:
+    def fetch(self, run: Run, site: Site) -> xr.DataArray:
+        """Everything that a run gives at a site."""
         everywhere = site.everywhere
         key = run.identity, everywhere.identity
         if key not in self._read:

@@ -38,11 +38,6 @@ class Shelf:
         self._held: dict[int, Tensor] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="semphase-")
 
-    @property
-    def spilled(self) -> int:
-        """How many tensors lie in the file."""
-        return sum(number >= self.inside for number in self._held)
-
     def __setitem__(self, number: int, tensor: Tensor) -> None:
         if number < self.inside:
             self._held[number] = tensor

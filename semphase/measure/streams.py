@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
+from semphase.measure.measurement import measurement
 from semphase.measure.targets import Target
 from semphase.models import Model, write_of
 
@@ -20,6 +21,7 @@ TOKENS_PER_BATCH = 2048
 Advance = Callable[[int], None]
 
 
+@measurement(version=1)
 def capture_streams(model: Model, targets: Sequence[Target], advance: Advance = lambda _: None) -> xr.Dataset:
     """The stream at each target, and what each block's attention adds to it there.
 

@@ -64,10 +64,10 @@ def sweep(
     advance: Advance = _unwatched,
 ) -> Swept:
     """What a reader finds under each list of edits; `advance` is told of each list on each group of prompts."""
+    compiler, moved = Compiler(model, items), set[Hashable]()
     parts: dict[Hashable, list[tuple[Batch, np.ndarray]]] = {label: [] for label in edits}
-    moved: set[Hashable] = set()
     for group in groups(model, items, reader.rows(items), memory):
-        for label, values, moves in swept_group(model, group, edits, reader, memory=memory):
+        for label, values, moves in swept_group(compiler, group, edits, reader, memory=memory):
             parts[label].append((group, values))
             moved |= {label} if moves else set()
             advance(1)
@@ -105,10 +105,10 @@ def groups(model: Model, items: Items, rows: Sequence[Row], memory: int = MEMORY
 
 
 def swept_group(
-    model: Model, group: Batch, edits: Edits[Label], reader: Reader, *, memory: int = MEMORY
+    compiler: Compiler, group: Batch, edits: Edits[Label], reader: Reader, *, memory: int = MEMORY
 ) -> Iterator[tuple[Label, np.ndarray, bool]]:
     """Label by label: what the reader finds in each row of a group, and whether anything moved there."""
-    compiler = Compiler(model, group.items)
+    model = compiler.model
     compiler.require(edit for own in edits.values() for edit in own)
     with Replay(model, group.ids, memory) as replay:
         before = replay.stream(model.layers)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from semphase.contents import contents
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.packaged import fixture
-from semphase.models.size import size_class
 
 if TYPE_CHECKING:
     from semphase.models.anatomy import check_anatomy, write_of
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from semphase.models.model import Anatomy, Model
     from semphase.models.precision import mantissa_bits, require_precision, use_full_precision
     from semphase.models.reinit import reinitialised
+    from semphase.models.size import size_class
 
 __all__ = [
     "CATALOGUE",
@@ -40,5 +40,6 @@ if not TYPE_CHECKING:  # a type checker sees the names themselves
             "semphase.models.model": "Anatomy Model",
             "semphase.models.precision": "mantissa_bits require_precision use_full_precision",
             "semphase.models.reinit": "reinitialised",
+            "semphase.models.size": "size_class",
         },
     )

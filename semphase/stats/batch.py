@@ -29,6 +29,7 @@ _DEPENDENT = 1e-7  # a basis curve with less than this share of its own directio
 Depths = Float[np.ndarray, " layer"]
 Curves = Float[np.ndarray, "curve layer"]
 Points = Float[np.ndarray, "curve parameter"]
+Starts = Float[np.ndarray, "point parameter"]
 
 
 def curves_of(family: Family, x: Depths, points: Points) -> Curves:
@@ -37,12 +38,12 @@ def curves_of(family: Family, x: Depths, points: Points) -> Curves:
     return np.broadcast_to(values, (len(points), x.size))
 
 
-def grid(family: Family) -> Points:
+def grid(family: Family) -> Starts:
     """All combinations of the grid values of the shape parameters; amplitudes stand as 1."""
     return np.array(list(itertools.product(*(p.grid or (1.0,) for p in family.parameters))))
 
 
-def grid_rss(family: Family, x: Depths, y: Curves, points: Points) -> Float[np.ndarray, "curve point"]:
+def grid_rss(family: Family, x: Depths, y: Curves, points: Starts) -> Float[np.ndarray, "curve point"]:
     """RSS of every curve at every point, with the best amplitudes there."""
     squares = np.sum(y * y, axis=1, keepdims=True)
     if not _amplitudes(family):
@@ -53,7 +54,7 @@ def grid_rss(family: Family, x: Depths, y: Curves, points: Points) -> Float[np.n
 
 
 def search(
-    family: Family, x: Depths, y: Curves, known: Points | None = None
+    family: Family, x: Depths, y: Curves, known: Starts | None = None
 ) -> tuple[Points, Float[np.ndarray, " curve"]]:
     """Parameters and RSS of the best descent from the family's number of starts, for each curve.
 
@@ -65,7 +66,7 @@ def search(
     return np.concatenate([points for points, _ in blocks]), np.concatenate([rss for _, rss in blocks])
 
 
-def _search(family: Family, x: Depths, y: Curves, candidates: Points) -> tuple[Points, Float[np.ndarray, " curve"]]:
+def _search(family: Family, x: Depths, y: Curves, candidates: Starts) -> tuple[Points, Float[np.ndarray, " curve"]]:
     rss, starts = grid_rss(family, x, y, candidates), min(family.starts, len(candidates))
     if starts == 1:
         return minimise(family, x, y, candidates[np.argmin(rss, axis=1)])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from semphase.errors import SemphaseError
 from semphase.stats.families import STEP
@@ -27,7 +27,7 @@ class TransitionWidth:
     r2: float
 
 
-def transition_width(x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> TransitionWidth:
+def transition_width(x: Real[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> TransitionWidth:
     """Fit a + b / (1 + e^(−(x − c)/s)) with c on the axis; the width is 2 ln 9 · s over the axis, at most 1.
 
     `x` rises, in any unit; the axis runs from its first to its last value.
@@ -41,7 +41,7 @@ def transition_width(x: Float[np.ndarray, " point"], y: Float[np.ndarray, " poin
 
 
 def transition_widths(
-    x: Float[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]
+    x: Real[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]
 ) -> Float[np.ndarray, " curve"]:
     """Give the width of `transition_width` for many profiles at once."""
     curves = np.asarray(curves, dtype=float)
@@ -49,7 +49,7 @@ def transition_widths(
     return np.where(_flat(curves), WIDEST, widths)
 
 
-def _axis(x: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+def _axis(x: Real[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     x = np.asarray(x, dtype=float)
     if x.ndim != 1 or x.size < 2 or not np.all(np.diff(x) > 0):
         raise SemphaseError("the axis of a transition must be a rising list of at least two values; sort it")

@@ -15,7 +15,7 @@ from semphase.stats.units import Units
 _BATCH = 2**22
 Statistic = Callable[..., Any]
 Arrays = tuple[Float[np.ndarray, "*any unit"], ...]
-Index = Int[np.ndarray, "draw unit"]
+Index = Int[np.ndarray, "draw taken"]
 
 
 def draws_and_left(

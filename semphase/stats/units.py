@@ -23,7 +23,7 @@ class Units:
 
     over: str
     size: int
-    members: tuple[Int[np.ndarray, " member"], ...]
+    members: tuple[Int[np.ndarray, " _"], ...]
 
     @property
     def n(self) -> int:
@@ -62,7 +62,7 @@ def units(size: int, over: str, clusters: Labels | None, what: str) -> Units:
     return Units(over, size, members)
 
 
-def _members(size: int, over: str, clusters: Labels | None, what: str) -> tuple[Int[np.ndarray, " member"], ...]:
+def _members(size: int, over: str, clusters: Labels | None, what: str) -> tuple[Int[np.ndarray, " _"], ...]:
     if clusters is None:
         return tuple(np.arange(size)[:, None])
     labels = np.asarray(clusters)

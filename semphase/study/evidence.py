@@ -1,12 +1,12 @@
-"""The control that most claims have: the same evidence for the untrained copies."""
+"""What becomes of an estimate that is not defined: the claim does not apply, or an untrained copy is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
-from semphase.errors import Undefined
+from semphase.errors import NotApplicable, Undefined
 
 Own = TypeVar("Own")
 Kind = TypeVar("Kind", covariant=True)
@@ -30,3 +30,12 @@ def on_copies(study: Copied[Own], made: Callable[[Own], Any]) -> dict[str, Any]:
     if controls:
         return {"control": controls}
     return {"reason": "no control: the estimate is not defined for any untrained copy"}
+
+
+@contextmanager
+def where_defined() -> Iterator[None]:
+    """A claim does not apply to a model for which its estimate is not defined; the reason is that of `Undefined`."""
+    try:
+        yield
+    except Undefined as reason:
+        raise NotApplicable(str(reason)) from reason

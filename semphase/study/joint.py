@@ -54,11 +54,6 @@ class JointStudy:
         return tuple(sorted(self.each, key=lambda study: study.model.parameters))
 
     @property
-    def by_depth(self) -> tuple[Study, ...]:
-        """The studies ordered by the number of layers."""
-        return tuple(sorted(self.each, key=lambda study: study.model.layers))
-
-    @property
     def lexicon(self) -> Lexicon:
         """The lexicon, the same for all."""
         return self.each[0].lexicon

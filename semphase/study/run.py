@@ -101,24 +101,30 @@ class PromptRun:
     def gradient(self, site: Site, of: Of = "logit_difference", right: Any = None, wrong: Any = None) -> xr.DataArray:
         """The derivative of a number of each prompt by the values at a site, laid out as `read`.
 
-        `of` is "logit_difference" (with `right` and `wrong`), "log_probability" (of `right`), or "loss", the sum of the
-        prompt's losses. The derivative is by what stands there after all edits.
+        `of` is "logit_difference", "log_probability" (of `right`), or "loss", the sum of the prompt's losses. The
+        derivative is by what stands there after all edits.
         """
         score = "loss" if of == "loss" else self.score(of, right, wrong)
         return self._measured(on_prompts.gradients_at, site=site, score=score)
 
-    def score(self, of: str, right: Any, wrong: Any = None) -> Score:
-        """A number of each prompt from the tokens of answers; SemphaseError for one that there is not."""
+    def score(self, of: str, right: Any = None, wrong: Any = None) -> Score:
+        """A number of each prompt from the tokens of answers, by default the prompts' labels `right` and `wrong`.
+
+        SemphaseError for a number that there is not, and where neither answers nor labels are there.
+        """
         if of == "logit_difference":
-            right = self.prompts.label("right") if right is None else right
-            wrong = self.prompts.label("wrong") if wrong is None else wrong
-            return logit_difference(self.answers(right, "right"), self.answers(wrong, "wrong"))
-        if of == "log_probability" and right is not None:
-            return log_probability(self.answers(right, "right"))
+            return logit_difference(self._side(right, "right"), self._side(wrong, "wrong"))
+        if of == "log_probability":
+            return log_probability(self._side(right, "right"))
         raise SemphaseError(
-            f"{of!r} cannot be read so; choose logit_difference with right= and wrong=, log_probability with right=, a "
-            "site, or what needs no answers: losses and logits."
+            f"{of!r} cannot be read; choose logit_difference, log_probability, losses, logits or a site, and loss for a "
+            "gradient."
         )
+
+    def _side(self, given: Any, side: str) -> tuple[tuple[int, ...], ...]:
+        if given is None and side not in dict(self.prompts.labels):
+            raise SemphaseError(f"the prompts {self.prompts.name!r} have no label {side!r}; give answers with {side}=.")
+        return self.answers(self.prompts.label(side) if given is None else given, side)
 
     def answers(self, given: Any, what: str) -> tuple[tuple[int, ...], ...]:
         """The tokens of an answer to each prompt."""
@@ -129,8 +135,10 @@ class PromptRun:
         if self.replaced is None or isinstance(given, str | int | np.integer):
             return given
         for name, _ in self.replaced.labels:
-            if given is self.replaced.label(name) or given is getattr(self.prompts, name, None):
+            if given is self.replaced.label(name):
                 return self.prompts.label(name)
+        if any(given is self.prompts.label(name) for name, _ in self.prompts.labels):
+            return given
         raise SemphaseError(
             f"{what} belongs to the claim's own prompts {self.replaced.name!r}, which --prompts replaced; give one of their "
             "labels, or take study.chosen(prompts) first."

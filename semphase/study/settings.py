@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Budget = Literal["quick", "standard", "full"]
+BudgetName = Literal["quick", "standard", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class RunSettings:
     device: str
     corpus: str | None
     lexicons: tuple[Path, ...]
-    budget: Budget
+    budget: BudgetName
     out: Path
     store: Path
     seed: int

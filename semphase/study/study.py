@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from semphase.errors import SemphaseError
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
 from semphase.measure import readout, weights
 from semphase.study import description, measuring, run, sample, subject, sweep, text
+from semphase.study.generators import generator
 from semphase.study.substitutes import Substitutes
 
 if TYPE_CHECKING:
@@ -139,10 +139,11 @@ class Study:
     ) -> xr.DataArray:
         """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
 
-        `read` is "logit_difference" (with `right` and `wrong`), "log_probability" (with `right`), "losses", "logits" or
-        a site; of the text "losses" of one half or a site. Labels are texts, integers or tuples, laid out as
-        `semphase.study.sweep.over_labels` says. Every label is replayed from the first block that it touches, and
-        stored as soon as it is there. That no label moves anything is an error, unless `must_move` is False.
+        `read` is "logit_difference" (of `right` and `wrong`, by default the prompts' labels), "log_probability" (of
+        `right`), "losses", "logits" or a site; of the text "losses" of one half, or a site. Labels are texts, integers
+        or tuples, laid out as `semphase.study.sweep.over_labels` says. Every label is replayed from the first block
+        that it touches, and stored as soon as it is there. That no label moves anything is an error, unless
+        `must_move` is False.
         """
         labels = sweep.as_labels(edits)
         if isinstance(on, text.Reading):
@@ -189,7 +190,7 @@ class Study:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""
-        return np.random.default_rng([self.seed, int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])])
+        return generator(self.seed, purpose)
 
     @property
     def tokenizing_model(self) -> Model:

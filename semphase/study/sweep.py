@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import xarray as xr
 from semphase.errors import SemphaseError
 from semphase.measure import on_prompts
 from semphase.measure.batching import Batch
+from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit, told
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader
@@ -31,9 +33,10 @@ TOGETHER = 16
 
 
 @measurement(version=1)
-def swept(model: Model, group: Batch, *, edits: tuple[Edit, ...], reader: Reader) -> xr.Dataset:
+def swept(model: Model, data: tuple[Items, Batch], *, edits: tuple[Edit, ...], reader: Reader) -> xr.Dataset:
     """What a reader finds in each row of a group under one label's edits, and whether anything moved."""
-    ((_, values, moves),) = swept_group(model, group, {"": edits}, reader)
+    items, group = data
+    ((_, values, moves),) = swept_group(Compiler(model, items), group, {"": edits}, reader)
     return _kept(values, moves=moves)
 
 
@@ -88,13 +91,15 @@ class Sweep:
             advance(len(self.edits) - len(missing))
             if missing:
                 edits = {label: self.edits[label] for label in missing}
-                for label, values, moves in swept_group(
-                    self.study.model, group, edits, self.reader, memory=self._memory
-                ):
+                for label, values, moves in swept_group(self._compiler, group, edits, self.reader, memory=self._memory):
                     yield label, _kept(values, moves=moves)
                     advance(1)
 
         return self.study.store.several(keys, measure)
+
+    @cached_property
+    def _compiler(self) -> Compiler:
+        return Compiler(self.study.model, self.items)
 
     @property
     def _memory(self) -> int:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from random_models import CONFIGS, FAMILIES, random_model
+from scaled import Scaled
 from torch.nn import functional
 from transformers import PreTrainedModel
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import NAME, Attending, attending
-from semphase.measure.changes import FORMS, Ablated, Constant, Reformed, Scaled, Together, reformed
+from semphase.measure.changes import FORMS, Ablated, Constant, Reformed, Together, reformed
 from semphase.measure.preflight import model_loss
 from semphase.measure.replay import Replay
 from semphase.models import reference

@@ -12,7 +12,6 @@ from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.locating import answers_of, items_of
 from semphase.measure.targets import locate_all
 from semphase.models import fixture
-from semphase.science.lexical.variations import lexicon_prompts
 
 TEXTS = ["the bank by the shore .", "the bank"]
 
@@ -47,7 +46,7 @@ def test_the_lexicon_is_located_as_the_lexicon_s_own_prompts_are(model):
     roles = ("direction_a", "direction_b", "neutral", "strong_a", "gradient_b")
     items = items_of(model, Prompts.from_lexicon(lexicon, roles))
     found = dict(zip(Prompts.from_lexicon(lexicon, roles).texts, zip(items.tokens, items.at, strict=True), strict=True))
-    for target in locate_all(model, lexicon_prompts(lexicon)):
+    for target in locate_all(model, lexicon.prompts):
         if target.prompt.role in roles:
             assert found[target.prompt.text] == (target.tokens, target.position)
 

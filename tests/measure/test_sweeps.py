@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from random_models import FAMILIES
+from scaled import Scaled
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
 from semphase.measure import sweeps
-from semphase.measure.changes import FORMS, Ablated, Constant, Reformed, Scaled
+from semphase.measure.changes import FORMS, Ablated, Constant, Reformed
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import gradient_importance, head_by_head, head_means, substitute
 from semphase.models import reference

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from semphase.errors import SemphaseError
-from semphase.measure import weights as module
 from semphase.measure.preflight import model_loss
 from semphase.measure.weights import head_weights, weight, with_queries
 from semphase.models import Model, reference
 from semphase.models.anatomy import anatomy
 from semphase.science.wqk import bases
 
+module = import_module("semphase.measure.weights")  # itself, with its private names
 CLOSE = 1e-5
 """Nats; weights are rebuilt in float64 and rounded once to float32, 6e-8 of each."""
 FREE = ("gpt2", "opt")

@@ -226,6 +226,7 @@ def test_the_global_random_state_is_untouched_and_fits_repeat():
         (X[:5] , np.zeros(5), "deeper model"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("wrong_shapes")
 def test_bad_input_is_named_in_one_sentence(x, y, words):
     with pytest.raises(SemphaseError, match=words):
         fit(LANDAU["two_stage"], x, y)

@@ -88,6 +88,7 @@ def test_a_larger_increase_never_has_a_larger_p(differences, shift):
     assert sign_flip_p(differences + shift) <= sign_flip_p(differences) + 1e-12
 
 
+@pytest.mark.usefixtures("wrong_shapes")
 def test_bad_pairs_are_refused():
     with pytest.raises(SemphaseError, match="same length"):
         paired_increase(np.zeros(3), np.zeros(4))

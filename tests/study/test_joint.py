@@ -26,7 +26,6 @@ def names(studies) -> str:
 def test_orders(joint):
     assert names(joint.each) == "bca"
     assert names(joint.by_size) == "abc"
-    assert names(joint.by_depth) == "cab"
     assert joint.label == "b+c+a"
     assert [model.name for model in joint.models] == ["b", "c", "a"]
 

@@ -108,6 +108,8 @@ def test_answers_of_several_tokens_are_summed(study, model, prompts):
         logs = model.module(torch.tensor([whole])).logits[0].log_softmax(-1)
         expected = sum(float(logs[at + step, token]) for step, token in enumerate(follow))
         assert own == pytest.approx(expected, abs=CLOSE)
+    labelled = study.prompts(Prompts.of("labelled", TEXTS, at="bank", right=answers, wrong=[" and"] * 4))
+    np.testing.assert_allclose(labelled.logit_difference(), run.logit_difference(answers, " and"), atol=CLOSE)
     both = run.logit_difference(answers, " and").values
     np.testing.assert_allclose(both, found.values - run.log_probabilities(" and").values, atol=CLOSE)
 
@@ -234,7 +236,8 @@ def test_bad_questions_are_one_sentence(study, prompts):
         (lambda: study.prompts(TEXTS), "is no set of prompts; make one with Prompts.of"),
         (lambda: study.prompts(prompts, ["zeroed"]), "'zeroed' is no edit"),
         (lambda: run.read("stream"), "'stream' is no site"),
-        (lambda: run.gradient(stream(0)), "'logit_difference' cannot be read so; choose"),
+        (lambda: run.gradient(stream(0)), "the prompts 'four' have no label 'wrong'; give answers with wrong="),
+        (lambda: run.gradient(stream(0), of="losses"), "'losses' cannot be read; choose"),
         (lambda: run.logit_difference([" a"], " the"), "right has 1 entries for the 4 prompts"),
         (lambda: study.generate(prompts), "study.generate is not there yet"),
     ):

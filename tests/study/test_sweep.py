@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ import torch
 import xarray as xr
 from random_models import random_model
 
+import semphase.study.sweep as module
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure.edits import added, averaged, patched, zeroed
 from semphase.measure.sites import head, mlp, stream
 from semphase.measure.wiring import skipped
-from semphase.study import sweep as module
 from semphase.study.sweep import over_labels
 
+module = import_module("semphase.study.sweep")  # itself, not what stands for it until it is used
 CLOSE = 1e-4
 CLEAN = ["the bank by the shore", "leo took the card by", "kate took the shelf to the bank"]
 CORRUPT = ["the card by the shore", "kate took the card by", "kate took the shelf to the card"]
@@ -203,7 +205,7 @@ def test_bad_sweeps_are_one_sentence(study, prompts):
     for ask, told in (
         (lambda: study.sweep(prompts, {}, **ANSWERS), "a sweep needs a dictionary of at least one label"),
         (lambda: study.sweep(prompts, {"a": []}, **ANSWERS), "the label 'a' of the sweep has no edits"),
-        (lambda: study.sweep(prompts, {"a": skipped(0)}, "loss"), "'loss' cannot be read so"),
+        (lambda: study.sweep(prompts, {"a": skipped(0)}, "loss"), "'loss' cannot be read; choose"),
         (lambda: study.sweep(study.text, {"a": skipped(0)}), "'logit_difference' is not read of a text"),
         (lambda: study.sweep("text", {"a": skipped(0)}), "'text' is no set of prompts"),
     ):

@@ -6,7 +6,7 @@ import numpy as np
 
 from semphase.science.audit.agreement import Comparison, compare, joined, one
 from semphase.science.audit.printed import Document
-from semphase.science.audit.rounded_power_law import fit_rounded
+from semphase.science.audit.rounded_fits import fit_rounded
 
 LN2 = float(np.log(2))
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from semphase.science.audit.agreement import Comparison, compare, joined
-from semphase.science.audit.cvfp_formulas import exponent, factor, variance_explained
-from semphase.science.audit.cvfp_parameters import context_parameters, token_parameters
+from semphase.science.audit.cvfp_formulas import (
+    context_parameters,
+    exponent,
+    factor,
+    token_parameters,
+    variance_explained,
+)
 from semphase.science.audit.evidence import Finding, Quantity
 from semphase.science.audit.printed import Document, Table
-from semphase.science.audit.rounded_power_law import RoundedPowerLaw, fit_rounded
+from semphase.science.audit.rounded_fits import RoundedPowerLaw, fit_rounded
 from semphase.science.audit.rounding import Interval, stack
 from semphase.science.audit.statements import Statement, Statements, highest, less, lowest
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from semphase.science.audit.agreement import Comparison, compare, joined, one
-from semphase.science.audit.curve_distance import excess_distance, rounded_curve
 from semphase.science.audit.evidence import Finding, Quantity
-from semphase.science.audit.information import aic_differences, bic_less_aic, rss_from_aic
 from semphase.science.audit.printed import Document
+from semphase.science.audit.rounded_fits import (
+    aic_differences,
+    bic_less_aic,
+    excess_distance,
+    rounded_curve,
+    rss_from_aic,
+)
 from semphase.science.audit.rounding import Interval, stack
 from semphase.science.audit.statements import Statement, Statements, less, lowest
 from semphase.stats.families import SHAPES

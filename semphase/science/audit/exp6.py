@@ -9,10 +9,9 @@ import numpy as np
 from semphase.science.audit.agreement import Comparison, compare, joined, one
 from semphase.science.audit.evidence import Quantity
 from semphase.science.audit.exp3 import MODELS, points
-from semphase.science.audit.information import rss_from_aic
 from semphase.science.audit.printed import Document
 from semphase.science.audit.published import load
-from semphase.science.audit.rounded_width import likelihood_ratio_bounds, relative_halfwidth, tail
+from semphase.science.audit.rounded_fits import likelihood_ratio_bounds, relative_halfwidth, rss_from_aic, tail
 from semphase.science.audit.rounding import Interval, interval, stack, weigh
 
 

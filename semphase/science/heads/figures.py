@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 Detail = Mapping[str, Any]
 IMPORTANCE = "ΔPPL by layer and head"
 LIMIT = 1.1
+FAR = 3.0
+"""Ratios beyond this need a logarithmic axis."""
 
 
 def heads_importance(detail: Detail) -> Figure:
@@ -110,5 +112,7 @@ def _compared(ratios: Mapping[str, Detail], title: str) -> Figure:
     axis.axvline(LIMIT, color="0.4", ls="--", lw=1)
     axis.set_yticks(range(len(ratios)), list(ratios))
     axis.invert_yaxis()
-    axis.set(xscale="log", xlabel="PPL / baseline PPL")
+    axis.set(xlabel="PPL / baseline PPL")
+    if max(own["high"] for own in ratios.values()) > FAR:
+        axis.set_xscale("log")
     return figure

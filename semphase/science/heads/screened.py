@@ -136,7 +136,7 @@ def _speedups(study: Study) -> dict[Product, float]:
     return {product: float(found.sel(product=product)) for product in found["product"].values.tolist()}
 
 
-def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " head"]:
+def near_decisions(effects: Float[np.ndarray, " head"], count: int) -> Int[np.ndarray, " near"]:
     """The heads whose rank matters: both ends of the ranking and either side of the first `count`."""
     ranks, margin = scipy.stats.rankdata(effects, method="ordinal") - 1, math.ceil(EDGE * len(effects))
     ends = (ranks < margin) | (ranks >= len(effects) - margin)

@@ -242,7 +242,7 @@ def rank_fit(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
     return -float(line.slope), float(line.rvalue) ** 2
 
 
-def _positive(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
+def _positive(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " positive"]:
     values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
         raise Undefined("a tail cannot be fitted to values that are not finite")

@@ -56,7 +56,7 @@ def growth_away_from_pi(*responses: Response) -> Float[np.ndarray, "*draw"]:
     return np.diff(distance, axis=0).max(axis=0)
 
 
-def growth_away_from_integer(turns: Sequence[Float[np.ndarray, "*draw"]]) -> Float[np.ndarray, "*draw"]:
+def growth_away_from_integer(turns: Sequence[Float[np.ndarray, "*draw"] | float]) -> Float[np.ndarray, "*draw"]:
     """The largest growth of the distance of mean Θ/π to the nearest integer, models ordered by size."""
     values = np.stack([np.asarray(turn) for turn in turns])
     return np.diff(np.abs(values - np.round(values)), axis=0).max(axis=0)

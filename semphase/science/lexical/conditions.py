@@ -106,3 +106,14 @@ def final_spread(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
 def collapse_variance(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     """Mean over layers, the last left out, of the variance over conditions of σ(l)/h (exp2)."""
     return np.nanvar(conditions.scaled[..., :-1], axis=-2).mean(axis=-1)
+
+
+def changes_at_jump(
+    sigma: Float[np.ndarray, "word condition layer"], top1: Int[np.ndarray, "word condition layer"]
+) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
+    """For each word and condition: did the top-1 token change at the jump layer (0 or 1), and the rate elsewhere."""
+    changed = (np.diff(top1, axis=-1) != 0).astype(float)
+    jump = jump_layer(sigma)[..., None] - 1
+    at_jump = np.take_along_axis(changed, jump, axis=-1)[..., 0]
+    elsewhere = (changed.sum(axis=-1) - at_jump) / (changed.shape[-1] - 1)
+    return at_jump.ravel(), elsewhere.ravel()

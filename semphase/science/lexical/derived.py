@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
+from semphase.measure.measurement import measurement
 from semphase.measure.reduced_products import rounded_products
 from semphase.measure.streams import capture_streams
+from semphase.measure.targets import Target
+from semphase.models import Model
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.critical import Plane
@@ -111,12 +116,16 @@ def rounded_streams(words: Lexical, mantissa_bits: int) -> xr.Dataset:
     """Streams of the prompts of `exact_streams`, with the factors of every matrix product rounded."""
     chosen = [target for target in words.targets if _is_probed(target.prompt.role, target.prompt.index)]
 
-    def measure() -> xr.Dataset:
-        label = f"{words.study.label} with {mantissa_bits}-bit matrix products"
-        with words.study.progress(label, len(chosen)) as advance, rounded_products(words.study.model, mantissa_bits):
-            return capture_streams(words.study.model, chosen, advance)
+    return words.study.measured(streams_in_rounded_products, chosen, mantissa_bits=mantissa_bits)
 
-    return words.study.store.get(words.key(f"rounded to {mantissa_bits} bits", chosen), measure)
+
+@measurement(version=1)
+def streams_in_rounded_products(
+    model: Model, targets: Sequence[Target], *, mantissa_bits: int, advance: Callable[[int], None] = lambda _: None
+) -> xr.Dataset:
+    """`capture_streams` with the factors of every matrix product rounded."""
+    with rounded_products(model, mantissa_bits):
+        return capture_streams(model, targets, advance)
 
 
 def exact_streams(words: Lexical) -> xr.Dataset:

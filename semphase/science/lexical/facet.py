@@ -5,11 +5,9 @@ Words stand in the lexicon's order on every array's word axis.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -32,7 +30,6 @@ from semphase.study.sample import Sample
 from semphase.study.study import Study
 from semphase.tolerances import stream_tolerance
 
-LEXICAL_VERSION = 1
 SAMPLED = 24
 
 
@@ -68,36 +65,29 @@ class Lexical:
     @cached_property
     def streams(self) -> xr.Dataset:
         """Residual streams and attention writes at the word, for every prompt of the lexicon."""
-        return self._captured("streams", self.targets)
+        return self.study.measured(capture_streams, self.targets)
 
     @cached_property
     def shortened(self) -> xr.Dataset:
         """Streams for strong prompts with 0, 1, … words of context (`index`)."""
-        return self._captured("context plane", self._locate(shortened_prompts(self.lexicon)))
+        return self.study.measured(capture_streams, self._locate(shortened_prompts(self.lexicon)))
 
     @cached_property
     def suffixed(self) -> xr.Dataset:
         """Streams at the word with text after it (`index` 0: none)."""
-        return self._captured("suffixes", self._locate(suffixed_prompts(self.lexicon)))
+        return self.study.measured(capture_streams, self._locate(suffixed_prompts(self.lexicon)))
 
     @cached_property
     def prefixed(self) -> xr.Dataset:
         """Streams at the word with the same texts before the prompt."""
-        return self._captured("prefixes", self._locate(prefixed_prompts(self.lexicon)))
+        return self.study.measured(capture_streams, self._locate(prefixed_prompts(self.lexicon)))
 
     @cached_property
     def top1(self) -> Int[np.ndarray, "word condition layer"]:
         """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
-        study, streams, key = self.study, self.streams, self.key("logit lens", self.targets)
+        streams = self.streams
         chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
-
-        def measure() -> xr.Dataset:
-            with study.progress(f"logit lens of {study.label}", len(chosen)) as advance:
-                found = logit_lens_top1(study.model, streams["stream"].values[chosen])
-                advance(len(chosen))
-            return found
-
-        top1 = study.store.get(key, measure)["top1"].values
+        top1 = self.study.measured(logit_lens_top1, streams["stream"].values[chosen])["top1"].values
         return top1.reshape(len(self.lexicon.words), len(CONDITIONS), -1)
 
     # What the analysis reads
@@ -176,25 +166,5 @@ class Lexical:
         allowed = stream_tolerance(self.study.dtype, model.layers, model.d_model)
         yield Sample(f"streams of {len(rows)} prompts", difference, allowed)
 
-    def key(self, measurement: str, targets: Sequence[Target]) -> dict[str, Any]:
-        """The store's key of a measurement on prompts."""
-        prompts = [(t.tokens, t.position, t.prompt.word, t.prompt.role, t.prompt.index) for t in targets]
-        return self.study.subject.identity | {
-            "measurement": measurement,
-            "version": LEXICAL_VERSION,
-            "prompts": hashlib.sha256(repr(prompts).encode()).hexdigest(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        }
-
     def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
         return locate_all(self.study.tokenizing_model, prompts)
-
-    def _captured(self, measurement: str, targets: Sequence[Target]) -> xr.Dataset:
-        study = self.study
-
-        def measure() -> xr.Dataset:
-            with study.progress(f"{measurement} of {study.label}", len(targets)) as advance:
-                return capture_streams(study.model, targets, advance)
-
-        return study.store.get(self.key(measurement, targets), measure)

@@ -77,7 +77,7 @@ def normalised(f: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw 
     return np.where(top > 0, f / np.where(top > 0, top, 1.0), np.nan)
 
 
-def truncated(g: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw layer"]:
+def truncated(g: Float[np.ndarray, "*draw layer"]) -> Float[np.ndarray, "*draw kept"]:
     """g without its last two points, rescaled to maximum 1 (000, section 4)."""
     return normalised(g[..., :-2])
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool, Float
 
 from semphase.data.corpus import require_tokens
@@ -27,7 +23,6 @@ POSITIONS = 500
 NEAR = 0.1
 BLOCK = 20
 BLOCKS = f"bootstrap of contiguous blocks of {BLOCK} positions"
-ROTATION_VERSION = 1
 
 
 @dataclass(eq=False)
@@ -48,15 +43,7 @@ class Rotation:
     @cached_property
     def angle(self) -> Float[np.ndarray, "position block"]:
         """θ(l) in radians, the tokens being one context."""
-        study = self.study
-
-        def measure() -> xr.Dataset:
-            with study.progress(f"rotation angles of {study.label}", 1) as advance:
-                found = rotation_angles(study.model, self.tokens)
-                advance(1)
-            return found
-
-        return study.store.get(self._key(), measure)["angle"].values
+        return self.study.measured(rotation_angles, self.tokens)["angle"].values
 
     @property
     def turns(self) -> Float[np.ndarray, " position"]:
@@ -81,16 +68,6 @@ class Rotation:
 
         model = self.study.tokenizing_model
         yield Sample("rotation angles", difference, angle_tolerance(self.study.dtype, model.layers, model.d_model))
-
-    def _key(self) -> dict[str, Any]:
-        return self.study.subject.identity | {
-            "measurement": "rotation",
-            "version": ROTATION_VERSION,
-            "prompts": hashlib.sha256(b"[]").hexdigest(),
-            "tokens": hashlib.sha256(repr(self.tokens).encode()).hexdigest(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        }
 
 
 def turns(angle: Float[np.ndarray, "position block"]) -> Float[np.ndarray, " position"]:

@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
+from semphase.measure.measurement import measurement
 from semphase.measure.weights import head_weights, with_queries
 from semphase.models import Model
 from semphase.science.wqk import bases
@@ -21,6 +21,7 @@ from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import EXPANSION, with_interval
 from semphase.stats.ratios import Ratios, ratios
+from semphase.study.generators import generator
 from semphase.study.study import Study
 from semphase.study.text import Ids
 
@@ -77,10 +78,8 @@ class WeightBasis:
     def basis(self, form: Form = "registered") -> HeadBasis:
         """The principal components; the heads' inner products come from the store when they are there."""
         if form not in self._bases:
-            what = self.study.subject.identity | {"measurement": "head products", "version": WEIGHTS_VERSION}
-            key = what | {"form": form} | ({"seed": self.study.seed} if form == "other basis" else {})
-            gram = self.study.store.get(key, lambda: xr.Dataset({"product": (("head", "other"), self._gram(form))}))
-            self._bases[form] = bases.principal(gram["product"].values, self.layer)
+            seed = self.study.seed if form == "other basis" else None
+            self._bases[form] = bases.principal(self.study.measured(head_products, form=form, seed=seed), self.layer)
         return self._bases[form]
 
     def components(self, share: float, form: Form = "registered") -> int:
@@ -163,12 +162,12 @@ class WeightBasis:
 
     def rebuilt(self, kind: Kind, count: int, form: Form = "registered") -> Float[np.ndarray, "layer head d d_head"]:
         """W_Q rebuilt, for the model as it is."""
-        queries, keys = self._flat()
+        queries, keys = _flat(self.study.model)
         mixing = self.mixing(kind, count, form)
         if form == "basis-free":
             made = bases.rebuilt_outer(queries, keys, mixing)
         else:
-            made = bases.rebuilt_inside(queries, keys, mixing, self._frames(form, queries.shape[-1]))
+            made = bases.rebuilt_inside(queries, keys, mixing, _frames(form, queries, self.study.seed))
         return made.reshape(self.study.model.layers, -1, *made.shape[1:])
 
     def _losses(self, kind: Kind, components: int, form: Form) -> BlockLosses:
@@ -184,19 +183,27 @@ class WeightBasis:
             what["seed"] = self.study.seed
         return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
 
-    def _gram(self, form: Form) -> Float[np.ndarray, "head head"]:
-        queries, keys = self._flat()
-        if form == "basis-free":
-            return bases.outer_gram(queries, keys)
-        frames = self._frames(form, queries.shape[-1])
-        return bases.inside_gram(bases.inside_products(queries, keys, frames))
 
-    def _frames(self, form: Form, d_head: int) -> Float[np.ndarray, "head d_head d_head"] | None:
-        if form == "registered":
-            return None
-        return self.study.rng("bases inside heads").standard_normal((self.heads, d_head, d_head))
+@measurement(version=1)
+def head_products(model: Model, _: None = None, *, form: Form, seed: int | None) -> Float[np.ndarray, "head head"]:
+    """Inner products of the heads' query-key matrices in one form; `seed` is of "other basis"."""
+    queries, keys = _flat(model)
+    if form == "basis-free":
+        return bases.outer_gram(queries, keys)
+    return bases.inside_gram(bases.inside_products(queries, keys, _frames(form, queries, seed)))
 
-    def _flat(self) -> tuple[Weights, Weights]:
-        found = head_weights(self.study.model)
-        shape = (self.heads, *found.queries.shape[2:])
-        return found.queries.reshape(shape), found.keys.reshape(shape)
+
+def _frames(form: Form, queries: Weights, seed: int | None) -> Float[np.ndarray, "head d_head d_head"] | None:
+    """A random invertible basis inside every head."""
+    if form != "other basis":
+        return None
+    assert seed is not None
+    heads, _, d_head = queries.shape
+    return generator(seed, "bases inside heads").standard_normal((heads, d_head, d_head))
+
+
+def _flat(model: Model) -> tuple[Weights, Weights]:
+    """Query and key weights of all heads, layer after layer."""
+    found = head_weights(model)
+    shape = (-1, *found.queries.shape[2:])
+    return found.queries.reshape(shape), found.keys.reshape(shape)

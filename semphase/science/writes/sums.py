@@ -29,7 +29,7 @@ GROUPS = 8
 """Contiguous groups of positions, from which intervals are made."""
 PARTS = ("attention", "mlp")
 WHOLE = ("all",)
-Rows = Sequence[Int[np.ndarray, " position"]]
+Rows = Sequence[Int[np.ndarray, " _"]] | Int[np.ndarray, "row _"]
 Look = Callable[[int, str, Float[Tensor, "position d"]], None]
 Advance = Callable[[int], None]
 
@@ -212,7 +212,7 @@ def _low_rank(
         yield leaving
 
 
-def group_labels(rows: Rows, groups: int) -> list[Int[Tensor, " position"]]:
+def group_labels(rows: Rows, groups: int) -> list[Int[Tensor, " _"]]:
     """The contiguous group of each position; `groups` for position 0 of every row, which is kept apart."""
     sizes = [len(row) for row in rows]
     labels = list((torch.arange(sum(sizes)) * groups // sum(sizes)).split(sizes))

@@ -10,7 +10,7 @@ import pytest
 from semphase.science.audit import cvfp_findings, cvfp_prose, exp3, exp6, exp7
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit.agreement import Comparison
-from semphase.science.audit.figures import COMPARED, audit_deviations
+from semphase.science.audit.figures import audit_deviations
 from semphase.science.audit.printed import Document, Table
 from semphase.science.audit.published import load
 from semphase.science.audit.rounding import Interval, interval
@@ -106,8 +106,38 @@ def test_sorted_components_have_no_rise():
     assert float(rise(shares + np.array([0, 0, 0, 0.1, 0])).value) < 0
 
 
-def test_every_comparison_is_drawn():
-    figure = audit_deviations(None)  # type: ignore[arg-type]
-    (axis,) = figure.axes
-    assert len(axis.get_yticklabels()) == len(axis.collections) == len(COMPARED)
-    assert all(isinstance(check(load(number)), Comparison) for _, number, check in COMPARED)
+COMPARED = [
+    ("000", exp3.statistics),
+    ("000", exp3.profile),
+    ("000", exp3.diffusion),
+    ("001", exp6.ratios),
+    ("001", exp6.remaining_variance),
+    ("001", exp6.added_variance),
+    ("001", exp6.likelihood_ratio),
+    ("001", exp6.pi_constants),
+    ("002", exp7.ratios),
+    ("002", exp7.shares),
+    ("002", exp7.norm_range),
+    ("002", exp7.middle_ranges),
+    ("002", exp7.ratio_at_512),
+    ("003", cvfp.averages),
+    ("003", cvfp.repeats),
+    ("003", cvfp.gaps),
+    ("003", cvfp_prose.token_counts),
+    ("004", cvfp_findings.gains),
+    ("004", cvfp_findings.scaling),
+    ("004", cvfp_findings.parallel_errors),
+    ("004", cvfp_findings.rank_range),
+    ("004", cvfp_findings.repeats),
+]
+
+
+@pytest.mark.parametrize(("number", "check"), COMPARED, ids=[check.__name__ for _, check in COMPARED])
+def test_every_compared_figure_is_drawn(number, check):
+    comparison = check(load(number))
+    assert isinstance(comparison, Comparison)
+    (axis,) = audit_deviations(comparison.detail()).axes
+    (points,) = axis.collections
+    assert len(points.get_offsets()) == len(comparison.names)
+    right = points.get_offsets()[:, 0] > 1
+    assert right.sum() == len(comparison.detail()["disagreements"])

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.science.audit.cvfp_formulas import exponent, factor, variance_explained
-from semphase.science.audit.cvfp_parameters import context_parameters, token_parameters
+from semphase.science.audit.cvfp_formulas import (
+    context_parameters,
+    exponent,
+    factor,
+    token_parameters,
+    variance_explained,
+)
 from semphase.science.audit.rounding import around
 from semphase.science.cvfp.model.configuration import Configuration
 

@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semphase.science.audit.curve_distance import excess_distance, rounded_curve
-from semphase.science.audit.information import aic_differences, bic_less_aic, rss_from_aic
-from semphase.science.audit.rounded_width import likelihood_ratio_bounds, relative_halfwidth, tail
+from semphase.science.audit.rounded_fits import (
+    aic_differences,
+    bic_less_aic,
+    excess_distance,
+    likelihood_ratio_bounds,
+    relative_halfwidth,
+    rounded_curve,
+    rss_from_aic,
+    tail,
+)
 from semphase.science.audit.rounding import Interval, around, stack
 from semphase.stats.families import SHAPES, erf
 from semphase.stats.fit import compare

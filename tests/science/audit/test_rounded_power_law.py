@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.errors import SemphaseError
-from semphase.science.audit.rounded_power_law import fit_rounded
+from semphase.science.audit.rounded_fits import fit_rounded
 from semphase.science.audit.rounding import around
 
 N = np.array([60_000.0, 120_000.0, 240_000.0, 600_000.0])

@@ -237,7 +237,7 @@ def test_the_rotation_reads_five_hundred_positions_or_as_many_as_the_model_has(s
 def test_progress_is_told_of_what_is_measured(study_of, random_gpt2, counted_progress):
     progress, told = counted_progress
     everything(study_of(random_gpt2, progress=progress))
-    assert any(label.startswith("streams of") for label in told)
+    assert any(label.startswith("capture_streams of") for label in told)
     assert all(total == done for total, done in told.values())
 
 

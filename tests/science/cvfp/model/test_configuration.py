@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.science.audit import cvfp_parameters
+from semphase.science.audit import cvfp_formulas as cvfp_parameters
 from semphase.science.cvfp.model import Configuration, ContextBlock, Recipe, TokenBlock, parameters_of
 
 SMALL = st.integers(1, 4)

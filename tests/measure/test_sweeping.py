@@ -1,0 +1,158 @@
+"""A sweep is the single runs, from the first block that each label touches; what moves nothing is named."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from random_models import FAMILIES
+
+from semphase.errors import SemphaseError
+from semphase.measure import reading, sites, sweeping
+from semphase.measure.edits import added, set_to, without, zeroed
+from semphase.measure.effect import require_effect
+from semphase.measure.items import Items
+from semphase.measure.looks import Logits, Losses, Scored
+from semphase.measure.replay import stream_bytes
+from semphase.measure.scores import logit_difference
+from semphase.measure.sites import ALL
+from semphase.measure.sweeping import sweep, sweep_site
+from semphase.measure.wiring import form, hidden_keys, keys, skipped
+
+LAYERS, LENGTHS = 3, (12, 5, 9, 12, 7)
+# A loss is a difference of logits below 64, which three blocks round by less than 200 units in their last place.
+CLOSE = 1e-3
+DIRECTION = np.linspace(-1, 1, 32)
+LABELS = {
+    "nothing": [],
+    "embedding": [zeroed(sites.embedding(positions=2))],
+    **{("head", layer): [zeroed(sites.head(layer, [1, 2]))] for layer in range(LAYERS)},
+    **{("stream", layer): [added(sites.stream(layer, positions="at"), DIRECTION)] for layer in range(LAYERS + 1)},
+    **{("skip", layer): [skipped(layer)] for layer in range(LAYERS)},
+    "two": [set_to(sites.neurons(2), 3, 1.0), without(sites.attention(1), DIRECTION)],
+    "window": [keys(3, first=1)],
+    "hidden": [hidden_keys(1, ALL, query="at", key=1), form(sites.head(2, 0), "relu")],
+}
+READERS = {
+    "losses": Losses(),
+    "logits": Logits(),
+    "score": Scored(logit_difference([[5, 6], [7], [8], [9], [3]], [[1], [2], [3, 4], [4], [5]])),
+}
+
+
+@pytest.fixture(scope="module")
+def items():
+    draw = np.random.default_rng(0)
+    return Items.of([draw.integers(3, 90, size=length).tolist() for length in LENGTHS], [10, 4, 8, 11, 5])
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Passes of so few tokens that prompts come in several groups."""
+    for module in ("batching", "sweeping"):
+        monkeypatch.setattr(f"semphase.measure.{module}.pass_tokens", lambda _: 30)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sweep_is_the_single_runs(loaded, items, family, reader):
+    model, read = loaded(family), READERS[reader]
+    found = sweep(model, items, LABELS, read)
+    assert list(found.values) == list(LABELS)
+    assert found.moved == LABELS.keys() - {"nothing"}
+    for label, edits in LABELS.items():
+        alone = reading.final(model, items, read, edits)
+        assert found.values[label].dims == alone.dims
+        np.testing.assert_allclose(found.values[label], alone, atol=CLOSE)
+
+
+@pytest.mark.parametrize(
+    "site", [sites.stream(ALL, positions="at"), sites.pattern(1), sites.embedding(), sites.neurons(0)]
+)
+def test_a_site_is_read_under_every_label(loaded, items, narrow, site):
+    model = loaded("gemma3_text")
+    labels = {label: edits for label, edits in LABELS.items() if label != ("skip", 0) and label != ("skip", 1)}
+    found = sweep_site(model, items, labels, site)
+    for label, edits in labels.items():
+        np.testing.assert_allclose(found.values[label], reading.read(model, items, site, edits), atol=CLOSE)
+
+
+@pytest.mark.parametrize("memory", [2, 400])
+def test_groups_and_memory_change_no_number(loaded, items, narrow, memory):
+    model = loaded("llama")
+    whole = sweep(model, items, LABELS, Losses())
+    for label, values in sweep(
+        model, items, LABELS, Losses(), memory=memory * 12 * stream_bytes(model, 1)
+    ).values.items():
+        np.testing.assert_allclose(values, whole.values[label], atol=CLOSE)
+
+
+def block_runs(model, act, passes=False):
+    """How often each block runs, counted in prompts or in passes."""
+    calls = Counter()
+    for k, block in enumerate(model.anatomy.blocks):
+        block.register_forward_pre_hook(lambda _part, args, k=k: calls.update({k: 1 if passes else len(args[0])}))
+    act()
+    for block in model.anatomy.blocks:
+        block._forward_pre_hooks.clear()
+    return calls
+
+
+def of_kind(kind, layers=LAYERS):
+    site = {"head": lambda layer: sites.head(layer, 1), "keys": lambda layer: sites.key(layer, 1)}
+    return {layer: [zeroed(site.get(kind, getattr(sites, kind, None))(layer))] for layer in range(layers)}
+
+
+def test_every_kind_of_edit_starts_at_the_first_block_that_it_touches(loaded, items, narrow):
+    model = loaded("gpt2")
+    heads = block_runs(model, lambda: sweep(model, items, of_kind("head"), Losses()))
+    for kind in ("stream", "attention", "mlp", "neurons", "query", "value", "pattern"):
+        assert block_runs(model, lambda kind=kind: sweep(model, items, of_kind(kind), Losses())) == heads
+    nothing = block_runs(model, lambda: sweep(model, items, {}, Losses()))
+    at_the_end = block_runs(model, lambda: sweep(model, items, {0: [zeroed(sites.stream(LAYERS))]}, Losses()))
+    assert at_the_end == nothing
+    assert heads == nothing + Counter({k: (k + 1) * len(LENGTHS) for k in range(LAYERS)})
+
+
+def test_labels_that_start_together_share_a_pass(loaded, items):
+    model = loaded("llama")
+    labels = {(layer, head): [zeroed(sites.head(layer, head))] for layer in range(LAYERS) for head in range(4)}
+    more = block_runs(model, lambda: sweep(model, items, labels, Losses()), passes=True)
+    more.subtract(block_runs(model, lambda: sweep(model, items, {}, Losses()), passes=True))
+    assert more == {0: 1, 1: 2, 2: 3}
+
+
+def test_a_sweep_that_moves_nothing_is_named(loaded, items):
+    labels = {layer: [zeroed(sites.head(layer, 1)), form(sites.head(layer), "softmax")][1:] for layer in range(LAYERS)}
+    found = sweep(loaded("gpt2"), items, labels, Losses())
+    with pytest.raises(
+        SemphaseError, match=r"^nothing moves under form\(head\(0, ALL\), softmax\), nor under the 2 other"
+    ):
+        found.require_moved(labels)
+    sweep(loaded("gpt2"), items, LABELS, Losses()).require_moved(LABELS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_edit_that_moves_nothing_is_named(loaded, items, family):
+    model = loaded(family)
+    require_effect(model, items, [edit for edits in LABELS.values() for edit in edits])
+    nothing = [form(sites.head(ALL), "softmax"), keys(64), set_to(sites.pattern(1, positions=0), 0, 1.0)]
+    for edit in nothing:
+        with pytest.raises(SemphaseError, match=r" moves nothing in \S+ on 5 prompts; check its layers, heads and"):
+            require_effect(model, items, [zeroed(sites.mlp(0)), edit])
+
+
+def test_prompts_are_tried_until_an_edit_moves_one(loaded, items, narrow):
+    mask = np.zeros((5, 12), bool)
+    mask[3, 11] = True
+    require_effect(loaded("gpt2"), items, [zeroed(sites.stream(1, positions=mask))])
+
+
+def test_groups_are_the_same_for_the_same_prompts(loaded, items, narrow):
+    made = [sweeping.groups(loaded("gpt2"), items, Losses().rows(items)) for _ in range(2)]
+    assert [[row.item for row in group.rows] for group in made[0]] == [
+        [row.item for row in group.rows] for group in made[1]
+    ]
+    assert sorted(row.item for group in made[0] for row in group.rows) == list(range(5))
+    assert len(made[0]) > 1
