@@ -14,9 +14,26 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.measure import changes, sites
-from semphase.measure.edits import FORM_NAMES, added, patched, replaced, set_to, without, zeroed, fmt, skip, from, semphase, measure, items, import, Items, from, semphase, measure, positions, import, ALL, in_prompt, positions_of, from, semphase, measure, sites, import, embedding, head, heads, key, mlp, pattern, stream, class, identity, label, base, run, corrupt, def, read, self, site, raise, AssertionError, def, shifted, x, by, return, x, by, MASK, np, array, True, False, False, True
-from semphase.measure.edit_base import told, Run
-from semphase.measure.wiring import form, hidden_keys, keys, skipped
+from semphase.measure.edit_base import told
+from semphase.measure.edits import added, patched, replaced, set_to, without, zeroed
+from semphase.measure.items import Items
+from semphase.measure.positions import ALL, in_prompt, positions_of
+from semphase.measure.sites import embedding, head, heads, key, mlp, pattern, stream
+from semphase.measure.wiring import FORM_NAMES, form, hidden_keys, keys, skipped
+
+
+class Run:
+    identity, label = "base run", "corrupt"
+
+    def read(self, site):
+        raise AssertionError
+
+
+def shifted(x, by):
+    return x + by
+
+
+MASK = np.array([[True, False], [False, True]])
 PRINTED = {
     "stream(3)": stream(3),
     "stream(0…2, positions='at')": stream(range(3), positions="at"),

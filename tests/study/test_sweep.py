@@ -12,7 +12,6 @@ import torch
 import xarray as xr
 from random_models import random_model
 
-import semphase.study.sweep as module
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure.edits import added, averaged, patched, zeroed

@@ -12,7 +12,6 @@ import torch
 from random_models import random_model
 from torch.nn import functional
 
-import semphase.study.text as perplexity
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.text import text_chunks
