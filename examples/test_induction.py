@@ -4,7 +4,7 @@ import numpy as np
 
 import semphase as s
 
-LENGTH, PROMPTS, SHARE = 50, 40, 0.05
+LENGTH, PROMPTS, SHARE = 50, 20, 0.05
 
 
 def repeated(study: s.Study, half: str) -> s.Prompts:

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import semphase as s
 
-NAMES = {"choose": ("Mary", "John", "Tom", "James", "Anna"), "judge": ("Paul", "Sarah", "Peter", "Laura", "Mark")}
+NAMES = {"choose": ("Mary", "John", "Tom", "Anna"), "judge": ("Paul", "Sarah", "Peter", "Laura", "Mark")}
 
 
 def prompts(half: str, giver: int) -> s.Prompts:

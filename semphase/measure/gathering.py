@@ -55,7 +55,8 @@ class Gathered:
         """0 wherever a prompt has positions that nothing was put at."""
         for item, length in enumerate(self.items.lengths):
             chosen = self.site.chosen(self.shape).items()
-            last = self._array(torch.zeros(0)).shape[-1]
+            assert self._whole is not None
+            last = self._whole.shape[-1]
             zeros = {k: torch.zeros(1, length, *((len(heads),) if heads else ()), last) for k, heads in chosen}
             self.put(Batch(self.items, (Row(item),)), zeros)
 
@@ -106,7 +107,7 @@ class Gathered:
     ) -> Iterator[tuple[int, int, Float[np.ndarray, "wanted ..."]]]:
         """Row, prompt, and its values at the positions that are meant."""
         if self._single:  # the others need not leave the device
-            own = _plain(values[torch.arange(len(values)), chosen.argmax(axis=1)])
+            own = _plain(values[torch.arange(len(values)), torch.from_numpy(chosen.argmax(axis=1))])
             yield from ((k, row.item, own[k, None]) for k, row in enumerate(batch.rows) if chosen[k].any())
         else:
             plain = _plain(values)

@@ -36,7 +36,7 @@ class Reader(Protocol):
     def finite(self, batch: Batch, values: Float[Tensor, "row ..."]) -> Bool[Tensor, " row"]:
         """Whether the numbers of each row are finite."""
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, ...]]]) -> xr.DataArray:
         """What was read in all batches, in the prompts' order."""
 
 
@@ -56,7 +56,7 @@ class Logits:
         """Whether all logits of a row are finite."""
         return values.isfinite().all(dim=1)
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, ...]]]) -> xr.DataArray:
         """[prompt, vocabulary]."""
         return xr.DataArray(_in_order(items, parts), dims=("prompt", "vocabulary"), attrs={"unit": "logits"})
 
@@ -77,7 +77,7 @@ class Losses:
         """Whether the losses of all tokens of a row are finite."""
         return values.isfinite().sum(dim=1).cpu() == torch.tensor(batch.lengths) - 1
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, ...]]]) -> xr.DataArray:
         """[prompt, position]; the coordinate is the predicted token's position, from 1."""
         positions = np.arange(1, max(items.lengths))
         return xr.DataArray(
@@ -109,7 +109,7 @@ class Scored:
         """Whether a row's number is finite."""
         return values.isfinite()
 
-    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> xr.DataArray:
+    def gathered(self, items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, ...]]]) -> xr.DataArray:
         """[prompt]."""
         total = np.zeros(len(items))
         for batch, values in parts:
@@ -139,7 +139,7 @@ def require_finite_rows(reader: Reader, model: Model, batch: Batch, values: Floa
         )
 
 
-def _in_order(items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, "row ..."]]]) -> np.ndarray:
+def _in_order(items: Items, parts: Sequence[tuple[Batch, Float[np.ndarray, ...]]]) -> np.ndarray:
     """Rows of several batches in the prompts' order, filled up with nan."""
     width = max(values.shape[1] for _, values in parts)
     whole = np.full((len(items), width), np.nan, parts[0][1].dtype)

@@ -67,7 +67,7 @@ def anything_moves(model: Model, items: Items, *, edits: Sequence[Edit]) -> Bool
     found = (
         moves
         for group in groups(model, items, reader.rows(items))
-        for _, _, moves in swept_group(compiler, group, {"": edits}, reader)
+        for _, _, moves in swept_group(model, group, {"": edits}, reader, compiler=compiler)
     )
     return np.array(any(found))
 

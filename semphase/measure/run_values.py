@@ -98,7 +98,7 @@ class RunValues:
         return self._read[key]
 
 
-def _widened(values: OfRows, width: int, *, keys: bool) -> OfRows:
+def _widened(values: Float[np.ndarray, "row given *before"], width: int, *, keys: bool) -> OfRows:
     """Filled up with nan to a number of positions, and of keys in a pattern."""
     wider = [(0, 0)] * values.ndim
     wider[1] = (0, width - values.shape[1])

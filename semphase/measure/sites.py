@@ -11,7 +11,8 @@
 | `pattern(l, h)` | the attention weights of a query after softmax, one for each key | keys |
 | `head(l, h)` | the head's output before the output projection | d_head |
 
-Layers and heads are integers, sequences of them, or ALL. Nothing here knows a model: `check` compares with one.
+Queries are not yet scaled, but where the family itself scales them before the scores (OPT). Layers and heads are
+integers, sequences of them, or ALL. Nothing here knows a model: `check` compares with one.
 """
 
 from __future__ import annotations

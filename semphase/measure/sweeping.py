@@ -67,7 +67,7 @@ def sweep(
     compiler, moved = Compiler(model, items), set[Hashable]()
     parts: dict[Hashable, list[tuple[Batch, np.ndarray]]] = {label: [] for label in edits}
     for group in groups(model, items, reader.rows(items), memory):
-        for label, values, moves in swept_group(compiler, group, edits, reader, memory=memory):
+        for label, values, moves in swept_group(model, group, edits, reader, memory=memory, compiler=compiler):
             parts[label].append((group, values))
             moved |= {label} if moves else set()
             advance(1)
@@ -105,10 +105,19 @@ def groups(model: Model, items: Items, rows: Sequence[Row], memory: int = MEMORY
 
 
 def swept_group(
-    compiler: Compiler, group: Batch, edits: Edits[Label], reader: Reader, *, memory: int = MEMORY
+    model: Model,
+    group: Batch,
+    edits: Edits[Label],
+    reader: Reader,
+    *,
+    memory: int = MEMORY,
+    compiler: Compiler | None = None,
 ) -> Iterator[tuple[Label, np.ndarray, bool]]:
-    """Label by label: what the reader finds in each row of a group, and whether anything moved there."""
-    model = compiler.model
+    """Label by label: what the reader finds in each row of a group, and whether anything moved there.
+
+    A compiler that served other groups of the prompts has read their runs already.
+    """
+    compiler = Compiler(model, group.items) if compiler is None else compiler
     compiler.require(edit for own in edits.values() for edit in own)
     with Replay(model, group.ids, memory) as replay:
         before = replay.stream(model.layers)

@@ -18,8 +18,9 @@ from semphase.models import Model
 
 Rows = Float[Tensor, "out d_model"]
 """A projection's weight with one row for each output, as nn.Linear keeps it."""
-Part = Float[Tensor, "head d_model d_head"]
-Parts = tuple[Part, Part, Part]
+Parts = tuple[
+    Float[Tensor, "head d_model d_head"], Float[Tensor, "kv d_model d_head"], Float[Tensor, "kv d_model d_head"]
+]
 """Queries of every head, keys and values of every key head."""
 Kind = Literal["query", "key", "value", "output", "embedding", "unembedding"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

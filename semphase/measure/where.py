@@ -72,5 +72,6 @@ class Where:
         return self._tensor(self.runs.rows(run, self.site, self.layer, self.heads, prompts, self.batch.width))
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        found = torch.tensor(values, device=self.model.device)
-        return found.to(self.model.dtype) if found.is_floating_point() else found
+        found = torch.tensor(values)
+        # In the model's type first, for not every device has float64.
+        return (found.to(self.model.dtype) if found.is_floating_point() else found).to(self.model.device)

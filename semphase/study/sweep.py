@@ -36,7 +36,7 @@ TOGETHER = 16
 def swept(model: Model, data: tuple[Items, Batch], *, edits: tuple[Edit, ...], reader: Reader) -> xr.Dataset:
     """What a reader finds in each row of a group under one label's edits, and whether anything moved."""
     items, group = data
-    ((_, values, moves),) = swept_group(Compiler(model, items), group, {"": edits}, reader)
+    ((_, values, moves),) = swept_group(model, group, {"": edits}, reader, compiler=Compiler(model, items))
     return _kept(values, moves=moves)
 
 
@@ -91,7 +91,9 @@ class Sweep:
             advance(len(self.edits) - len(missing))
             if missing:
                 edits = {label: self.edits[label] for label in missing}
-                for label, values, moves in swept_group(self._compiler, group, edits, self.reader, memory=self._memory):
+                for label, values, moves in swept_group(
+                    self.study.model, group, edits, self.reader, memory=self._memory, compiler=self._compiler
+                ):
                     yield label, _kept(values, moves=moves)
                     advance(1)
 
