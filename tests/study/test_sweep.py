@@ -14,8 +14,9 @@ from random_models import random_model
 import semphase.study.sweep as module
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
-from semphase.measure.edits import added, averaged, patched, skipped, zeroed
+from semphase.measure.edits import added, averaged, patched, zeroed
 from semphase.measure.sites import head, mlp, stream
+from semphase.measure.wiring import skipped
 from semphase.study.sweep import over_labels
 
 CLOSE = 1e-4
