@@ -142,7 +142,7 @@ def _row(positions: Positions, k: int, length: int, at: int, what: str) -> Bool[
     return row
 
 
-def _cut(row: Bool[np.ndarray, " given"], length: int, k: int, what: str) -> Bool[np.ndarray, " position"]:
+def _cut(row: Bool[np.ndarray, " given"], length: int, k: int, what: str) -> Bool[np.ndarray, " kept"]:
     if row[length:].any():
         raise _outside(what, length + int(np.argmax(row[length:])), k, length)
     return np.pad(row[:length], (0, max(0, length - len(row))))

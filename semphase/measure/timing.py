@@ -23,6 +23,7 @@ EQUAL = 1e-4
 """Largest difference of the kernelised form from the quadratic one, relative to the largest output."""
 
 Vectors = Float[Tensor, "1 head position d_head"]
+OfAnyLength = Float[Tensor, "1 head _ d_head"]
 Triple = tuple[Vectors, Vectors, Vectors]
 Attention = Callable[[Vectors, Vectors, Vectors], Vectors]
 
@@ -104,7 +105,7 @@ def _draw(
 
 
 def _timed(
-    forms: Sequence[Attention], inputs: Sequence[Triple], repeats: int
+    forms: Sequence[Attention], inputs: Sequence[tuple[OfAnyLength, OfAnyLength, OfAnyLength]], repeats: int
 ) -> Float[np.ndarray, "form length repeat"]:
     seconds = np.empty((len(forms), len(inputs), repeats))
     for vectors in inputs:

@@ -42,7 +42,7 @@ class Around:
     at: Float[Tensor, "token d_in"]
     there: Float[Tensor, "token d_out"]
 
-    def product(self, x: Float[Tensor, "copied_chunk position d_in"]) -> Float[Tensor, "copied_chunk position d_out"]:
+    def product(self, x: Float[Tensor, "*copied d_in"]) -> Float[Tensor, "*copied d_out"]:
         """The products with an altered input, of any number of copies of the chunks, one copy after the other."""
         change = x.reshape(-1, *self.at.shape) - self.at
         step = (change.abs().amax(dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)

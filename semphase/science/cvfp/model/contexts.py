@@ -72,7 +72,7 @@ def _iterated(
     return fresh, torch.cat(change)
 
 
-def before(contexts: Contexts, part: slice, first: Float[Tensor, "1 width"]) -> Contexts:
+def before(contexts: Contexts, part: slice, first: Float[Tensor, "1 width"]) -> Float[Tensor, "seen width"]:
     """The context that each token of a part sees: the one before it, `first` at the beginning of the stream."""
     if part.start:
         return contexts[part.start - 1 : part.stop - 1]

@@ -45,7 +45,7 @@ class Vocabulary:
         return found
 
 
-def vocabulary_of(model: Model, *documents: Documents) -> Vocabulary:
+def vocabulary_of(model: Model, *documents: Int[np.ndarray, "_ _"]) -> Vocabulary:
     """The vocabulary of some documents of the model's token ids, on the model's device and in its dtype.
 
     Raises SemphaseError for float16, in which the slopes of phase 1 are too small to be kept.

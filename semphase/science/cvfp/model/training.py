@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model.architecture import TokenBlock
@@ -28,6 +29,7 @@ from semphase.science.cvfp.model.phase2 import (
 )
 from semphase.science.cvfp.model.rank import GROUPS, group_products, rank_of, singular_values
 
+HeldOut = Int[np.ndarray, "held_out held_out_position"]
 SPLITS = ("training", "validation")
 
 
@@ -59,7 +61,7 @@ def train(
     recipe: Recipe,
     vocabulary: Vocabulary,
     training: Documents,
-    validation: Documents,
+    validation: HeldOut,
     *,
     seed: int,
     kind: Kind,
@@ -100,7 +102,7 @@ def train(
     return found
 
 
-def _fit(configuration: Configuration, vocabulary: Vocabulary, training: Documents, validation: Documents) -> None:
+def _fit(configuration: Configuration, vocabulary: Vocabulary, training: Documents, validation: HeldOut) -> None:
     if configuration.embedding_width != vocabulary.width:
         raise SemphaseError(
             f"{configuration.name} expects an embedding {configuration.embedding_width} wide but the vocabulary's is "
