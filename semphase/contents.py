@@ -13,19 +13,31 @@ from typing import Any
 def contents(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package; `homes` holds, for each module, its public names between spaces.
 
-    The package's modules come as by `lazily`.
+    "*" stands for the `__all__` of the module, which is imported when a name is found nowhere else. The package's
+    modules come as by `lazily`, its own `__all__` holds every name.
     """
-    home_of = {name: module for module, names in homes.items() for name in names.split()}
+    home_of = {name: module for module, names in homes.items() for name in names.split() if names != "*"}
+    whole = [module for module, names in homes.items() if names == "*"]
     module_of = lazily(package)
 
+    def names() -> list[str]:
+        return sorted([*home_of, *(name for module in whole for name in import_module(module).__all__)])
+
     def get(name: str) -> Any:
-        if name not in home_of:
+        if name == "__all__":
+            return names()
+        home = home_of.get(name) or next((own for own in whole if _shows(own, name)), None)
+        if home is None:
             return module_of(name)
-        found = getattr(import_module(home_of[name]), name)
+        found = getattr(import_module(home), name)
         setattr(sys.modules[package], name, found)
         return found
 
-    return get, lambda: sorted(home_of)
+    return get, names
+
+
+def _shows(module: str, name: str) -> bool:
+    return not name.startswith("_") and name in import_module(module).__all__
 
 
 def lazily(package: str) -> Callable[[str], ModuleType]:

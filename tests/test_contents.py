@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,13 @@ import pytest
 
 import semphase
 
-TABLE = {name: module for module, names in semphase.HOMES.items() for name in names.split()}
+
+def public(module: str, names: str) -> list[str]:
+    """The names of a module that the page shows; "*" stands for its `__all__`."""
+    return list(importlib.import_module(module).__all__) if names == "*" else names.split()
+
+
+TABLE = {name: module for module, names in semphase.HOMES.items() for name in public(module, names)}
 
 
 def ran(code: str) -> str:
@@ -22,8 +29,9 @@ def ran(code: str) -> str:
 def for_type_checkers() -> dict[str, str]:
     tree = ast.parse(Path(semphase.__file__).read_text(encoding="utf-8"))
     guarded = next(node for node in tree.body if isinstance(node, ast.If))
-    return {alias.name: node.module or "" for node in ast.walk(guarded) if isinstance(node, ast.ImportFrom)
-            for alias in node.names}  # fmt: skip
+    imports = [(node.module or "", alias.name) for node in guarded.body if isinstance(node, ast.ImportFrom)
+               for alias in node.names if alias.name not in ("edits", "wiring")]  # fmt: skip
+    return {name: module for module, named in imports for name in public(module, named)}
 
 
 def test_type_checkers_and_python_see_the_same_names() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, singledispatch
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from semphase.measure.attention_edits import Step
@@ -16,15 +16,12 @@ from semphase.measure.batching import Batch
 from semphase.measure.blocks import BlockChange, Work
 from semphase.measure.drafts import PLACES, Draft, Look
 from semphase.measure.edit_base import AtSite, Edit
-from semphase.measure.edit_kinds import Form, HiddenKeys, Keys, Patched, Skipped
 from semphase.measure.items import Items
 from semphase.measure.positions import ALL, Positions, in_prompt, require_prompts
 from semphase.measure.run_values import RunValues
 from semphase.measure.sites import Shape, Site, check
 from semphase.measure.where import Where
 from semphase.models import Model
-
-Drafts = defaultdict[int, Draft]
 
 
 def shape_of(model: Model) -> Shape:
@@ -78,8 +75,8 @@ class Compiler:
             for run in edit.runs:
                 assert isinstance(edit, AtSite)
                 self.runs.require_width(edit, run, self.shape.width(edit.site.kind))
-            if isinstance(edit, Patched):
-                self.runs.require_same_prompts(edit, edit.run)
+                if edit.same_prompts:
+                    self.runs.require_same_prompts(edit, run)
 
     def _resolve(self, positions: Positions, what: str) -> None:
         require_prompts(positions, len(self.items), what)
@@ -89,25 +86,19 @@ class Compiler:
 
     def changes(self, edits: Sequence[Edit], batch: Batch, looks: Sequence[Look] = ()) -> dict[int, BlockChange]:
         """What happens in each block that something happens in; the edits in their order, looks after them."""
-        drafts: Drafts = defaultdict(Draft)
+        blocks = Putting(self, batch)
         for edit in edits:
-            put(edit, self, batch, drafts)
+            edit.put(blocks)
         for look in looks:
             for layer, heads in look.site.chosen(self.shape).items():
-                drafts[layer].looked(look, Step(heads, _looking(look, layer)), layer)
-        return {layer: draft.made() for layer, draft in drafts.items()}
+                blocks.drafts[layer].looked(look, Step(heads, _looking(look, layer)), layer)
+        return {layer: draft.made() for layer, draft in blocks.drafts.items()}
 
     def touched(self, edits: Iterable[Edit]) -> tuple[int, frozenset[int]]:
         """The first layer that edits touch (−1: the embedding; the number of layers if none), and those skipped."""
-        layers = [layer for edit in edits for layer in self._layers(edit)]
-        skipped = [layer for edit in edits if isinstance(edit, Skipped) for layer in self._layers(edit)]
-        return min(layers, default=self.shape.layers), frozenset(skipped)
-
-    def _layers(self, edit: Edit) -> list[int]:
-        if isinstance(edit, Skipped):
-            return list(Site("mlp", edit.layers).chosen(self.shape))
-        layers = [layer for site in edit.sites for layer in site.chosen(self.shape)]
-        return layers or list(range(self.shape.layers))
+        layers = {edit: tuple(edit.touched(self.shape)) for edit in edits}
+        skipped = frozenset(layer for edit, own in layers.items() if edit.passes_by for layer in own)
+        return min((layer for own in layers.values() for layer in own), default=self.shape.layers), skipped
 
     def chosen(self, edit: AtSite, batch: Batch) -> Bool[Tensor, "row position"]:
         """Where in a batch the edit's values count."""
@@ -116,66 +107,56 @@ class Compiler:
             chosen &= batch.in_prompts
         return torch.from_numpy(chosen).to(self.model.device)
 
-    def hidden(
-        self, edit: HiddenKeys, heads: tuple[int, ...], batch: Batch
-    ) -> Bool[
-        Tensor,
-        (
-            row  # head position key
-        ),
-    ]:
-        """What a batch's queries do not see."""
-        query, key = (torch.from_numpy(batch.chosen(own, str(edit))) for own in (edit.query, edit.key))
-        of_head = torch.zeros(self.shape.heads, dtype=torch.bool)
-        of_head[list(heads)] = True
-        both = query[:, None, :, None] & key[:, None, None, :]
-        hidden = both if bool(of_head.all()) else both & of_head[None, :, None, None]
-        return hidden.to(self.model.device)
 
-    def outside(self, edit: Keys, width: int) -> Bool[Tensor, "1 1 position key"]:
-        """What lies outside the window and the first keys."""
-        at = torch.arange(width, device=self.model.device)
-        return ((at[:, None] - at >= edit.window) & (at >= edit.first))[None, None]
+@dataclass(frozen=True, eq=False)
+class Putting:
+    """The blocks of a model as drafts, for a batch of prompts (`semphase.measure.edit_base.Blocks`)."""
 
+    compiler: Compiler
+    batch: Batch
+    drafts: defaultdict[int, Draft] = field(default_factory=lambda: defaultdict(Draft))
 
-@singledispatch
-def put(edit: Edit, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:  # noqa: ARG001
-    """Write an edit into the drafts of the blocks that it touches."""
-    raise TypeError(f"no compiler for {edit!r}")
+    @property
+    def shape(self) -> Shape:
+        """The model's sizes."""
+        return self.compiler.shape
 
+    @property
+    def places(self) -> Int[Tensor, " position"]:
+        """The positions, 0 and on."""
+        return torch.arange(self.batch.width, device=self.compiler.model.device)
 
-@put.register
-def _(edit: AtSite, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:
-    chosen = compiler.chosen(edit, batch)
-    for run in edit.runs:
-        compiler.runs.fetch(run, edit.site)  # now, for a pass inside this one would meet its hooks
-    for layer, heads in edit.site.chosen(compiler.shape).items():
-        here = Where(compiler.model, compiler.shape, compiler.runs, edit.site, layer, heads, batch)
-        drafts[layer].add(edit, PLACES[edit.site.kind], Step(heads, _making(edit, here, chosen)))
+    def among(self, positions: Positions, what: str) -> Bool[Tensor, "row position"]:
+        """Which positions are meant; SemphaseError, which names `what`, where one does not exist."""
+        return torch.from_numpy(self.batch.chosen(positions, what)).to(self.compiler.model.device)
 
+    def renew(self, edit: AtSite) -> None:
+        """Values at the edit's site come from its `new`."""
+        own = self.compiler
+        chosen = own.chosen(edit, self.batch)
+        for run in edit.runs:
+            own.runs.fetch(run, edit.site)  # now, for a pass inside this one would meet its hooks
+        for layer, heads in edit.site.chosen(self.shape).items():
+            here = Where(own.model, own.shape, own.runs, edit.site, layer, heads, self.batch)
+            self.drafts[layer].add(edit, PLACES[edit.site.kind], Step(heads, _making(edit, here, chosen)))
 
-@put.register
-def _(edit: Form, compiler: Compiler, _batch: Batch, drafts: Drafts) -> None:
-    for layer, heads in edit.site.chosen(compiler.shape).items():
-        drafts[layer].reform(edit, heads)
+    def reform(self, edit: Edit, site: Site, form: str) -> None:
+        """Heads take another form of attention."""
+        for layer, heads in site.chosen(self.shape).items():
+            self.drafts[layer].reform(edit, heads, form)
 
+    def hide(self, edit: Edit, site: Site, hidden: Bool[Tensor, "#row position key"]) -> None:
+        """Queries of heads do not see keys."""
+        for layer, heads in site.chosen(self.shape).items():
+            of_head = torch.zeros(self.shape.heads, dtype=torch.bool, device=hidden.device)
+            of_head[list(heads)] = True
+            own = hidden[:, None]
+            self.drafts[layer].hide(edit, own if bool(of_head.all()) else own & of_head[None, :, None, None])
 
-@put.register
-def _(edit: Skipped, compiler: Compiler, _batch: Batch, drafts: Drafts) -> None:
-    for layer in Site("mlp", edit.layers).chosen(compiler.shape):
-        drafts[layer].skip(edit)
-
-
-@put.register
-def _(edit: HiddenKeys, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:
-    for layer, heads in edit.site.chosen(compiler.shape).items():
-        drafts[layer].hide(edit, compiler.hidden(edit, heads, batch))
-
-
-@put.register
-def _(edit: Keys, compiler: Compiler, batch: Batch, drafts: Drafts) -> None:
-    for layer in range(compiler.shape.layers):
-        drafts[layer].hide(edit, compiler.outside(edit, batch.width))
+    def skip(self, edit: Edit, layers: Iterable[int]) -> None:
+        """Blocks do nothing."""
+        for layer in layers:
+            self.drafts[layer].skip(edit)
 
 
 def _making(edit: AtSite, here: Where, chosen: Bool[Tensor, "row position"]) -> Work:

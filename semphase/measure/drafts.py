@@ -13,7 +13,6 @@ from semphase.errors import SemphaseError
 from semphase.measure.attention_edits import AttentionEdits, Hidden, Step
 from semphase.measure.blocks import BlockChange, Work
 from semphase.measure.edit_base import Edit
-from semphase.measure.edit_kinds import Form
 from semphase.measure.sites import Kind, Site
 
 Place = Literal["entering", "query", "key", "value", "pattern", "head", "attention", "neurons", "mlp"]
@@ -65,10 +64,10 @@ class Draft:
         self.key.append(object())  # another look is no repetition
         self.steps[place].append(step)
 
-    def reform(self, edit: Form, heads: tuple[int, ...]) -> None:
+    def reform(self, edit: Edit, heads: tuple[int, ...], form: str) -> None:
         """Heads with another form of attention."""
         self.key.append(edit)
-        self.forms.update(dict.fromkeys(heads, edit.form))
+        self.forms.update(dict.fromkeys(heads, form))
 
     def hide(self, edit: Edit, hidden: Hidden) -> None:
         """Keys that are not seen."""

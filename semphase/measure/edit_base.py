@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from semphase.measure.arrays import Frozen
+import numpy as np
+
+from semphase.errors import SemphaseError
+from semphase.measure.arrays import Frozen, as_array
 from semphase.measure.positions import Positions, identity
 from semphase.measure.sites import Shape, Site, check
 
@@ -49,9 +52,47 @@ class Here(Protocol):
         """function(values, **arrays), with prompts of equal length together and nothing beyond their ends."""
 
 
+class Blocks(Protocol):
+    """The blocks of a model, as edits are put into them for one batch of prompts."""
+
+    @property
+    def shape(self) -> Shape:
+        """The model's sizes."""
+
+    @property
+    def places(self) -> Values:
+        """The positions, 0 and on."""
+
+    def among(self, positions: Positions, what: str) -> Values:
+        """Which positions are meant, as truth values [row, position]; `what` is named where one does not exist."""
+
+    def renew(self, edit: AtSite) -> None:
+        """Values at the edit's site come from its `new`."""
+
+    def reform(self, edit: Edit, site: Site, form: str) -> None:
+        """Heads take another form of attention."""
+
+    def hide(self, edit: Edit, site: Site, hidden: Values) -> None:
+        """Queries of heads do not see keys, given as truth values [row or 1, query, key]."""
+
+    def skip(self, edit: Edit, layers: Iterable[int]) -> None:
+        """Blocks do nothing."""
+
+
 @dataclass(frozen=True)
 class Edit:
     """Something that happens in a forward pass."""
+
+    passes_by: ClassVar[bool] = False
+    """Whether the blocks that it touches do nothing, so that those before them count for what follows."""
+
+    def put(self, blocks: Blocks) -> None:
+        """Put the edit into the blocks that it touches."""
+        raise NotImplementedError
+
+    def touched(self, shape: Shape) -> Iterable[int]:
+        """The layers in which it happens, the embedding's is −1; all unless it names some."""
+        return [layer for site in self.sites for layer in site.chosen(shape)] or range(shape.layers)
 
     @property
     def identity(self) -> str:
@@ -100,10 +141,55 @@ class AtSite(Edit):
     site: Site
     within_prompt: ClassVar[bool] = False
     """Whether it knows no values behind the prompt, where an answer is appended."""
+    same_prompts: ClassVar[bool] = False
+    """Whether it takes the values of its run prompt by prompt."""
+
+    def put(self, blocks: Blocks) -> None:
+        """Where the site is, new values come instead."""
+        blocks.renew(self)
 
     def new(self, values: Values, here: Here) -> Values:
         """The values that come instead, at all positions; those of the site are taken."""
         raise NotImplementedError
+
+
+def told(edits: Iterable[Edit]) -> str:
+    """Edits in one line."""
+    return ", ".join(map(str, edits)) or "unchanged"
+
+
+def identity_of(edits: Iterable[Edit]) -> tuple[str, ...]:
+    """The identities of edits in their order."""
+    return tuple(edit.identity for edit in edits)
+
+
+def site_of(site: Any) -> Site:
+    """A site; SemphaseError for anything else."""
+    if not isinstance(site, Site):
+        raise SemphaseError(f"{site!r} is no site; name one such as stream(3) or head(1, 2).")
+    return site
+
+
+def with_directions(site: Any) -> Site:
+    """A site whose values have directions; SemphaseError for anything else."""
+    if site_of(site).kind == "pattern":
+        raise SemphaseError(f"{site} has no directions, for its components are keys; use set_to or replaced.")
+    return site
+
+
+def run_of(run: Any) -> Run:
+    """A run; SemphaseError for anything else."""
+    if not (hasattr(run, "read") and hasattr(run, "identity")):
+        raise SemphaseError(f"{run!r} is no run; give what study.prompts(…) returns.")
+    return run
+
+
+def numbers(values: Any, what: str) -> Frozen:
+    """Finite numbers; SemphaseError, which names `what`, for anything else."""
+    found = as_array(values)
+    if found.dtype.kind not in "iuf" or not np.isfinite(found).all() or (what == "direction" and found.ndim == 0):
+        raise SemphaseError(f"a {what} consists of finite numbers and {values!r} does not; give an array of them.")
+    return Frozen.of(found.astype(np.float64))
 
 
 def _identity(part: Any) -> str:

@@ -18,8 +18,7 @@ from semphase.errors import SemphaseError
 from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
-from semphase.measure.edit_base import Edit
-from semphase.measure.edits import told
+from semphase.measure.edit_base import Edit, told
 from semphase.measure.gathering import Gathered
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows

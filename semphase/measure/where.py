@@ -21,7 +21,7 @@ from semphase.models import Model
 
 @dataclass(frozen=True, eq=False)
 class Where:
-    """What an edit may ask (`semphase.measure.edit_kinds.Here`): one layer of a site, the rows of a batch."""
+    """What an edit may ask (`semphase.measure.edit_base.Here`): one layer of a site, the rows of a batch."""
 
     model: Model
     shape: Shape

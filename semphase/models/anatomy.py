@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,22 @@ from semphase.errors import SemphaseError
 from semphase.models.model import Anatomy
 
 _PROBE_TOKENS = 8
+Names = Mapping[str, str]
+LLAMA: Names = {
+    "embed": "model.embed_tokens",
+    "blocks": "model.layers",
+    "attention": "self_attn",
+    "mlp": "mlp",
+    "neurons": "mlp.down_proj",
+    "final_norm": "model.norm",
+    "unembed": "lm_head",
+}
+FAMILIES: dict[str, Names] = {}
+"""Names of the parts by architecture, where TransformerLens has no adapter and they are not those of Llama.
+
+`attention`, `mlp` and `neurons` are names inside a block: the modules whose outputs are added to the stream, and the
+MLP's output projection. `final_norm` is the norm beside the blocks unless it is named.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +134,23 @@ def _record(module: PreTrainedModel, parts: Anatomy) -> dict[nn.Module, tuple[Te
 
 def _bridge_config(module: PreTrainedModel) -> TransformerBridgeConfig:
     architecture = type(module).__name__
-    if architecture not in SUPPORTED_ARCHITECTURES:
-        raise _unfit(module, "TransformerLens has no adapter for it")
     return build_bridge_config_from_hf(module.config, architecture, architecture, module.dtype)
 
 
-def _component_names(module: PreTrainedModel) -> dict[str, str]:
+def _component_names(module: PreTrainedModel) -> Names:
+    architecture = type(module).__name__
+    if architecture in FAMILIES:
+        return FAMILIES[architecture]
+    if architecture in SUPPORTED_ARCHITECTURES:
+        return _adapted_names(module)
+    inside = dict(module.named_modules())
+    if all(LLAMA[part] in inside for part in ("embed", "blocks", "unembed")):
+        return LLAMA
+    raise _unfit(module, "TransformerLens has no adapter for it")
+
+
+def _adapted_names(module: PreTrainedModel) -> Names:
+    """By TransformerLens' adapter."""
     try:
         adapter = ArchitectureAdapterFactory.select_architecture_adapter(_bridge_config(module))
     except (ImportError, ValueError) as error:

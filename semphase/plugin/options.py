@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from semphase.data.corpus.sources import SOURCES
+
 if TYPE_CHECKING:
     from semphase.study.settings import RunSettings
 
@@ -102,7 +104,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "model": several
         | {"metavar": "[ROLE=]NAME", "help": "model to judge, repeatable; base=NAME where a claim has roles: tiny"},
         "device": {"default": "auto", "type": _device, "help": "auto, cpu, cuda or mps (default: auto)"},
-        "corpus": {"metavar": "NAME|PATH", "help": "wikitext-2, ultrachat, grammar, pydoc or a UTF-8 text file"},
+        "corpus": {"metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
         "lexicon": several | {"metavar": "PATH", "help": "lexicon file, repeatable"},
         "prompts": several
         | {"metavar": "PATH", "help": "file with a prompt set that replaces a claim's own, repeatable"},

@@ -19,6 +19,7 @@ from semphase.stats.estimate import Estimate
 
 Draws = Float[np.ndarray, " draw"]
 
+KIND = "percentile"
 LEVEL = 0.95
 TAIL = 2.5
 DRAWS = 4999
@@ -42,8 +43,8 @@ def with_interval(
             f"no interval could be made by {what}: the value is {value:.4g} and {len(draws) - len(finite)} of "
             f"{len(draws)} draws are undefined; there is too little to resample."
         )
-    low, high, extended = _holding(value, *ends(finite))
-    notes = [", ".join(filter(None, (f"percentile {what}, {len(draws)} draws", note)))]
+    low, high, extended = _around(value, finite)
+    notes = [", ".join(filter(None, (f"{KIND} {what}, {len(draws)} draws", note)))]
     if len(finite) < len(draws):
         notes.append(f"{len(draws) - len(finite)} undefined draws left out")
     notes += ["extended to the value"] if extended else []
@@ -57,9 +58,14 @@ def of_resamples(
     finite, lost = _finite(replicates, name)
     # Rounding must not make a constant statistic look as if it varied.
     steady = np.where(np.isclose(finite, value, rtol=_SAME, atol=0.0), value, finite)
-    low, high, extended = _holding(value, *ends(steady, 100 * (1 - level) / 2))
-    text = f"percentile bootstrap of {over}, {replicates.size} resamples{lost}"
+    low, high, extended = _around(value, steady, 100 * (1 - level) / 2)
+    text = f"{KIND} bootstrap of {over}, {replicates.size} resamples{lost}"
     return Estimate(value, low, high, f"{text}, extended to the value" if extended else text, n, unit, level)
+
+
+def _around(value: float, draws: Draws, tail: float = TAIL) -> tuple[float, float, bool]:
+    """Both ends of the interval of this KIND, and whether one had to be moved to hold the value."""
+    return _holding(value, *ends(draws, tail))
 
 
 def _holding(value: float, low: float, high: float) -> tuple[float, float, bool]:

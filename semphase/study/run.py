@@ -13,7 +13,7 @@ import xarray as xr
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure import on_prompts
-from semphase.measure.edits import Edit, identity_of, told
+from semphase.measure.edit_base import Edit, identity_of, told
 from semphase.measure.items import Items
 from semphase.measure.locating import answers_of, items_of
 from semphase.measure.looks import Logits, Losses, Reader, Scored

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from semphase.data.corpus import Corpus
     from semphase.data.lexicon import Lexicon
-    from semphase.measure.edits import Edit
+    from semphase.measure.edit_base import Edit
     from semphase.measure.measurement import Measurement
     from semphase.measure.sites import Site
     from semphase.measure.weights import Kind

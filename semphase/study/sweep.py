@@ -14,7 +14,7 @@ from semphase.errors import SemphaseError
 from semphase.measure import on_prompts
 from semphase.measure.batching import Batch
 from semphase.measure.compiling import Compiler
-from semphase.measure.edits import Edit, told
+from semphase.measure.edit_base import Edit, told
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader
 from semphase.measure.measurement import measurement

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import SemphaseError
-from semphase.measure.edits import Edit
+from semphase.measure.edit_base import Edit
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.on_prompts import chunk_logits, values_at

@@ -12,22 +12,11 @@ from random_models import FAMILIES
 
 from semphase.measure import sites
 from semphase.measure.compiling import shape_of
-from semphase.measure.edits import (
-    added,
-    averaged,
-    hidden_keys,
-    keys,
-    patched,
-    replaced,
-    resampled,
-    set_to,
-    skipped,
-    without,
-    zeroed,
-)
+from semphase.measure.edits import added, averaged, patched, replaced, resampled, set_to, without, zeroed
 from semphase.measure.items import Items
 from semphase.measure.reading import token_losses
 from semphase.measure.sites import ALL, Shape
+from semphase.measure.wiring import hidden_keys, keys, skipped
 
 ITEMS, POSITIONS = 3, 16
 # What is asked of the mean loss; rounding alone moves it by about 1e-6.

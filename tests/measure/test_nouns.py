@@ -14,23 +14,12 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.measure import changes, sites
-from semphase.measure.edits import (
-    FORM_NAMES,
-    added,
-    form,
-    hidden_keys,
-    keys,
-    patched,
-    replaced,
-    set_to,
-    skipped,
-    told,
-    without,
-    zeroed,
-)  # fmt: skip
+from semphase.measure.edit_base import told
+from semphase.measure.edits import added, patched, replaced, set_to, without, zeroed
 from semphase.measure.items import Items
 from semphase.measure.positions import ALL, in_prompt, positions_of
 from semphase.measure.sites import embedding, head, heads, key, mlp, pattern, stream
+from semphase.measure.wiring import FORM_NAMES, form, hidden_keys, keys, skipped
 
 
 class Run:

@@ -15,26 +15,14 @@ from semphase.errors import SemphaseError
 from semphase.measure import reading, sites
 from semphase.measure.batching import Batch, Row
 from semphase.measure.compiling import Compiler
-from semphase.measure.edits import (
-    added,
-    averaged,
-    form,
-    hidden_keys,
-    keys,
-    patched,
-    replaced,
-    resampled,
-    set_to,
-    skipped,
-    without,
-    zeroed,
-)  # fmt: skip
+from semphase.measure.edits import added, averaged, patched, replaced, resampled, set_to, without, zeroed
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses, Scored
 from semphase.measure.passes import final_stream
 from semphase.measure.reading import gradient, log_probabilities, logits, read, token_losses
 from semphase.measure.scores import log_probability, logit_difference
 from semphase.measure.sites import ALL
+from semphase.measure.wiring import form, hidden_keys, keys, skipped
 from semphase.tolerances import stream_tolerance
 
 KINDS = ("embedding", "stream", "attention", "mlp", "neurons", "query", "key", "value", "head", "pattern")

@@ -10,7 +10,7 @@ from random_models import FAMILIES
 
 from semphase.errors import SemphaseError
 from semphase.measure import reading, sites, sweeping
-from semphase.measure.edits import added, form, hidden_keys, keys, set_to, skipped, without, zeroed
+from semphase.measure.edits import added, set_to, without, zeroed
 from semphase.measure.effect import require_effect
 from semphase.measure.items import Items
 from semphase.measure.looks import Logits, Losses, Scored
@@ -18,6 +18,7 @@ from semphase.measure.replay import stream_bytes
 from semphase.measure.scores import logit_difference
 from semphase.measure.sites import ALL
 from semphase.measure.sweeping import sweep, sweep_site
+from semphase.measure.wiring import form, hidden_keys, keys, skipped
 
 LAYERS, LENGTHS = 3, (12, 5, 9, 12, 7)
 # A loss is a difference of logits below 64, which three blocks round by less than 200 units in their last place.

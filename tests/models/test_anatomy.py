@@ -9,11 +9,13 @@ import pytest
 import torch
 from random_models import CONFIGS, FAMILIES
 from torch import Tensor, nn
+from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from semphase.errors import SemphaseError
 from semphase.models import Model, check_anatomy, reference, write_of
-from semphase.models.anatomy import anatomy
+from semphase.models.anatomy import FAMILIES as FAMILIES_BY_HAND
+from semphase.models.anatomy import anatomy, dimensions
 
 TEXT = "anna saw the boat and the bank near the bridge ,"
 # Eager and fused attention round differently; activations here are below 10, so this is a hundred roundings.
@@ -84,6 +86,19 @@ def test_a_wrong_part_is_noticed(loaded, family):
 
 def small(family: str, **changes: Any) -> Any:
     return AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **changes)).eval()
+
+
+def test_a_family_unknown_to_transformer_lens_needs_nothing_where_it_is_named_like_llama():
+    module = small("ministral", **CONFIGS["llama"], vocab_size=50)
+    assert type(module).__name__ not in {*SUPPORTED_ARCHITECTURES, *FAMILIES_BY_HAND}
+    parts = anatomy(module)
+    check_anatomy(module, parts)
+    assert parts.attention == tuple(block.self_attn for block in module.model.layers)
+    assert parts.neurons == tuple(block.mlp.down_proj for block in module.model.layers)
+    sizes = dimensions(module)
+    assert (sizes.layers, sizes.heads, sizes.key_heads, sizes.d_model, sizes.d_head) == (3, 4, 2, 32, 8)
+    with pytest.raises(SemphaseError, match="the family 'ministral' cannot be measured"):
+        check_anatomy(module, replace(parts, mlp=parts.attention))
 
 
 def test_a_family_that_scales_its_writes_is_refused():

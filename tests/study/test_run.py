@@ -12,8 +12,9 @@ from random_models import random_model
 
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
-from semphase.measure.edits import added, patched, skipped, zeroed
+from semphase.measure.edits import added, patched, zeroed
 from semphase.measure.sites import ALL, attention, head, stream
+from semphase.measure.wiring import skipped
 from semphase.store import Store
 from semphase.study.run import PromptRun
 from semphase.study.substitutes import Substitutes

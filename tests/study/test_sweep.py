@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -12,13 +11,14 @@ import torch
 import xarray as xr
 from random_models import random_model
 
+import semphase.study.sweep as module
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
-from semphase.measure.edits import added, averaged, patched, skipped, zeroed
+from semphase.measure.edits import added, averaged, patched, zeroed
 from semphase.measure.sites import head, mlp, stream
+from semphase.measure.wiring import skipped
 from semphase.study.sweep import over_labels
 
-module = import_module("semphase.study.sweep")  # itself, not what stands for it until it is used
 CLOSE = 1e-4
 CLEAN = ["the bank by the shore", "leo took the card by", "kate took the shelf to the bank"]
 CORRUPT = ["the card by the shore", "kate took the card by", "kate took the shelf to the card"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import torch
 from random_models import random_model
 from torch.nn import functional
 
+import semphase.study.text as perplexity
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.text import text_chunks
@@ -19,7 +19,6 @@ from semphase.store import Store
 from semphase.study.text import LazyReplay, joined
 from semphase.tolerances import loss_tolerance
 
-perplexity = import_module("semphase.study.text")  # itself, not what stands for it until it is used
 HALVES = ("choose", "judge", "both")
 CONTEXT = 64
 

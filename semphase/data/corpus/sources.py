@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from semphase.data.corpus.grammar import sample_text
 from semphase.errors import SemphaseError
-from semphase.hub import Wanted, fetch
 
-NAMES = ("wikitext-2", "ultrachat", "grammar", "pydoc")
+SOURCES: dict[str, Callable[[], str]] = {}
+"""What makes the text of each corpus, by its name."""
 TINY_MODELS = ("tiny", "tiny-deep")
 GRAMMAR_SEED = 2  # the tiny models were trained on text of seed 1
 GRAMMAR_TOKENS = 300_000
@@ -39,14 +40,10 @@ class Corpus:
 def load(name_or_path: str) -> Corpus:
     """A corpus by name, or from a UTF-8 text file.
 
-    `wikitext-2` is the test split of the raw WikiText-2 (Merity et al. 2016), articles in order; `ultrachat` is the
-    first 2,000 dialogues of the test split of UltraChat 200k (Ding et al. 2023); `grammar` is held-out text of the
-    tiny models' language; `pydoc` is the prose of `pydoc_data.topics`. SemphaseError, in one sentence, for what cannot
-    be read or had.
+    SOURCES has the names. SemphaseError, in one sentence, for what cannot be read or had.
     """
-    makers = {"wikitext-2": _wikitext, "ultrachat": _ultrachat, "grammar": _grammar, "pydoc": _pydoc}
-    if name_or_path in makers:
-        return _corpus(name_or_path, makers[name_or_path]())
+    if name_or_path in SOURCES:
+        return _corpus(name_or_path, SOURCES[name_or_path]())
     return _from_file(Path(name_or_path).expanduser())
 
 
@@ -77,7 +74,7 @@ def _from_file(path: Path) -> Corpus:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        known = ", ".join(NAMES)
+        known = ", ".join(SOURCES)
         raise SemphaseError(f"there is no corpus {str(path)!r}: choose {known} or a text file") from None
     except UnicodeDecodeError:
         raise SemphaseError(f"the corpus {path} is not UTF-8 text; convert it first") from None
@@ -88,8 +85,22 @@ def _from_file(path: Path) -> Corpus:
     return _corpus(path.name, text)
 
 
+def source(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Declare the function below it as the maker of the corpus of this name."""
+
+    def declare(make: Callable[[], str]) -> Callable[[], str]:
+        SOURCES[name] = make
+        return make
+
+    return declare
+
+
+@source("wikitext-2")
 def _wikitext() -> str:
+    """The test split of the raw WikiText-2 (Merity et al. 2016), articles in order."""
     from datasets import Dataset  # slow to import, and needed here only
+
+    from semphase.hub import Wanted, fetch
 
     wanted = Wanted(
         ids=("Salesforce/wikitext",),
@@ -102,8 +113,12 @@ def _wikitext() -> str:
     return "\n\n".join(rows["text"])
 
 
+@source("ultrachat")
 def _ultrachat() -> str:
+    """The first 2,000 dialogues of the test split of UltraChat 200k (Ding et al. 2023)."""
     from datasets import Dataset
+
+    from semphase.hub import Wanted, fetch
 
     wanted = Wanted(
         ids=("HuggingFaceH4/ultrachat_200k",),
@@ -117,11 +132,15 @@ def _ultrachat() -> str:
     return "\n\n".join("\n".join(turn["content"] for turn in turns) for turns in dialogues["messages"])
 
 
+@source("grammar")
 def _grammar() -> str:
+    """Held-out text of the tiny models' language."""
     return sample_text(GRAMMAR_TOKENS, GRAMMAR_SEED)
 
 
+@source("pydoc")
 def _pydoc() -> str:
+    """The prose of `pydoc_data.topics`, each paragraph once."""
     from pydoc_data.topics import topics  # half a megabyte
 
     paragraphs = (part for name in sorted(topics) for part in re.split(r"\n\s*\n", topics[name]))
