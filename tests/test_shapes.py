@@ -43,6 +43,7 @@ def aliases() -> list[tuple[str, str, str]]:
                     for inner in node.body
                     if isinstance(inner, ast.ImportFrom)
                     for alias in inner.names
+                    if alias.name != "*"
                 ]
     return found
 
