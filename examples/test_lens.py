@@ -34,7 +34,7 @@ def test_tuned(study: s.Study, judge: s.Judge) -> None:
 
     def parts(target: np.ndarray) -> dict:
         lenses = (
-            Ridge(RIDGE).fit(x.astype(float), target).predict(at) for x, at in zip(seen[:-1], judged[:-1], strict=True)
+            Ridge(RIDGE).fit(np.float64(x), target).predict(at) for x, at in zip(seen[:-1], judged[:-1], strict=True)
         )
         saved = s.worst(bare - [divergence(rows) for rows in lenses], across="layers", over="blocks")
         slope = s.estimate(lambda kl: np.polyfit(range(kl.shape[-2]), np.moveaxis(kl.mean(-1), -1, 0), 1)[0], bare)
