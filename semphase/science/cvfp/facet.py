@@ -181,7 +181,7 @@ class Cvfp:
 
         return self.study.store.get(key, measure)
 
-    def split(self, own: Training) -> tuple[Ids, Ids]:
+    def split(self, own: Training) -> tuple[Ids, Int[np.ndarray, "held_out position"]]:
         """Training and validation documents as rows of the vocabulary."""
         chosen = self.documents.first(own.documents)
         training = self.vocabulary.index(chosen.training)

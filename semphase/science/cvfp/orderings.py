@@ -29,7 +29,7 @@ def rank_correlation(values: Float[np.ndarray, "*any item"], other: Sequence[flo
     return correlation(scipy.stats.rankdata(values, axis=-1), scipy.stats.rankdata(other))
 
 
-def correlation(x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*any item"]) -> Float[np.ndarray, "*any"]:
+def correlation(x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*other item"]) -> Float[np.ndarray, "*any"]:
     """Pearson's correlation along the last axis; NaN where either does not vary."""
     x, y = (_unit(np.asarray(own, dtype=float)) for own in (x, y))
     return np.clip((x * y).sum(axis=-1), -1.0, 1.0)

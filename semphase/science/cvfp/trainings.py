@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
@@ -83,7 +83,7 @@ def seed_weights(
 
 def per_token(
     sums: Float[np.ndarray, "*cell seed document"],
-    predicted: Float[np.ndarray, "*cell seed document"],
+    predicted: Real[np.ndarray, "*cell seed document"],
     documents: Float[np.ndarray, "draw document"],
     seeds: Float[np.ndarray, "draw *cell seed"],
     *,
