@@ -33,14 +33,12 @@ def test_tuned(study: s.Study, judge: s.Judge) -> None:
         return (np.exp(output) * (output - log_p(rows))).sum(axis=-1).reshape(-1, BLOCK).mean(axis=-1)
 
     def parts(target: np.ndarray) -> dict:
-        lenses = (
-            Ridge(RIDGE).fit(x.astype(float), target).predict(at) for x, at in zip(seen[:-1], judged[:-1], strict=True)
-        )
+        lenses = (Ridge(RIDGE).fit(np.float64(x), target).predict(at) for x, at in pairs)
         saved = s.worst(bare - [divergence(rows) for rows in lenses], across="layers", over="blocks")
         slope = s.estimate(lambda kl: np.polyfit(range(kl.shape[-2]), np.moveaxis(kl.mean(-1), -1, 0), 1)[0], bare)
         return {"slope": slope, "smallest saving": saved}
 
-    output = log_p(judged[-1])
+    output, pairs = log_p(judged[-1]), list(zip(seen[:-1], judged[:-1], strict=True))
     bare = np.stack([divergence(rows) for rows in judged[:-1]])
     chance = parts(study.rng("shuffled targets").permutation(seen[-1]))
     judge(parts(seen[-1]), control=chance, detail={"KL by layer (nats)": bare.mean(axis=-1)})
