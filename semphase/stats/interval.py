@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 import scipy
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
@@ -28,13 +28,13 @@ MOST_UNDEFINED = 0.05
 _SAME = 1e-12
 
 
-def ends(draws: Float[np.ndarray, "*any draw"], tail: float = TAIL) -> Float[np.ndarray, 2 * any]:
+def ends(draws: Real[np.ndarray, "*any draw"], tail: float = TAIL) -> Float[np.ndarray, 2 * any]:
     """The lower and the upper end of the interval of draws, for tables and bands of figures; `tail` in per cent."""
     return np.percentile(draws, [tail, 100 - tail], axis=-1)
 
 
 def with_interval(
-    value: float, draws: Float[np.ndarray, " draw"], *, n: int, what: str, unit: str = "", note: str = ""
+    value: float, draws: Real[np.ndarray, " draw"], *, n: int, what: str, unit: str = "", note: str = ""
 ) -> Estimate:
     """A value with the interval of its draws; the method says what was done to them, after `note`."""
     finite = draws[np.isfinite(draws)]

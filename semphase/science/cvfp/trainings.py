@@ -104,7 +104,7 @@ def jackknifed(
     values: Float[np.ndarray, "*cell seed"],
     left_out: Float[np.ndarray, "*cell seed group"],
     groups: Float[np.ndarray, "draw group"],
-    seeds: Float[np.ndarray, "draw *cell seed"],
+    seeds: Float[np.ndarray, "draw *drawn_cell seed"],
 ) -> Drawn:
     """A number that is costly to compute, from its values without single groups of documents.
 
@@ -121,7 +121,7 @@ def jackknifed(
 def over_seeds(
     values: Float[np.ndarray, "*cell seed"],
     draws: Float[np.ndarray, "draw *cell seed"],
-    seeds: Float[np.ndarray, "draw *cell seed"],
+    seeds: Float[np.ndarray, "draw *drawn_cell seed"],
 ) -> Drawn:
     """The mean over seeds of numbers whose draws of documents are already made.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from semphase.data.corpus import require_tokens
 from semphase.measure.rotation import rotation_angles
@@ -81,7 +81,7 @@ def near_pi(angle: Float[np.ndarray, "position block"]) -> Bool[np.ndarray, " po
 
 
 def block_means(
-    values: Float[np.ndarray, " position"], draws: int, rng: np.random.Generator
+    values: Shaped[np.ndarray, " position"], draws: int, rng: np.random.Generator
 ) -> Float[np.ndarray, " draw"]:
     """Means of resampled contiguous blocks; neighbouring positions share their context and are not independent."""
     starts = rng.integers(0, len(values) - BLOCK + 1, size=(draws, -(-len(values) // BLOCK)))

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
@@ -122,7 +122,7 @@ class WeightBasis:
         changed = BlockLosses(np.stack([self.losses(*condition, form).sums for condition in conditions]), base.counts)
         return ratios(changed, base, self.study.budget.draws, self.study.rng("rebuilt weights"))
 
-    def estimate(self, value: float, draws: Float[np.ndarray, " draw"], unit: str = "") -> Estimate:
+    def estimate(self, value: float, draws: Real[np.ndarray, " draw"], unit: str = "") -> Estimate:
         """What was made of ratios, with the percentile interval of the same made of their draws."""
         base = self.study.text.baseline("both")
         what = f"paired bootstrap of {len(base.counts)} contiguous blocks of token losses, {EXPANSION}"
