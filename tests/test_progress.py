@@ -8,7 +8,7 @@ import time
 import pytest
 import rich.progress  # noqa: F401 - its import touches the global random state, which every test guards
 
-from semphase import progress as module
+import semphase.progress as module
 from semphase.progress import progress, show_on
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from semphase.measure import kernels
+import semphase.measure.kernels as kernels
 from semphase.measure.attention import Attending
 from semphase.measure.changes import FORMS
 from semphase.measure.kernels import (

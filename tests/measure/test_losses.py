@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from semphase.measure import losses as measured
+import semphase.measure.losses as measured
 from semphase.measure.losses import token_losses, unembedding
 
 # Logits are sums of 32 products below 16: some hundred units in the last place of a number near 10 (1e-6).

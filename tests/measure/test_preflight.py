@@ -6,8 +6,8 @@ import pytest
 import torch
 from random_models import FAMILIES, random_model
 
+import semphase.measure.replay as replay
 from semphase.errors import SemphaseError
-from semphase.measure import replay
 from semphase.measure.attention import Attending, attending
 from semphase.measure.changes import Ablated
 from semphase.measure.preflight import LEAST_EFFECT, POSITIONS, model_loss, preflight

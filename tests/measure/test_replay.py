@@ -15,8 +15,8 @@ from random_models import FAMILIES
 from scaled import Scaled
 from torch.nn import functional
 
+import semphase.measure.replay as replaying
 from semphase.errors import SemphaseError
-from semphase.measure import replay as replaying
 from semphase.measure.attention import attending
 from semphase.measure.changes import FORMS, Ablated, Constant, Reformed
 from semphase.measure.replay import Replay

@@ -12,8 +12,8 @@ from random_models import FAMILIES
 from scaled import Scaled
 from torch.nn import functional
 
+import semphase.measure.sweeps as sweeps
 from semphase.errors import SemphaseError
-from semphase.measure import sweeps
 from semphase.measure.changes import FORMS, Ablated, Constant, Reformed
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import gradient_importance, head_by_head, head_means, substitute

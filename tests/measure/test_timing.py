@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+import semphase.measure.kernels as kernels
+import semphase.measure.timing as timing
 from semphase.errors import SemphaseError
-from semphase.measure import kernels, timing
 from semphase.measure.timing import attention_times, check_equal
 
 CPU = torch.device("cpu")

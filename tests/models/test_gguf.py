@@ -16,8 +16,9 @@ from gguf_files import write_gguf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import semphase.models.gguf as gguf
 from semphase.errors import SemphaseError
-from semphase.models import gguf, integrity, load
+from semphase.models import integrity, load
 from semphase.models.gguf_header import read_header
 
 
@@ -83,7 +84,7 @@ def test_a_failed_conversion_leaves_nothing(original, cache, monkeypatch):
 CONVERT = """
 import sys, time
 from pathlib import Path
-from semphase.models import gguf
+import semphase.models.gguf as gguf
 real = gguf._convert
 def slow(path, folder):
     print("converted", flush=True)

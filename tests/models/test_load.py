@@ -17,9 +17,9 @@ from random_models import random_folder, random_model
 from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 
+import semphase.models.packaged as places
 from semphase.errors import SemphaseError
 from semphase.models import CATALOGUE, fixture, load
-from semphase.models import packaged as places
 
 TEXT = "the bank near the boat"
 

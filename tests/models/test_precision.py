@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+import semphase.models.precision as precision
 from semphase.errors import SemphaseError
-from semphase.models import mantissa_bits, precision, require_precision, use_full_precision
+from semphase.models import mantissa_bits, require_precision, use_full_precision
 
 CPU = torch.device("cpu")
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from random_models import random_model
 
+import semphase.measure.screening.shortlist as module
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
-from semphase.measure.screening import shortlist as module
 from semphase.measure.screening.shortlist import Split, shortlist, split_vocabulary
 
 

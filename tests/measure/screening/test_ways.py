@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+import semphase.measure.screening.shortlist as shortlist
+import semphase.measure.screening.ways as module
 from semphase.data.corpus.grammar import sample_text
 from semphase.measure.attention import softmax_outputs
 from semphase.measure.replay import Replay
-from semphase.measure.screening import shortlist
-from semphase.measure.screening import ways as module
 from semphase.measure.screening.ways import Product, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, substitute
 from semphase.models import load

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import semphase.science.wqk.bases as bases
 from semphase.errors import SemphaseError, Undefined
-from semphase.science.wqk import bases
 
 LAYERS, PER_LAYER, D, D_HEAD = 3, 4, 10, 3
 HEADS = LAYERS * PER_LAYER
