@@ -63,7 +63,7 @@ def of_resamples(
     return Estimate(value, low, high, f"{text}, extended to the value" if extended else text, n, unit, level)
 
 
-def _around(value: float, draws: Draws, tail: float = TAIL) -> tuple[float, float, bool]:
+def _around(value: float, draws: Real[np.ndarray, " draw"], tail: float = TAIL) -> tuple[float, float, bool]:
     """Both ends of the interval of this KIND, and whether one had to be moved to hold the value."""
     return _holding(value, *ends(draws, tail))
 
