@@ -44,3 +44,13 @@ def wrong_shapes() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def _simulations_are_not_checked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A slow test calls a few functions a million times, and others see their shapes checked."""
+    before = jaxtyping.config.jaxtyping_disable
+    if request.node.get_closest_marker("slow") is not None:
+        jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

@@ -115,6 +115,7 @@ def rejections(points: int, correlation: float, runs: int, assumed: str) -> floa
     return float(np.mean(np.array(p) <= 0.05))
 
 
+@pytest.mark.slow
 def test_bootstrap_p_keeps_its_level():
     """With 99 draws p ≤ 0.05 has probability 5/100 under the null, exactly."""
     runs = 1000
@@ -128,6 +129,7 @@ def test_bootstrap_p_keeps_its_level_closely(points):
     assert rejections(points, 0.0, runs, "white") == pytest.approx(0.05, abs=binomial_tolerance(0.05, runs))
 
 
+@pytest.mark.slow
 def test_autocorrelated_p_is_nearer_its_level_under_correlated_noise():
     """With a correlation of 0.6 the white-noise test rejects far too often; AR(1) noise mends most of it."""
     runs = 600
