@@ -61,7 +61,7 @@ class Compiler:
     @cached_property
     def runs(self) -> RunValues:
         """Values of other runs."""
-        return RunValues(self.items)
+        return RunValues(self.items, (self.shape.layers + 1) * self.shape.d_model)
 
     def require(self, edits: Iterable[Edit], *sites: Site) -> None:
         """SemphaseError, in one sentence, for what the model or the prompts lack; before anything is computed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
@@ -12,8 +12,11 @@ from semphase.errors import SemphaseError
 from semphase.measure.batching import Batch
 from semphase.measure.edit_base import AtSite, Run
 from semphase.measure.items import Items
+from semphase.measure.positions import ALL
 from semphase.measure.sites import Site
 
+ROOM = 2**28
+"""Bytes of a run up to which all its layers are read at once."""
 OfRun = Float[np.ndarray, "prompt position *rest"]
 """One layer of a run, [prompt, position, (head,) d], nan behind a prompt's end; a pattern is [prompt, query, head, key]."""
 OfRows = Float[np.ndarray, "row position *rest"]
@@ -24,6 +27,8 @@ class RunValues:
     """What runs give at sites; every site of a run is read once."""
 
     items: Items
+    components: int
+    """Of a position, in all layers together."""
     _read: dict[tuple[str, str], xr.DataArray] = field(default_factory=dict)
 
     def layer(self, run: Run, site: Site, layer: int, heads: tuple[int, ...]) -> OfRun:
@@ -91,11 +96,19 @@ class RunValues:
 
     def fetch(self, run: Run, site: Site) -> xr.DataArray:
         """Everything that a run gives at a site."""
-        everywhere = site.everywhere
+        everywhere = self._widest(run, site)
         key = run.identity, everywhere.identity
         if key not in self._read:
             self._read[key] = run.read(everywhere)
         return self._read[key]
+
+    def _widest(self, run: Run, site: Site) -> Site:
+        """All layers and heads of a run on prompts that has room: one pass gives them, and other edits will ask."""
+        items = getattr(run, "items", None)
+        alone = site.kind in ("embedding", "neurons", "pattern")
+        if not isinstance(items, Items) or alone or 4 * self.components * sum(items.lengths) > ROOM:
+            return site.everywhere
+        return replace(site, layers=ALL, heads=None if site.heads is None else ALL, pairs=None, positions=ALL)
 
 
 def _widened(values: Float[np.ndarray, "row given *before"], width: int, *, keys: bool) -> OfRows:
