@@ -1,4 +1,4 @@
-"""Sessions: `nox -s claims|examples|tests|lint|accept|verify|bench|lock`; all share one environment, built from the lock."""
+"""Sessions: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|lock`; all share one locked environment."""
 
 from __future__ import annotations
 
@@ -111,8 +111,20 @@ def verify(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The package's own tests, after lint; shape annotations are checked on the way (tests/shapes.py)."""
     lint(session)
+    _suite(session, "not slow")
+
+
+@nox.session(venv_backend="none")
+def slow(session: nox.Session) -> None:
+    """The tests that `tests` leaves out: whole programs from start to end, kills, unreachable hubs, simulations."""
+    _suite(session, "slow")
+
+
+def _suite(session: nox.Session, marked: str) -> None:
     path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
-    _pytest(session, "-p", "shapes", "tests", "-n", "2", "--dist", "worksteal", PYTHONPATH=path)
+    # What tests start, too, computes on one thread: two workers share two cores already.
+    own = {"PYTHONPATH": path, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    _pytest(session, "-p", "shapes", "tests", "-n", "2", "--dist", "worksteal", "-m", marked, **own)
 
 
 @nox.session(venv_backend="none")

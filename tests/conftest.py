@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import walk_packages
@@ -24,6 +25,10 @@ for _package in (semphase.measure, semphase.models, semphase.science):
     for _found in walk_packages(_package.__path__, f"{_package.__name__}."):
         import_module(_found.name)
 
+# What was imported stays: collections of garbage need not go through it (0.25 s each), and some callees ask for them.
+gc.collect()
+gc.freeze()
+
 # A busy machine is no failure.
 hypothesis.settings.register_profile("semphase", deadline=None)
 hypothesis.settings.load_profile("semphase")
@@ -44,13 +49,3 @@ def wrong_shapes() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
-
-
-@pytest.fixture(autouse=True)
-def _simulations_are_not_checked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A slow test calls a few functions a million times, and others see their shapes checked."""
-    before = jaxtyping.config.jaxtyping_disable
-    if request.node.get_closest_marker("slow") is not None:
-        jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)

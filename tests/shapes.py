@@ -1,15 +1,19 @@
 """A pytest plugin (`-p shapes`, loaded before the package): shape annotations are checked wherever tests call.
 
 jaxtyping's own option comes too late here, for the package is itself a plugin and already imported by then. Only
-annotations with a shape in them are checked, by beartype; the rest is mypy's. A test that hands over wrong shapes, to
-see what the package itself says of them, uses the fixture `wrong_shapes`.
+annotations with a shape in them are checked, by beartype; the rest is mypy's. Of each function the first calls of every
+test are checked: simulations call some a million times. A test that hands over wrong shapes, to see what the package
+itself says of them, uses the fixture `wrong_shapes`.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
+import functools
 import inspect
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
@@ -19,8 +23,11 @@ import numpy as np
 from beartype import BeartypeConf, beartype
 
 PARTS = ("semphase.stats", "semphase.measure", "semphase.models", "semphase.study", "semphase.science")
-CHECKED: set[str] = set()
+CHECKED: list[str] = []
 """Functions with a shape that is checked, by module and name."""
+FIRST = 20
+"""Calls of a function that are checked in each test."""
+_calls: Counter[Any] = Counter()
 _beartype: Callable[[Any], Any] = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
 # beartype looks at one random item of a list, and the global random state is guarded here.
 vars(beartype_code)["getrandbits"] = random.Random(0).getrandbits
@@ -33,7 +40,7 @@ def checked(function: Any) -> Any:
     function.__annotations__ = hints
     if not hints:
         return function
-    CHECKED.add(f"{function.__module__}.{function.__qualname__}")
+    CHECKED.append(f"{function.__module__}.{function.__qualname__}")
     return _beartype(function)
 
 
@@ -64,4 +71,40 @@ def _lenient(hint: Any) -> Any:
     return hint | np.generic if all(axis.startswith(("*", "...")) for axis in axes) else hint
 
 
+_strictly = jaxtyping.jaxtyped
+
+
+def at_first(function: Any = None, *, typechecker: Any) -> Any:
+    """What jaxtyping's hook puts around every class and function: its own check at first, and none without a shape."""
+    if function is None:
+        return functools.partial(at_first, typechecker=typechecker)
+    if inspect.isclass(function):
+        if dataclasses.is_dataclass(function):
+            function.__init__ = at_first(function.__init__, typechecker=typechecker)
+        return function
+    if _calls[function.__code__] > FIRST:  # defined within another function, again and again
+        return function
+    found = len(CHECKED)
+    strict = _strictly(function, typechecker=typechecker)
+    return _counted(function, strict) if len(CHECKED) > found else function
+
+
+def _counted(function: Any, strict: Any) -> Any:
+    code = function.__code__  # the function itself may hold on to what a test expects to be let go
+
+    @functools.wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
+        _calls[code] += 1
+        return (strict if _calls[code] <= FIRST else function)(*given, **named)
+
+    return call
+
+
+def pytest_runtest_setup() -> None:
+    """Each test has its own first calls."""
+    _calls.clear()
+
+
+vars(jaxtyping)["jaxtyped"] = at_first
 jaxtyping.install_import_hook(PARTS, "shapes.checked")

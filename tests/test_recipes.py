@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from semphase.errors import SemphaseError
+from semphase.models.anatomy import anatomy
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -19,6 +23,11 @@ HEADINGS = re.findall(r"^### (.*)\n(?:(?!^###? ).*\n)*?```diff\n", PAGE, flags=r
 GROUP, FIGURE, EDIT, INTERVAL, FAMILY, CORPUS = (
     "A new group with its own measurement", "A figure", "An edit", "The kind of interval", "A family of models", "A corpus"
 )  # fmt: skip
+
+SMALL = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "vocab_size": 60,
+    "max_position_embeddings": 64,
+}  # fmt: skip
 
 
 def diff(heading: str) -> str:
@@ -164,22 +173,19 @@ def test_the_kind_of_interval_changes_in_one_place(copy: Copy) -> None:
 
 @pytest.mark.slow
 def test_a_family_is_named_and_its_parts_add_up(copy: Copy) -> None:
+    config = AutoConfig.for_model("biogpt", **SMALL)
+    with pytest.raises(SemphaseError, match="the family 'biogpt' cannot be measured"):
+        anatomy(AutoModelForCausalLM.from_config(config).eval())
+    copy.follow(FAMILY)
     code = (
         "from transformers import AutoConfig, AutoModelForCausalLM\n"
-        "from semphase.errors import SemphaseError\n"
         "from semphase.models.anatomy import anatomy, check_anatomy\n"
-        "config = AutoConfig.for_model('biogpt', hidden_size=32, num_hidden_layers=2, num_attention_heads=4,\n"
-        "    intermediate_size=48, vocab_size=60, max_position_embeddings=64)\n"
+        f"config = AutoConfig.for_model('biogpt', **{SMALL})\n"
         "module = AutoModelForCausalLM.from_config(config).eval()\n"
-        "try:\n"
-        "    parts = anatomy(module)\n"
-        "    check_anatomy(module, parts)\n"
-        "    print(len(parts.blocks), type(parts.final_norm).__name__)\n"
-        "except SemphaseError as error:\n"
-        "    print(error)\n"
+        "parts = anatomy(module)\n"
+        "check_anatomy(module, parts)\n"
+        "print(len(parts.blocks), type(parts.final_norm).__name__)\n"
     )
-    assert "the family 'biogpt' cannot be measured" in copy.run("-c", code)
-    copy.follow(FAMILY)
     assert copy.run("-c", code) == "2 LayerNorm\n"
 
 

@@ -7,18 +7,16 @@ Labels that start at the same block run side by side, as many as fill a pass.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
 import xarray as xr
 
-from semphase.errors import SemphaseError
 from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
-from semphase.measure.edit_base import Edit, told
+from semphase.measure.edit_base import Edit
 from semphase.measure.gathering import Gathered
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
@@ -34,44 +32,8 @@ EPSILONS = 32
 """Streams that differ by less than this many roundings of their norm are taken for the same."""
 
 
-@dataclass(frozen=True, eq=False)
-class Swept:
-    """What was read under each label, and which labels moved any stream of any prompt."""
-
-    values: dict[Hashable, xr.DataArray]
-    moved: frozenset[Hashable]
-
-    def require_moved(self, edits: Edits[Label]) -> None:
-        """SemphaseError naming the edits if no label moves anything: then they miss the model or the prompts."""
-        if edits and not self.moved:
-            raise SemphaseError(
-                f"nothing moves under {told(next(iter(edits.values())))}, nor under the {len(edits) - 1} other edits of the "
-                "sweep; check layers, heads and positions, or say that they must move nothing."
-            )
-
-
 def _unwatched(_runs: int) -> None:
     pass
-
-
-def sweep(
-    model: Model,
-    items: Items,
-    edits: Edits[Label],
-    reader: Reader,
-    *,
-    memory: int = MEMORY,
-    advance: Advance = _unwatched,
-) -> Swept:
-    """What a reader finds under each list of edits; `advance` is told of each list on each group of prompts."""
-    compiler, moved = Compiler(model, items), set[Hashable]()
-    parts: dict[Hashable, list[tuple[Batch, np.ndarray]]] = {label: [] for label in edits}
-    for group in groups(model, items, reader.rows(items), memory):
-        for label, values, moves in swept_group(model, group, edits, reader, memory=memory, compiler=compiler):
-            parts[label].append((group, values))
-            moved |= {label} if moves else set()
-            advance(1)
-    return Swept({label: reader.gathered(items, own) for label, own in parts.items()}, frozenset(moved))
 
 
 def sweep_site(
@@ -82,20 +44,21 @@ def sweep_site(
     *,
     memory: int = MEMORY,
     advance: Advance = _unwatched,
-) -> Swept:
-    """The values at a site, as `reading.read` lays them out, under each list of edits."""
-    compiler, moved = Compiler(model, items), set[Hashable]()
-    found: dict[Hashable, Gathered] = {label: Gathered(items, compiler.shape, site) for label in edits}
+) -> dict[Label, xr.DataArray]:
+    """The values at a site, as `reading.read` lays them out, under each list of edits.
+
+    `advance` is told of each list on each group of prompts.
+    """
+    compiler = Compiler(model, items)
+    found = {label: Gathered(items, compiler.shape, site) for label in edits}
     compiler.require((edit for own in edits.values() for edit in own), site)
     for group in groups(model, items, prompts_as_rows(items), memory):
         with Replay(model, group.ids, memory) as replay:
-            before = replay.stream(model.layers)
-            for label, stream, seen in _streams(replay, compiler, group, edits, site):
+            for label, _, seen in _streams(replay, compiler, group, edits, site):
                 seen[0].require_finite(group, model)
                 found[label].put(group, seen[0].values)
-                moved |= {label} if moves(before, stream, group) else set()
                 advance(1)
-    return Swept({label: own.finished() for label, own in found.items()}, frozenset(moved))
+    return {label: own.finished() for label, own in found.items()}
 
 
 def groups(model: Model, items: Items, rows: Sequence[Row], memory: int = MEMORY) -> list[Batch]:

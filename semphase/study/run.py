@@ -22,7 +22,7 @@ from semphase.measure.scores import Score, log_probability, logit_difference
 from semphase.measure.sites import Site
 from semphase.store.store import canonical
 from semphase.study.owner import Owner
-from semphase.study.sweep import Edits, Sweep, nothing_moves, over_labels, require_any_moves, site_under
+from semphase.study.sweep import Edits, Sweep, over_labels, require_any_moves, require_each_moves, site_under
 
 Of = Literal["logit_difference", "log_probability", "loss"]
 
@@ -154,16 +154,15 @@ class PromptRun:
         return found.assign_coords({name: ("prompt", self.prompts.label(name)) for name, _ in self.prompts.labels})
 
     def check(self) -> None:
-        """SemphaseError for edits that move nothing, and for a model that no edit reaches."""
-        if self.edits and not self._checked:
-            raise SemphaseError(nothing_moves({"": self.edits}))
+        """SemphaseError for an edit that moves nothing, and for a model that no edit reaches."""
+        if self.edits:
+            _ = self._checked
 
     @cached_property
-    def _checked(self) -> bool:
+    def _checked(self) -> None:
         self.study.facet(Seam).require(self.items)
-        if not self.must_move:
-            return True
-        return bool(self.study.measured(on_prompts.anything_moves, self.items, edits=self.edits))
+        if self.must_move:
+            require_each_moves(self.study, self.items, self.edits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -121,7 +121,7 @@ class Study:
     def prompts(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True) -> PromptRun:
         """The model on a set of prompts, or on the user's set of that name, under edits: what is read of it is measured.
 
-        Edits that together move nothing are an error when something is read, unless `must_move` is False.
+        An edit that moves nothing is an error when something is read, unless `must_move` is False.
         """
         own = self.chosen(prompts)
         return run.PromptRun(self, own, sweep.as_edits(edits), must_move, None if own == prompts else prompts)

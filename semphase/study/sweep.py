@@ -125,7 +125,7 @@ def site_under(study: Owner, items: Items, edits: Edits, site: Site) -> dict[Lab
         with study.progress(f"{site} under {len(edits)} edits", len(missing)) as advance:
             for first in range(0, len(missing), TOGETHER):
                 some = {label: edits[label] for label in missing[first : first + TOGETHER]}
-                for label, values in sweep_site(study.model, items, some, site, memory=memory).values.items():
+                for label, values in sweep_site(study.model, items, some, site, memory=memory).items():
                     yield label, as_dataset(values, on_prompts.values_at.name)
                     advance(1)
 
@@ -143,8 +143,19 @@ def nothing_moves(edits: Edits) -> str:
 
 def require_any_moves(study: Owner, items: Items, edits: Edits) -> None:
     """SemphaseError where no label moves anything; stops at the first that does."""
-    if not any(bool(study.measured(on_prompts.anything_moves, items, edits=own)) for own in edits.values()):
+    if not any(_moves(study, items, own) for own in edits.values()):
         raise SemphaseError(nothing_moves(edits))
+
+
+def require_each_moves(study: Owner, items: Items, edits: tuple[Edit, ...]) -> None:
+    """SemphaseError naming an edit that alone moves nothing, or all of them where they undo each other."""
+    for own in [*((edit,) for edit in edits), *([edits] if len(edits) > 1 else [])]:
+        if not _moves(study, items, own):
+            raise SemphaseError(nothing_moves({"": own}))
+
+
+def _moves(study: Owner, items: Items, edits: tuple[Edit, ...]) -> bool:
+    return bool(study.measured(on_prompts.anything_moves, items, edits=edits))
 
 
 def as_edits(given: Edit | Iterable[Edit]) -> tuple[Edit, ...]:

@@ -29,7 +29,7 @@ from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
 from semphase.store.store import canonical
 from semphase.study.owner import Owner
-from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves, site_under
+from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves, require_each_moves, site_under
 
 Half = Literal["choose", "judge", "both"]
 Ids = Int[Tensor, "chunk position"]
@@ -152,13 +152,14 @@ class Reading:
     def losses(self, edits: Edit | Iterable[Edit] = (), half: Half = "judge", *, must_move: bool = True) -> BlockLosses:
         """Losses under some edits, those of the unchanged model without any.
 
-        Raises SemphaseError for edits that the model lacks the place for, and for edits that together move nothing,
-        unless `must_move` is False.
+        Raises SemphaseError for edits that the model lacks the place for, and for one that moves nothing, unless
+        `must_move` is False.
         """
         own = as_edits(edits)
         if not own:
             return self.baseline(half)
-        losses = self._swept({"": own}, half, must_move=must_move)
+        self._require(own, half, must_move=must_move)
+        losses = self._swept({"": own}, half, must_move=False)
         return BlockLosses(*in_blocks(losses.values[0]))
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
@@ -189,24 +190,34 @@ class Reading:
         named = [self.study.subject.identity, self.items("choose").identity]
         return hashlib.sha256(canonical({"text": named}).encode()).hexdigest()
 
-    def read(self, site: Site, half: Half = "choose", edits: Edit | Iterable[Edit] = ()) -> xr.DataArray:
+    def read(
+        self, site: Site, half: Half = "choose", edits: Edit | Iterable[Edit] = (), *, must_move: bool = True
+    ) -> xr.DataArray:
         """Values at a site on the chunks of a half, [prompt, layer, (position,) (head,) d]; a chunk is a prompt.
 
-        With the half "choose" the text can be the run that `averaged` and `resampled` take their values from.
+        With the half "choose" the text can be the run that `averaged` and `resampled` take their values from. An edit
+        that moves nothing is an error, unless `must_move` is False.
         """
         own = as_edits(edits)
-        if own:
-            self.require_preflight()
+        self._require(own, half, must_move=must_move)
         return self.study.measured(values_at, self.items(half), site=site, edits=own)
 
     def logits(
-        self, half: Half, edits: Edit | Iterable[Edit] = ()
+        self, half: Half, edits: Edit | Iterable[Edit] = (), *, must_move: bool = True
     ) -> Iterator[Float[np.ndarray, "position vocabulary"]]:
-        """Logits at every position of one chunk after the other, in float32; too many to be kept in the store."""
+        """Logits at every position of one chunk after the other, in float32; too many to be kept in the store.
+
+        An edit that moves nothing is an error, unless `must_move` is False.
+        """
         own = as_edits(edits)
-        if own:
-            self.require_preflight()
+        self._require(own, half, must_move=must_move)
         yield from chunk_logits(self.study.model, self.items(half), own)
+
+    def _require(self, edits: tuple[Edit, ...], half: Half, *, must_move: bool) -> None:
+        if edits:
+            self.require_preflight()
+            if must_move:
+                require_each_moves(self.study, self.items(half), edits)
 
     def replay_losses(self, ids: Ids, changes: Mapping[int, Any]) -> Tensor:
         """Losses of one group under changes of attention."""

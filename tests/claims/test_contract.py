@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import semphase.measure.text as chunking
 from semphase import Claim, NotApplicable
 from semphase.cli.declared import claims_in
 from semphase.data.corpus import Corpus
@@ -35,7 +36,8 @@ from semphase.verdict.registration import check_registration
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
-BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50)
+BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
+CHUNK = 128
 SPENT = Sizes(documents=(4, 6, 8), control_sizes=2, validation_documents=4, document_tokens=20)
 
 
@@ -79,6 +81,7 @@ def small_corpus() -> Corpus:
 def _spending() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, BUDGET.name, SPENT)
+        patch.setattr(chunking, "CHUNK", CHUNK)
         yield
 
 

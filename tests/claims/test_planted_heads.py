@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import semphase.measure.text as text
 from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import load as load_lexicon
@@ -22,6 +23,7 @@ from semphase.study.subject import Trained
 from semphase.verdict import Verdict
 
 BUDGET = Budget("planted", draws=200, control_draws=20, simulations=100)
+CHUNK = 256
 DEAD = range(0, 48, 3)
 """Sixteen of the tiny model's 48 heads, two more than the registered 30 %."""
 
@@ -42,10 +44,12 @@ def corpus() -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Study:
+def study(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Iterator[Study]:
     lexicon = load_lexicon(fixture("lexicon/grammar.toml"))
     model = with_dead_heads(load("tiny", device="cpu"), DEAD)
-    return Study(Trained(model), lexicon, corpus, BUDGET, 0, Store(tmp_path_factory.mktemp("store")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "CHUNK", CHUNK)
+        yield Study(Trained(model), lexicon, corpus, BUDGET, 0, Store(tmp_path_factory.mktemp("store")))
 
 
 def test_dead_heads_have_no_importance_and_live_ones_have(study: Study) -> None:

@@ -218,7 +218,11 @@ def test_edits_that_move_nothing_are_an_error_that_names_them(study, model, prom
         study.prompts(prompts, idle).logits()
     allowed = study.prompts(prompts, idle, must_move=False)
     np.testing.assert_allclose(allowed.logits(), study.prompts(prompts).logits(), atol=CLOSE)
-    study.prompts(prompts, [idle, skipped(0)]).logits()
+    with pytest.raises(SemphaseError, match=r"^added\(stream\(1\), .*\) moves nothing; "):
+        study.prompts(prompts, [skipped(0), idle]).logits()
+    there, back = (added(stream(1), np.ones(model.d_model), scale) for scale in (1.0, -1.0))
+    with pytest.raises(SemphaseError, match="moves nothing"):
+        study.prompts(prompts, [there, back]).logits()
 
 
 @pytest.mark.parametrize("edit", [zeroed(head(0, 9)), zeroed(stream(7)), zeroed(stream(1, positions=40))])

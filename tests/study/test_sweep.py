@@ -195,6 +195,8 @@ def test_that_nothing_moves_is_an_error_and_that_something_does_is_enough(study,
     study.sweep(prompts, {**idle, "c": skipped(0)}, **ANSWERS)
     with pytest.raises(SemphaseError, match="moves nothing"):
         study.text.losses(idle["a"])
+    with pytest.raises(SemphaseError, match="moves nothing"):
+        study.text.read(stream(2), edits=[skipped(0), idle["a"]])
     base = study.text.baseline("judge")
     np.testing.assert_allclose(study.text.losses(idle["a"], must_move=False).sums, base.sums, rtol=1e-5)
 
