@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import expectations
@@ -21,12 +22,15 @@ from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import draw
+from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.judge import Judge
 from semphase.verdict.plain import plain
 
 JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()
+USED = pytest.StashKey[int]()
+"""How many sets of prompts had been replaced in the run before the test."""
 FIGURES = pytest.StashKey[tuple[list[str], list[str]]]()
 """Paths of what was drawn, and notices of what could not be."""
 
@@ -51,6 +55,7 @@ def require_roles(item: pytest.Item) -> None:
 def require(item: pytest.Item) -> None:
     """Raise NotApplicable when the item's study offers less than its claim needs."""
     study = _study(item)
+    item.stash[USED] = len(_substitutes(item).used)
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
         raise NotApplicable(lack)
@@ -114,7 +119,7 @@ def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
     )
     folders = expectations.record_folders(config.rootpath)
     expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders)
-    return decide(verdict, expected, rules)
+    return decide(verdict, None if _replaced(item) else expected, rules)  # nobody expects anything of other data
 
 
 def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
@@ -132,10 +137,13 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     entry["figures"], notices = item.stash.get(FIGURES, ([], []))
     entry["registration"], registries = registration_of(item)
+    replaced = _replaced(item)
+    if replaced:
+        entry["scope"] = {"kind": "other data", "prompts": replaced}
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
-        "timed": claim.timed,
+        "expectable": not (claim.timed or replaced),
         "provenance": origin,
         "hardware": hardware() if origin else None,
         "notices": notices,
@@ -183,6 +191,18 @@ def _study(item: pytest.Item) -> Any:
 def _sampled(item: pytest.Item) -> dict[str, list[str]]:
     """By model, the facets used so far whose samples `--verify` repeats."""
     return {own.label: list(own.sampled) for own in getattr(_study(item), "each", ()) if own.sampled}
+
+
+def _substitutes(item: pytest.Item) -> Substitutes:
+    """The user's sets of prompts; the studies of a run share them."""
+    return next((study.substitutes for study in getattr(_study(item), "each", ())), Substitutes())
+
+
+def _replaced(item: pytest.Item) -> list[str]:
+    """Names of the sets that --prompts replaced among those that the claim names, or that its test used."""
+    substitutes = _substitutes(item)
+    named = [own.name for own in _claim(item).data if isinstance(own, Prompts) and substitutes.replaces(own)]
+    return sorted({*named, *substitutes.used[item.stash.get(USED, 0) :]})
 
 
 def _label(item: pytest.Item) -> str:

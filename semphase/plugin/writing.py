@@ -15,6 +15,7 @@ from semphase.report.json_report import to_json
 from semphase.report.markdown import to_markdown
 from semphase.report.save import save
 from semphase.report.schema import Document, Run, document_of
+from semphase.study.substitutes import Substitutes
 
 
 def gather(session: Session) -> Document:
@@ -35,11 +36,12 @@ def write(document: Document, session: Session) -> None:
 def accept(session: Session) -> None:
     """Record the verdicts of this run as expectations.
 
-    Claims about time, which no run can expect of another, are left out; so is a broken claim, which becomes a problem.
+    Claims about time and verdicts on other data, which no run can expect of another, are left out; so is a broken claim,
+    which becomes a problem.
     """
     runs: dict[tuple[str, RunKey], dict[str, str]] = {}
     for (name, model), told in session.told.items():
-        if told["timed"]:
+        if not told["expectable"]:
             continue
         verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
         if told["entry"]["outcome"] == "error":
@@ -75,10 +77,21 @@ def _run(session: Session) -> Run:
     if registries:
         run["registry"] = registries
     drawn = [notice for told in session.told.values() for notice in told["notices"]]
-    notices = [notice for found in known for notice in found["notices"]] + drawn + session.notices + session.problems
+    notices = [notice for found in known for notice in found["notices"]] + drawn
+    notices += _idle_prompts(session) + session.notices + session.problems
     if notices:
         run["notices"] = list(dict.fromkeys(notices))
     return run
+
+
+def _idle_prompts(session: Session) -> list[str]:
+    """A notice for each set of --prompts that took the place of no claim's."""
+    used = {name for told in session.told.values() for name in told["entry"].get("scope", {"prompts": ()})["prompts"]}
+    return [
+        f"the prompts {name!r} of --prompts took the place of no claim's own set"
+        for name in Substitutes.load(session.settings.prompts).sets
+        if name not in used
+    ]
 
 
 def _first(known: list[dict[str, Any]], key: str) -> Any:

@@ -1,8 +1,9 @@
 """The report's form, version 1: what `verdicts.json` holds, key by key.
 
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
-`run.notices` is there only when there is something to say, `run.registry` (by path) where claims have a registry; reports
-written before there were registries have no `registration`. An unbounded end of an interval is null.
+`run.notices` is there only when there is something to say, `run.registry` (by path) where claims have a registry, and an
+entry's `scope` where --prompts replaced a set that the claim names or uses; reports written before there were registries
+have no `registration`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ class RegistrationForm(TypedDict):
     date: str | None
 
 
+class ScopeForm(TypedDict):
+    """How what was measured on relates to what the claim's author measured on; "other data" where a set was replaced."""
+
+    kind: Literal["other data"]
+    prompts: list[str]
+
+
 class RegistryForm(TypedDict):
     """A registry as the run saw it: the SHA-256 of its last line, and how many lines there were."""
 
@@ -81,6 +89,7 @@ class Entry(TypedDict):
     detail: dict[str, Any]
     figures: list[str]
     registration: NotRequired[RegistrationForm]
+    scope: NotRequired[ScopeForm]
 
 
 class Run(TypedDict):

@@ -39,10 +39,12 @@ def rule(entry: Entry) -> str:
 
 
 def verdict(entry: Entry) -> str:
-    """The verdict with what its reader must not miss: no discrimination, a change, a broken measurement."""
+    """The verdict with what its reader must not miss: other data, no discrimination, a change, a broken measurement."""
     if entry["verdict"] is None:
         return "error"
-    warnings = [" (not discriminating)"] if not_discriminating(entry) else []
+    warnings = [f" ({entry['scope']['kind']})"] if "scope" in entry else []
+    if not_discriminating(entry):
+        warnings.append(" (not discriminating)")
     if entry["outcome"] == "error":
         warnings.append(" (broke afterwards)")
     if entry["outcome"] == "failed" and entry["verdict"] != "refuted":

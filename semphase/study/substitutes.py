@@ -30,21 +30,26 @@ class Substitutes:
             sets[prompts.name] = prompts
         return cls(sets)
 
+    def replaces(self, prompts: Prompts) -> bool:
+        """Did the user give another set of that name?"""
+        whole = prompts.origin or prompts
+        own = self.sets.get(whole.name)
+        return own is not None and own.sha256 != whole.alone.sha256
+
     def chosen(self, prompts: Prompts) -> Prompts:
         """The user's set of that name, else the set itself; the same for its partner.
 
         Raises SemphaseError for a part of a set that was replaced: it has to be chosen before it is divided.
         """
         whole = prompts.origin or prompts
-        own = self.sets.get(whole.name)
         found = prompts
-        if own is not None and own.sha256 != whole.alone.sha256:
+        if self.replaces(prompts):
             if whole is not prompts:
                 raise SemphaseError(
                     f"--prompts replaces {whole.name!r}, of which the claim uses a part; take study.chosen(prompts) before "
                     "it is divided."
                 )
-            found = own
+            found = self.sets[whole.name]
         if prompts.partner is not None:
             found = found.alone.paired(self.chosen(prompts.partner))
         if found != prompts:
