@@ -22,18 +22,6 @@ def examples() -> list[str]:
     return [block for block in blocks if "@claim(" in block]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built and unpacked as `pip install .` would."""
-    place = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)], check=True)
-    (wheel,) = place.glob("semphase-*.whl")
-    target = place / "site"
-    subprocess.run([*pip, "install", "-q", "--no-deps", "--target", str(target), str(wheel)], check=True)
-    return target
-
-
 def test_the_three_examples_are_what_the_command_writes(tmp_path: Path) -> None:
     for kind, block in zip(KINDS, examples(), strict=True):
         written = start(f"mine-{kind}", kind, tmp_path).file.read_text(encoding="utf-8")

@@ -202,7 +202,8 @@ class Replaced(AtSite):
         return here.call(self.function, self.arrays, values)
 
     def __str__(self) -> str:
-        return f"replaced({', '.join([str(self.site), self.function.__name__, *(name for name, _ in self.arrays)])})"
+        told = (name if own.values.ndim else f"{name}={own.values}" for name, own in self.arrays)
+        return f"replaced({', '.join([str(self.site), self.function.__name__, *told])})"
 
 
 def replaced(site: Site, function: Callable[..., Any], **arrays: Any) -> Edit:

@@ -50,6 +50,7 @@ PRINTED = {
     "hidden_keys(8…15, ALL, query='at', key=3)": hidden_keys(range(8, 16), ALL, query="at", key=3),
     "keys(1020, 4)": keys(1020, 4),
     "replaced(stream(12), shifted, by)": replaced(stream(12), shifted, by=np.ones(3)),
+    "replaced(mlp(2), shifted, by=7)": replaced(mlp(2), shifted, by=7),
 }
 
 
