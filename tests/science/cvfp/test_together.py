@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ def test_an_error_stops_what_has_not_begun(workers):
         begun.append(i)
         if i == 1:
             raise SemphaseError("diverged")
+        time.sleep(0.01)  # else all are done before the caller hears of the first
 
     with pytest.raises(SemphaseError, match="diverged"):
         each_of(range(500), work, workers, lambda _: None)
