@@ -62,11 +62,12 @@ def gradients_at(
 
 @measurement(version=1)
 def anything_moves(model: Model, items: Items, *, edits: Sequence[Edit]) -> Bool[np.ndarray, ""]:
-    """Do the edits together move any stream of any prompt by more than rounding? Stops at the first that is moved."""
+    """Do the edits together move any stream of any prompt by more than rounding? One prompt mostly tells; then all."""
     reader, compiler = Logits(), Compiler(model, items)
+    first, *rest = reader.rows(items)
     found = (
         moves
-        for group in groups(model, items, reader.rows(items))
+        for group in [Batch(items, (first,)), *(groups(model, items, rest) if rest else [])]
         for _, _, moves in swept_group(model, group, {"": edits}, reader, compiler=compiler)
     )
     return np.array(any(found))

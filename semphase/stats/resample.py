@@ -1,7 +1,7 @@
 """Intervals by SciPy's bootstrap over indices, and the two closed forms used beside it.
 
-A statistic is a function of index arrays, one for each stratum; strata are resampled independently. So a
-statistic may look up anything (words, prompts, layers) by index, and nothing is copied into SciPy.
+A statistic is a function of index arrays, one for each stratum, and takes all draws at once; strata are resampled
+independently. So it may look up anything (words, prompts, layers) by index, and nothing is copied into SciPy.
 The percentile interval is narrow for few units: for a normal mean its 95 % cover 80 % at 4 units, 90 % at 9,
 93 % at 20.
 """
@@ -20,43 +20,6 @@ from semphase.stats.estimate import Estimate
 from semphase.stats.interval import of_resamples, wilson
 
 
-def interval(
-    statistic: Callable[..., float],
-    strata: Sequence[int],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    value: float | None = None,
-    unit: str = "",
-    n: int | None = None,
-    name: str = "the estimate",
-    over: str = "units",
-) -> Estimate:
-    """Bootstrap interval of `statistic(*indices)`, one integer array [size] for each stratum.
-
-    `strata` are the sizes; `value` defaults to the statistic of the data as they are and `n` to the sum of
-    the sizes; `over` says what is resampled and `name` what is estimated, for the texts. Up to 5 % of replicates
-    that are not finite are left out, and the method says so; more raise SemphaseError.
-    """
-
-    def batched(*indices: Any) -> Float[np.ndarray, " draw"]:
-        return np.array([float(statistic(*draw)) for draw in zip(*indices, strict=True)])
-
-    return batch_interval(
-        batched,
-        strata,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        value=value,
-        unit=unit,
-        n=n,
-        name=name,
-        over=over,
-    )
-
-
 def batch_interval(
     statistic: Callable[..., Float[np.ndarray, " draw"]],
     strata: Sequence[int],
@@ -70,7 +33,12 @@ def batch_interval(
     name: str = "the estimate",
     over: str = "units",
 ) -> Estimate:
-    """`interval` for a statistic that takes all draws at once: arrays [draw, size], returning [draw]."""
+    """Bootstrap interval of `statistic(*indices)`, an integer array [draw, size] for each stratum, returning [draw].
+
+    `strata` are the sizes; `value` defaults to the statistic of the data as they are and `n` to the sum of
+    the sizes; `over` says what is resampled and `name` what is estimated, for the texts. Up to 5 % of replicates
+    that are not finite are left out, and the method says so; more raise SemphaseError.
+    """
     if not strata or min(strata) < 2:
         raise SemphaseError(
             f"the interval of {name} could not be made: every stratum needs at least two {over}, "

@@ -158,8 +158,9 @@ class Reading:
         own = as_edits(edits)
         if not own:
             return self.baseline(half)
-        self._require(own, half, must_move=must_move)
-        losses = self._swept({"": own}, half, must_move=False)
+        if len(own) > 1:  # of one alone the sweep tells
+            self._require(own, half, must_move=must_move)
+        losses = self._swept({"": own}, half, must_move=must_move)
         return BlockLosses(*in_blocks(losses.values[0]))
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:

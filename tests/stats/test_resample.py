@@ -14,7 +14,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from semphase.errors import SemphaseError
-from semphase.stats.resample import batch_interval, interval, mean_estimate, proportion
+from semphase.stats.resample import batch_interval, mean_estimate, proportion
 
 VALUES = np.random.default_rng(0).gamma(2.0, 1.0, 30)
 OTHER = np.random.default_rng(1).gamma(3.0, 1.0, 12)
@@ -23,6 +23,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def difference(first, second):
     return VALUES[first].mean() - OTHER[second].mean()
+
+
+def interval(statistic, strata, **rest):
+    """The interval of a statistic that takes one draw."""
+    return batch_interval(
+        lambda *drawn: np.array([statistic(*own) for own in zip(*drawn, strict=True)]), strata, **rest
+    )
 
 
 def test_agrees_with_scipy_on_values():

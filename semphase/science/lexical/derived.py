@@ -24,7 +24,7 @@ from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
 from semphase.stats.draws import Bootstrapped
 from semphase.stats.estimate import Estimate
-from semphase.stats.resample import interval
+from semphase.stats.resample import batch_interval
 
 
 def context_plane(words: Lexical) -> Bootstrapped[Plane]:
@@ -71,8 +71,8 @@ def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
 
 def largest_shift(words: Lexical, shifts: Float[np.ndarray, " prompt"]) -> Estimate:
     """The largest of the shifts; prompts with a text are resampled."""
-    return interval(
-        lambda index: float(shifts[index].max()),
+    return batch_interval(
+        lambda index: shifts[index].max(axis=-1),
         [len(shifts)],
         resamples=words.study.budget.draws,
         seed=words.study.seed,
