@@ -29,7 +29,6 @@ from semphase import (
     head,
     hidden_keys,
     key,
-    keys,
     mlp,
     neurons,
     patched,
@@ -49,7 +48,7 @@ from semphase.store import Store
 from semphase.study.budget import BUDGETS
 from semphase.study.subject import Trained
 
-PROMPTS, LENGTH = 32, 24
+PROMPTS, LENGTH = 8, 16
 
 
 def kinds(study: Study, prompts: Prompts) -> dict[str, Callable[[int], Edit]]:
@@ -73,7 +72,6 @@ def kinds(study: Study, prompts: Prompts) -> dict[str, Callable[[int], Edit]]:
         "without(stream)": lambda layer: without(stream(layer), direction),
         "form(head)": lambda layer: form(head(layer, 0), "relu"),
         "hidden_keys": lambda layer: hidden_keys(layer, ALL, query="at", key=1),
-        "keys": lambda _: keys(4, first=1),
         "skipped": lambda layer: skipped(layer),
     }
 

@@ -8,10 +8,10 @@ import semphase as s
 SIDES = (("gradient_a", "gradient_b"), ("direction_a", "direction_b"))
 
 
-def accuracies(study: s.Study) -> np.ndarray:
+def accuracies(study: s.Study, site: s.Site) -> np.ndarray:
     """Per cent right on other sentences, [task, word]: of the sense, and of a sense drawn for each sentence."""
     sets = [s.Prompts.from_lexicon(study.lexicon, roles) for roles in SIDES]
-    site, found = s.stream(study.model.layers // 2, positions="at"), []
+    found = []
     read = [(own, study.prompts(own).read(site).squeeze("layer").values) for own in sets]
     for i, word in enumerate(study.lexicon.names):
         (x, y), (at, asked) = ((rows[own.word == word], own.sense[own.word == word]) for own, rows in read)
@@ -34,7 +34,8 @@ def accuracies(study: s.Study) -> np.ndarray:
     published={"ELMo layer 1, part of speech": s.Published("supported", "97.2, control 71.2, selectivity 26.0")},
 )
 def test_sense(study: s.Study, judge: s.Judge) -> None:
-    own, copies = accuracies(study), [accuracies(copy) for copy in study.untrained]
+    middle = s.stream(study.model.layers // 2, positions="at")
+    own, copies = accuracies(study, middle), [accuracies(copy, middle) for copy in study.untrained]
     chance = np.mean(copies, axis=0)
 
     def parts(found: np.ndarray) -> dict:

@@ -31,7 +31,7 @@ def block_influence(study: Study) -> np.ndarray:
 def test_least_influence(study: Study, judge: Judge) -> None:
     def saved(own: Study):
         least = int(block_influence(own).argmin())
-        others = study.rng("other layers").permutation(np.delete(np.arange(own.model.layers), least))[:OTHERS]
+        others = study.rng("other layers").permutation(np.delete(np.arange(study.model.layers), least))[:OTHERS]
         losses = own.sweep(
             own.text, {int(layer): [skipped(int(layer))] for layer in (least, *others)}, read="losses"
         ).values

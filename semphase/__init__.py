@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from semphase.errors import NotApplicable, SemphaseError, Undefined
     from semphase.measure import edits, wiring
     from semphase.measure.controls import random_direction, random_heads
+    from semphase.measure.edit_base import Edit
     from semphase.measure.edits import *  # noqa: F403 - its `__all__`, so that a new edit is one file
     from semphase.measure.measurement import measurement
     from semphase.measure.positions import ALL
     from semphase.measure.sites import (
+        Site,
         attention,
         embedding,
         head,
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
         "Control",
         "Corpus",
         "Criterion",
+        "Edit",
         "Estimate",
         "Evidence",
         "JointStudy",
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
         "Prompts",
         "Published",
         "SemphaseError",
+        "Site",
         "Study",
         "Undefined",
         "Verdict",
@@ -141,10 +145,11 @@ HOMES = {
     "semphase.data.prompts": "Prompts",
     "semphase.errors": "NotApplicable SemphaseError Undefined",
     "semphase.measure.controls": "random_direction random_heads",
+    "semphase.measure.edit_base": "Edit",
     "semphase.measure.edits": "*",
     "semphase.measure.measurement": "measurement",
     "semphase.measure.positions": "ALL",
-    "semphase.measure.sites": "attention embedding head heads key mlp neurons pattern query stream value",
+    "semphase.measure.sites": "Site attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.measure.wiring": "*",
     "semphase.plugin.declare": "claim",
     "semphase.stats.blocks": "difference_estimate paired_test",

@@ -19,7 +19,7 @@ CLEAN = s.Prompts.of(
 CORRUPT = s.Prompts.of("corrupt", [f"near the {a} {b} saw {c}" for a, b, c in zip(THINGS, NAMES, OTHERS, strict=True)])
 
 
-def declare(name: str, *parts: s.Part, **rest: Any) -> Any:
+def declare(name: str, *parts: s.Criterion, **rest: Any) -> Any:
     return s.claim(
         f"paper.{name}", statement=name, criterion=" and ".join(part.part for part in parts), parts=parts,
         estimator="mean over prompts", source="ours", control="none: the interface is tried", **rest,
