@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import site
 import sys
 import sysconfig
@@ -21,18 +23,19 @@ from typing import Any
 from semphase.errors import SemphaseError
 
 PACKAGE = "semphase"
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def code_hash(function: Callable[..., Any]) -> str:
     """SHA-256 of a function, of the functions and classes of its project that it reaches, and of the constants.
 
-    Comments, docstrings and layout do not count; default arguments and the values of module constants do. The
-    standard library, installed packages and semphase itself end the search. Raises SemphaseError where a source
-    cannot be read.
+    Comments, docstrings and layout do not count; default arguments and the values of module constants do, and which
+    function or module of a library a name stands for. What the standard library, installed packages and semphase itself
+    do inside ends the search. Raises SemphaseError where a source cannot be read.
     """
-    seen: dict[str, str] = {}
-    _visit(inspect.unwrap(function), seen)
-    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
+    reach = _Reach()
+    reach.visit(inspect.unwrap(function))
+    return hashlib.sha256(repr(sorted(reach.seen.items())).encode()).hexdigest()
 
 
 def require_plain(function: Callable[..., Any], what: str) -> None:
@@ -69,8 +72,9 @@ def value_identity(value: Any) -> Any:
     if isinstance(sha256 := getattr(value, "sha256", None), str):
         return {type(value).__name__: sha256}
     if is_dataclass(value) and not isinstance(value, type):
-        parts = {part.name: getattr(value, part.name) for part in fields(value)}
-        return {type(value).__name__: value_identity(parts)}
+        kind, parts = type(value), {part.name: getattr(value, part.name) for part in fields(value)}
+        own = {"code": code_hash(kind)} if _of_project(kind.__module__) else {}
+        return {kind.__name__: value_identity(parts)} | own
     if isinstance(value, Mapping):
         return {str(value_identity(name)): value_identity(part) for name, part in value.items()}
     if isinstance(value, set | frozenset):
@@ -106,44 +110,106 @@ def _array(value: Any) -> dict[str, Any]:
         "shape": list(array.shape),
         "dtype": str(array.dtype),
         "dims": [str(dim) for dim in getattr(value, "dims", ())],
-    }
+    } | {name: value_identity(labels) for name, labels in _labels(value)}
 
 
-def _visit(thing: Any, seen: dict[str, str]) -> None:
-    """Add a function or class of the project to `seen`, and what it reaches."""
-    short = isinstance(thing, FunctionType) and thing.__name__ == "<lambda>"
-    name = f"{thing.__module__}.{thing.__qualname__}" + (_bytes(thing.__code__) if short else "")
-    if name in seen:
-        return
-    names = thing.__globals__ if isinstance(thing, FunctionType) else vars(sys.modules[thing.__module__])
-    if short:
-        # The line that a lambda stands in may hold others, so its compiled code is taken.
-        seen[name] = ""
-        reached = [(part, names[part]) for part in thing.__code__.co_names if part in names]
-    else:
-        tree = _bare_tree(thing)
-        seen[name] = ast.unparse(tree)
-        reached = list(_reached(tree, names))
-    if isinstance(thing, FunctionType):
-        reached += [("defaults", thing.__defaults__), ("keyword defaults", thing.__kwdefaults__)]
-    for called, part in reached:
-        _follow(f"{name}:{called}", inspect.unwrap(part) if callable(part) else part, seen)
+def _labels(value: Any) -> Iterator[tuple[str, Any]]:
+    """What belongs to an array beside its numbers: a mask, coordinates, names of rows and columns."""
+    import numpy as np
+
+    if isinstance(value, np.ma.MaskedArray):
+        yield "mask", np.ma.getmaskarray(value)
+    if isinstance(coordinates := getattr(value, "coords", None), Mapping):
+        yield "coords", {str(name): np.asarray(own) for name, own in coordinates.items()}
+    for name in ("index", "columns"):
+        if hasattr(labels := getattr(value, name, None), "__array__"):
+            yield name, np.asarray(labels)
 
 
-def _follow(name: str, thing: Any, seen: dict[str, str]) -> None:
-    if isinstance(thing, ModuleType) or inspect.isbuiltin(thing):
-        return
-    if inspect.isfunction(thing) or inspect.isclass(thing):
-        if _of_project(thing.__module__):
-            _visit(thing, seen)
-        return
-    try:
-        seen[name] = repr(value_identity(thing))
-    except SemphaseError:
-        # An object without a value of its own (a logger, a generator): its class says what can be said.
+class _Reach:
+    """What a function reaches, by name: sources, values, names of what belongs to libraries."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, str] = {}
+        self._opened: set[int] = set()
+        self._kept: list[Any] = []  # so that no address is given twice
+
+    def visit(self, thing: Any) -> None:
+        """Add a function or class of the project, and what it reaches."""
+        short = isinstance(thing, FunctionType) and thing.__name__ == "<lambda>"
+        name = f"{thing.__module__}.{thing.__qualname__}" + (_bytes(thing.__code__) if short else "")
+        if name in self.seen:
+            return
+        names = thing.__globals__ if isinstance(thing, FunctionType) else vars(sys.modules[thing.__module__])
+        if short:
+            # The line that a lambda stands in may hold others, so its compiled code is taken.
+            self.seen[name] = ""
+            reached = [(part, names[part]) for part in thing.__code__.co_names if part in names]
+        else:
+            tree = _bare_tree(thing)
+            self.seen[name] = ast.unparse(tree)
+            reached = list(_reached(tree, names))
+        if isinstance(thing, FunctionType):
+            reached += [("defaults", thing.__defaults__), ("keyword defaults", thing.__kwdefaults__)]
+        for called, part in reached:
+            self._follow(f"{name}:{called}", inspect.unwrap(part) if callable(part) else part)
+
+    def _follow(self, name: str, thing: Any) -> None:
+        if isinstance(thing, ModuleType):
+            self.seen[name] = f"module {thing.__name__}"
+        elif inspect.isfunction(thing) or inspect.isclass(thing):
+            self.seen[name] = f"{thing.__module__}.{thing.__qualname__}"
+            if _of_project(thing.__module__):
+                self.visit(thing)
+                self._follow_captured(name, thing)
+        elif inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing):
+            self.seen[name] = f"{getattr(thing, '__module__', None)}.{thing.__qualname__}"
+        else:
+            try:
+                self.seen[name] = repr(value_identity(thing))
+            except SemphaseError:
+                self._open(name, thing)
+
+    def _follow_captured(self, name: str, function: Any) -> None:
+        """What a function made by another holds of it."""
+        cells = getattr(function, "__closure__", None) or ()
+        for captured, cell in zip(function.__code__.co_freevars, cells, strict=True) if cells else ():
+            if self._new(cell):
+                self._follow(f"{name}:{captured}", cell.cell_contents)
+
+    def _open(self, name: str, thing: Any) -> None:
+        """Part by part what no key can hold as a whole."""
+        if not self._new(thing):
+            return
         kind = type(thing)
-        seen[name] = f"{kind.__module__}.{kind.__qualname__}"
-        _follow(name, kind, seen)
+        self.seen[name] = f"{kind.__module__}.{kind.__qualname__}"
+        for part, value in _parts(thing):
+            self._follow(f"{name}.{part}", value)
+        if _of_project(kind.__module__):
+            self._follow(f"{name}:class", kind)
+        elif not _ADDRESS.search(told := repr(thing)):
+            self.seen[name] += told
+
+    def _new(self, thing: Any) -> bool:
+        if id(thing) in self._opened:
+            return False
+        self._opened.add(id(thing))
+        self._kept.append(thing)
+        return True
+
+
+def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Members of a container, of a partial function, of a module of torch, of an object of the project."""
+    if isinstance(thing, Mapping):
+        yield from ((repr(name), part) for name, part in thing.items())
+    elif isinstance(thing, list | tuple):
+        yield from ((str(place), part) for place, part in enumerate(thing))
+    elif isinstance(thing, functools.partial):
+        yield from (("function", thing.func), ("arguments", thing.args), ("named", thing.keywords))
+    elif hasattr(thing, "state_dict"):
+        yield from thing.state_dict().items()
+    elif _of_project(type(thing).__module__):
+        yield from getattr(thing, "__dict__", {}).items()
 
 
 def _bytes(code: CodeType) -> str:

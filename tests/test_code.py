@@ -16,11 +16,40 @@ from semphase.measure.preflight import preflight
 
 HELPER = "SCALE = 2.0\n\ndef grow(x):\n    return SCALE * x\n"
 MINE = '''
+import functools
+import re
 import numpy as np
+import torch
 import helper
+from dataclasses import dataclass
 from helper import grow
+from numpy import mean as agg
+from torch import relu as act
 
 LIMIT = 3
+
+class State:
+    def __init__(self, weight):
+        self.weight = weight
+
+@dataclass(frozen=True)
+class Rule:
+    power: float
+    def of(self, x):
+        return x**self.power
+
+def make(shift):
+    def shifted(x):
+        return x + shift
+    return shifted
+
+CONSTANTS = [
+    agg, act, {"a": torch.sigmoid}, functools.partial(max, 1.0), slice(0, 2), b"one", 1j, re.compile("a"),
+    torch.float32, State(1.5), [State(2.5), 7], Rule(2.0), make(10.0), np.ma.masked_array([1, 2], [True, False]),
+]
+
+def constant():
+    return CONSTANTS
 
 def measured(x, times=1):
     """Some words."""
@@ -81,6 +110,22 @@ def test_what_moves_no_number_keeps_the_hash(hash_of, change):
 @pytest.mark.parametrize("change", [("LIMIT = 3", "LIMIT = 4"), ("times=1", "times=2"), ("np.minimum", "np.maximum")])
 def test_what_moves_a_number_changes_the_hash(hash_of, change):
     assert hash_of("measured") != hash_of("measured", change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("from numpy import mean", "from numpy import median"), ("import relu", "import sigmoid"),
+        ("torch.sigmoid", "torch.tanh"), ("partial(max, 1.0)", "partial(max, 2.0)"), ("slice(0, 2)", "slice(0, 4)"),
+        ('b"one"', 'b"two"'), ("1j", "2j"), ('compile("a")', 'compile("b")'), ("torch.float32", "torch.float16"),
+        ("State(1.5)", "State(3.5)"), ("[State(2.5), 7]", "[State(2.5), 8]"), ("State(2.5)", "State(4.5)"),
+        ("x**self.power", "x * self.power"), ("make(10.0)", "make(20.0)"), ("x + shift", "x - shift"),
+        ("[True, False]", "[False, True]"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_constant_counts(hash_of, change):
+    assert hash_of("constant") == hash_of("constant", ("# A remark.", "# Another."))
+    assert hash_of("constant") != hash_of("constant", change)
 
 
 @pytest.mark.parametrize("name", ["measured", "by_module", "inside"])

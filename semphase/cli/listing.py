@@ -20,7 +20,7 @@ from semphase.report.console import COLOURS
 from semphase.report.schema import Document, Entry
 from semphase.report.stored import FILE, read_report
 from semphase.report.wording import registered
-from semphase.verdict import registry
+from semphase.verdict import Claim, registry
 from semphase.verdict.registration import gone
 from semphase.verdict.registry import Registration, Registry
 
@@ -87,7 +87,7 @@ def listing(paths: Sequence[Path], run: Path | None) -> Listing:
     registries = {one.file.parent.resolve(): registry.read(registry.beside(one.file)) for one in found.declared}
     place, document, notices = _report(run)
     known = [(one, registries[one.file.parent.resolve()].registration(one.claim)) for one in found.declared]
-    rows = [Row(one, registration, _entries(document, one.claim.id)) for one, registration in known]
+    rows = [Row(one, registration, _entries(document, one.claim)) for one, registration in known]
     return Listing(
         rows=tuple(rows),
         registries=tuple(one for one in registries.values() if one.lines),
@@ -160,8 +160,20 @@ def _report(run: Path | None) -> tuple[Path | None, Document | None, list[str]]:
         return None, None, [str(problem)]
 
 
-def _entries(document: Document | None, claim: str) -> tuple[Entry, ...]:
-    return tuple(entry for entry in document["claims"] if entry["id"] == claim) if document else ()
+def _entries(document: Document | None, claim: Claim) -> tuple[Entry, ...]:
+    """What the run found of the claim as it stands; a verdict under another rule is none of its."""
+    rule = (claim.id, claim.statement, claim.criterion)
+    found = document["claims"] if document else ()
+    return tuple(
+        entry
+        for entry in found
+        if (entry["id"], entry["statement"], entry["criterion"]) == rule and _under(claim, entry)
+    )
+
+
+def _under(claim: Claim, entry: Entry) -> bool:
+    told = entry["detail"].get("parts")
+    return not told or [part["criterion"] for part in told] == [str(part) for part in claim.parts]
 
 
 def _gone(paths: Sequence[Path], found: Found, registries: Iterable[Registry]) -> Iterable[str]:

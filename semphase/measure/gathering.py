@@ -45,7 +45,8 @@ class Gathered:
                     if self._single
                     else [self._places[position] for position in np.flatnonzero(chosen[row]).tolist()]
                 )
-                width = self.items.lengths[item] if self.site.kind == "pattern" else own.shape[-1]
+                # Keys of an answer, and of what fills a row up, are none of the prompt's.
+                width = int(batch.in_prompts[row].sum()) if self.site.kind == "pattern" else own.shape[-1]
                 place = np.ix_(into, index, range(width))
                 before = whole[item, number][place]
                 added = own[..., :width].reshape(before.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,11 @@ def assigned(models: Iterable[str], roles: Collection[str]) -> tuple[tuple[str, 
     """Role and name of every model given in a role; raises pytest.UsageError for a role that is given twice."""
     pairs = [role_in(model) for model in models]
     found = [(role, name) for role, name in pairs if role in roles]
+    for role, name in pairs:
+        if roles and role and role not in roles and not _exists(f"{role}={name}"):
+            raise pytest.UsageError(
+                f"--model gives the role {role}, which no collected claim has: the roles are {', '.join(sorted(roles))}."
+            )
     twice = [role for role, _ in found if [each for each, _ in found].count(role) > 1]
     if twice:
         raise pytest.UsageError(f"--model gives the role {twice[0]} twice: one model plays it.")
@@ -40,3 +46,8 @@ def missing(models: Iterable[str], roles: Sequence[str]) -> str:
     given = {role_in(model)[0] for model in models}
     lacking = [f"--model {role}=NAME" for role in roles if role not in given]
     return f"compares models in roles: give {' and '.join(lacking)}" if lacking else ""
+
+
+def _exists(name: str) -> bool:
+    """A folder or file may have an equals sign in its name."""
+    return Path(name).expanduser().exists()

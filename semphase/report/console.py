@@ -91,6 +91,8 @@ def _verdict(entry: Entry) -> Text:
     if entry["verdict"] is None:
         return Text("ERROR", style="bold red")
     told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
+    if "scope" in entry:
+        told.append(f"\n{entry['scope']['kind']}", style="yellow")
     if not_discriminating(entry):
         told.append("\nnot discriminating", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):

@@ -31,6 +31,8 @@ class BlockLosses:
 
     sums: Float[np.ndarray, "*any block"]
     counts: Int[np.ndarray, " block"]
+    text: str = ""
+    """Names the tokens, where that is known: losses on others are not paired."""
 
     @property
     def tokens(self) -> int:

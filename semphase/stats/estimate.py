@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from semphase.errors import SemphaseError
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -24,9 +26,9 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high):
-            raise ValueError(f"an estimate must be a number, got {self.value} [{self.low}, {self.high}]")
+            raise SemphaseError(f"an estimate must be a number, got {self.value} [{self.low}, {self.high}]")
         if not self.low <= self.value <= self.high:
-            raise ValueError(f"the interval [{self.low}, {self.high}] must hold the value {self.value}")
+            raise SemphaseError(f"the interval [{self.low}, {self.high}] must hold the value {self.value}")
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]{' ' + self.unit if self.unit else ''}"

@@ -85,7 +85,8 @@ def perplexity_ratio(
     (units: prompts). Studentised bootstrap of the difference in nats, each unit weighing as many tokens as it has.
     """
     (first, counts), (second, others) = (_sums(losses) for losses in (a, b))
-    if counts.shape != others.shape or (counts != others).any():
+    texts = {getattr(losses, "text", "") for losses in (a, b)} - {""}
+    if counts.shape != others.shape or (counts != others).any() or len(texts) > 1:
         raise SemphaseError("perplexity_ratio compares losses on the same tokens: give both the same text and padding.")
     kind = over or ("blocks" if isinstance(a, BlockLosses) else "prompts")
     found = units(counts.size, kind, clusters, "perplexity_ratio")

@@ -202,6 +202,8 @@ def corrected(value: float, draws: Draws, left: Float[np.ndarray, " unit"], name
     `left` is the statistic without each unit. Up to 5 % of draws that are not finite are left out.
     """
     finite, _ = _finite(draws, name)
+    if np.allclose(finite, value, rtol=0, atol=_SAME * max(1.0, abs(value))):  # such as a perfect correlation
+        return value, value
     norm, reach = scipy.stats.norm, expansion(len(left)) * float(scipy.stats.norm.ppf(0.5 + LEVEL / 2))
     bias = norm.ppf(np.mean(finite < value) + 0.5 * np.mean(finite == value))
     away = left.mean() - left

@@ -81,6 +81,10 @@ class Study:
         """The model's name in the report."""
         return self.model.name
 
+    def __getitem__(self, role: str) -> NoReturn:
+        """One model plays no roles: raises SemphaseError."""
+        raise SemphaseError(f"no model plays the role {role!r} here: declare it with @claim(models=…).")
+
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
         return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
@@ -130,7 +134,7 @@ class Study:
         self,
         on: Prompts | Reading,
         edits: Mapping[Any, Edit | Iterable[Edit]],
-        read: str | Site = "logit_difference",
+        read: str | Site | None = None,
         *,
         right: Any = None,
         wrong: Any = None,
@@ -140,15 +144,15 @@ class Study:
         """What is read under each label's edits, [label, prompt, …]; of `study.text` mean losses, [label, block].
 
         `read` is "logit_difference" (of `right` and `wrong`, by default the prompts' labels), "log_probability" (of
-        `right`), "losses", "logits" or a site; of the text "losses" of one half, or a site. Labels are texts, integers
-        or tuples, laid out as `semphase.study.sweep.over_labels` says. Every label is replayed from the first block
-        that it touches, and stored as soon as it is there. That no label moves anything is an error, unless
-        `must_move` is False.
+        `right`), "losses", "logits" or a site; of the text "losses" of one half, or a site. By default it is the
+        first. Labels are texts, integers or tuples, laid out as `semphase.study.sweep.over_labels` says. Every label
+        is replayed from the first block that it touches, and stored as soon as it is there. That no label moves
+        anything is an error, unless `must_move` is False.
         """
         labels = sweep.as_labels(edits)
         if isinstance(on, text.Reading):
-            return on.sweep(labels, read, half, must_move=must_move)
-        return run.PromptSweep(self.prompts(on), labels, must_move).read(read, right, wrong)
+            return on.sweep(labels, read or "losses", half, must_move=must_move)
+        return run.PromptSweep(self.prompts(on), labels, must_move).read(read or "logit_difference", right, wrong)
 
     def readout(self, stream: xr.DataArray) -> xr.DataArray:
         """Logits of a stream [..., d] at any layer through final norm and unembedding, [..., vocabulary] (logit lens)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +28,17 @@ class Subject(Protocol):
         ...
 
 
+_SILENT = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures", "_attn_implementation"}
+"""Of a configuration: what says where it is from, or is told elsewhere."""
+
+
+def _configuration(module: Any) -> str:
+    """SHA-256 of what the family's code reads beside the weights, such as ε of the norms and θ of the rotation."""
+    told = module.config.to_dict() if hasattr(module, "config") else {}
+    kept = {name: value for name, value in told.items() if name not in _SILENT}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
 @dataclass(eq=False)
 class Trained:
     """A model as it was loaded; it keeps as many untrained copies as fit into `memory` bytes, at least one."""
@@ -37,10 +49,11 @@ class Trained:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Weights, processing, precision and device."""
+        """Weights, configuration, processing, precision and device."""
         model = self.model
         return {
             "weights": model.sha256,
+            "configuration": _configuration(model.module),
             "processing": model.processing,
             "dtype": str(model.dtype),
             "device": model.device.type,

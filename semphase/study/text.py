@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any, Literal
@@ -56,7 +56,10 @@ class Reading:
     def chunks(self, half: Half) -> Int[np.ndarray, "chunk position"]:
         """Token ids of one half, or of both."""
         middle = len(self.ids) // 2
-        return {"choose": self.ids[:middle], "judge": self.ids[middle:], "both": self.ids}[half]
+        halves = {"choose": self.ids[:middle], "judge": self.ids[middle:], "both": self.ids}
+        if half not in halves:
+            raise SemphaseError(f"the text has no half {half!r}; choose choose, judge or both.")
+        return halves[half]
 
     def tokens(self, half: Half) -> int:
         """How many tokens are predicted."""
@@ -157,11 +160,11 @@ class Reading:
         """
         own = as_edits(edits)
         if not own:
-            return self.baseline(half)
+            return replace(self.baseline(half), text=self.items(half).identity)
         if len(own) > 1:  # of one alone the sweep tells
             self._require(own, half, must_move=must_move)
         losses = self._swept({"": own}, half, must_move=must_move)
-        return BlockLosses(*in_blocks(losses.values[0]))
+        return BlockLosses(*in_blocks(losses.values[0]), text=self.items(half).identity)
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
         """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from semphase.data.lexicon.words import Lexicon
+from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
 from semphase.verdict.criterion import Criterion
 
 LEXICON, TEXT = "lexicon", "text"
@@ -78,3 +82,42 @@ class Claim:
             "unit": self.unit,
         }
         return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
+
+
+_ID = re.compile(r"[A-Za-z]\w*\.[\w-]+", re.ASCII)
+_TEXTS = ("statement", "criterion", "estimator", "source", "control")
+
+
+def require_sound(claim: Claim) -> None:
+    """SemphaseError, naming the claim and the field, for one that no run could judge or no report could show."""
+    if not isinstance(claim.id, str) or not _ID.fullmatch(claim.id):
+        raise SemphaseError(
+            f"{claim.id!r} is no id of a claim; write GROUP.NAME of letters, digits, _ and, in the name, hyphens."
+        )
+    for name in _TEXTS:
+        if not isinstance(text := getattr(claim, name), str) or not text.strip():
+            raise SemphaseError(f"{claim.id} has {name}={text!r}; say it in words.")
+    kinds = {
+        "parts": bool(claim.parts) and all(isinstance(part, Criterion) for part in claim.parts),
+        "unit": isinstance(claim.unit, str),
+        "needs": isinstance(claim.needs, Needs),
+        "published": isinstance(claim.published, Mapping)
+        and all(isinstance(own, Published) for own in claim.published.values()),
+        "data": all(
+            isinstance(own, Prompts | Lexicon) or (isinstance(own, str) and own in (LEXICON, TEXT))
+            for own in claim.data
+        ),
+    }
+    ways = {
+        "parts": "give above(…), below(…) or another criterion, or several",
+        "unit": "give a text, or none",
+        "needs": "give Needs(…)",
+        "published": "give a dictionary from models to Published(…)",
+        "data": "give TEXT, LEXICON, Prompts or a Lexicon",
+    }
+    for name, sound in kinds.items():
+        if not sound:
+            raise SemphaseError(f"{claim.id} has {name}={getattr(claim, name)!r}; {ways[name]}.")
+    rules = [str(part) for part in claim.parts]
+    if len(set(rules)) < len(rules):
+        raise SemphaseError(f"{claim.id} has the part {rules[0]!r} twice; keep one.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsFloat
 
+from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 
 Call = Literal["supported", "refuted", "inconclusive"]
@@ -31,6 +33,18 @@ class Criterion:
     threshold: float | tuple[float, float]
     part: str = "estimate"
     alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        """SemphaseError for a rule that nothing, or everything, could meet."""
+        bounds = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
+        if not isinstance(self.part, str) or not self.part:
+            raise SemphaseError(f"a criterion has {self.part!r} for its part; name what is compared in words.")
+        if not all(map(math.isfinite, bounds)) or sorted(bounds) != list(bounds):
+            raise SemphaseError(
+                f"the criterion on {self.part!r} compares with {self.threshold}; give finite numbers, the lower first."
+            )
+        if self.alpha is not None and not 0 < self.alpha < 1:
+            raise SemphaseError(f"the criterion on {self.part!r} tests at {self.alpha}; a level lies between 0 and 1.")
 
     def met_by(self, value: float) -> bool:
         """Does the bare value meet the comparison?"""
@@ -72,7 +86,7 @@ class Criterion:
     def _call_test(self, estimate: Estimate, p_value: float | None) -> Call:
         assert self.alpha is not None
         if p_value is None:
-            raise ValueError(f"the criterion on {self.part!r} is a test and needs a p-value")
+            raise SemphaseError(f"the criterion on {self.part!r} is a test and needs a p-value")
         if p_value < self.alpha:
             return "supported"
         return "refuted" if estimate.high < 0 else "inconclusive"
@@ -80,7 +94,7 @@ class Criterion:
     def _call_non_rejection(self, p_value: float | None, equivalent: bool | None) -> Call:
         assert self.alpha is not None
         if p_value is None or equivalent is None:
-            raise ValueError(f"the criterion on {self.part!r} needs a p-value and an equivalence test")
+            raise SemphaseError(f"the criterion on {self.part!r} needs a p-value and an equivalence test")
         if p_value <= self.alpha:
             return "refuted"
         return "supported" if equivalent else "inconclusive"
@@ -103,29 +117,35 @@ class Criterion:
         return f"{self.part} {self.comparison} {self.threshold:g}"
 
 
+def _number(given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, SupportsFloat):
+        raise SemphaseError(f"a criterion compares with {given!r}; give a number.")
+    return float(given)
+
+
 def above(threshold: float, part: str = "estimate") -> Criterion:
     """The estimate exceeds the threshold."""
-    return Criterion(">", float(threshold), part)
+    return Criterion(">", _number(threshold), part)
 
 
 def at_least(threshold: float, part: str = "estimate") -> Criterion:
     """The estimate reaches the threshold."""
-    return Criterion(">=", float(threshold), part)
+    return Criterion(">=", _number(threshold), part)
 
 
 def below(threshold: float, part: str = "estimate") -> Criterion:
     """The estimate stays under the threshold."""
-    return Criterion("<", float(threshold), part)
+    return Criterion("<", _number(threshold), part)
 
 
 def at_most(threshold: float, part: str = "estimate") -> Criterion:
     """The estimate does not exceed the threshold."""
-    return Criterion("<=", float(threshold), part)
+    return Criterion("<=", _number(threshold), part)
 
 
 def between(low: float, high: float, part: str = "estimate") -> Criterion:
     """The estimate lies in the closed range."""
-    return Criterion("between", (float(low), float(high)), part)
+    return Criterion("between", (_number(low), _number(high)), part)
 
 
 def significant(alpha: float = 0.05, part: str = "estimate") -> Criterion:

@@ -67,6 +67,8 @@ class Judge:
         return self.verdict
 
     def _named_once(self, figures: Sequence[Drawing]) -> tuple[Drawing, ...]:
+        if not isinstance(figures, Sequence):
+            raise SemphaseError(f"the figures of {self.claim.id} come as a list of functions, got {figures!r}")
         names = [getattr(figure, "__name__", "<no name>") for figure in figures]
         if len(set(names)) < len(names) or any(name.startswith("<") for name in names):
             raise SemphaseError(
@@ -141,6 +143,8 @@ class Judge:
         return f"{reason}; {without}" if reason else without
 
     def _detail(self, detail: Mapping[str, Any], reserved: Mapping[str, Any]) -> dict[str, Any]:
+        if not isinstance(detail, Mapping):
+            raise SemphaseError(f"the detail of {self.claim.id} is a mapping of names, got {type(detail).__name__}")
         taken = sorted(set(detail) & set(reserved))
         if taken:
             raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
@@ -155,7 +159,12 @@ def _with_unit(evidence: Evidence, unit: str) -> Evidence:
 
 
 def _evidence(item: Evidence | Estimate) -> Evidence:
-    return Evidence(item) if isinstance(item, Estimate) else item
+    found = Evidence(item) if isinstance(item, Estimate) else item
+    if not isinstance(found, Evidence):
+        raise SemphaseError(
+            f"judge takes estimates and got {type(item).__name__}; make one with mean, difference or estimate."
+        )
+    return found
 
 
 def _p_value(deciding: Part, parts: tuple[Part, ...]) -> float | None:

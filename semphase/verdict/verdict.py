@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
 from semphase.verdict.criterion import Call, Criterion
@@ -73,7 +74,7 @@ def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> tuple[Call, bool, P
     """
     names = {part.part for part in claim.parts}
     if set(evidence) != names:
-        raise ValueError(f"{claim.id} judges {sorted(names)}, but the test gave {sorted(evidence)}")
+        raise SemphaseError(f"{claim.id} judges {sorted(names)}, but the test gave {sorted(evidence)}")
     parts = tuple(_judge_part(criterion, evidence[criterion.part]) for criterion in claim.parts)
     call = _combine([part.call for part in parts], claim.combine)
     combined_point = (all if claim.combine == "all" else any)(part.point for part in parts)

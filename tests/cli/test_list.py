@@ -30,6 +30,14 @@ def test_claims_change_their_status(run: Run, folder: Path) -> None:
     assert "1 registered, 1 changed since, 0 unregistered" in run("list").out
 
 
+def test_a_verdict_under_another_rule_is_not_shown(run: Run, folder: Path, report: Report) -> None:
+    report("reports/latest", entry("gpt2"))
+    assert len(run("list", "--json").json["claims"][0]["verdicts"]) == 1
+    source = (folder / "test_a.py").read_text()
+    (folder / "test_a.py").write_text(source.replace("0.96", "1000"))
+    assert run("list", "--json").json["claims"][0]["verdicts"] == []
+
+
 def test_the_keys_for_programs(run: Run, report: Report) -> None:
     report("reports/latest", entry("gpt2"), entry("tiny"))
     run("register", "test_a.py")

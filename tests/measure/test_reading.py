@@ -162,6 +162,18 @@ def test_an_answer_of_several_tokens_is_scored_by_its_sum(loaded, family, narrow
         assert float(found[k]) == pytest.approx(total, abs=CLOSE)
 
 
+def test_gradients_of_a_pattern_for_answers_in_the_middle(loaded):
+    """Answers of other lengths run in batches of their own, which end before a prompt does."""
+    model, items = loaded("llama"), Items.of([[3, 4, 5, 6, 7, 8], [7, 8, 9, 4]], [1, 1])
+    both = gradient(model, items, sites.pattern(0), log_probability([[5, 6], [7]]))
+    for item, answer in enumerate(([5, 6], [7])):
+        alone = gradient(model, Items.of([list(items.tokens[item])], [1]), sites.pattern(0), log_probability([answer]))
+        size = len(items.tokens[item])
+        np.testing.assert_allclose(both[item, 0, :, :size, :size], alone[0, 0], atol=CLOSE)
+        assert float(abs(alone).max()) > 1e-3
+    assert float(abs(both[0, 0, :, :, 2:]).max()) == 0  # keys of the answer
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("score", ["loss", "difference", "answer"])
 def test_gradients_are_finite_differences(loaded, kind, score):

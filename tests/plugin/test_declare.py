@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from semphase import LEXICON, Needs, SemphaseError, above, claim
+from semphase import LEXICON, Needs, Prompts, Published, SemphaseError, above, claim
 
 USUAL: dict[str, Any] = {
     "statement": "s", "criterion": "x > 0", "parts": above(0), "estimator": "mean", "source": "001",
@@ -29,12 +29,33 @@ def test_the_decorator_leaves_a_marker_on_the_test() -> None:
 
 
 def test_unknown_fields_are_refused() -> None:
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(SemphaseError, match=r"^order\.x has 'colour', which no claim has"):
         declared(colour="red")
 
 
+@pytest.mark.parametrize("id", ["", "x", "a b.c", "../../out.x", "a.b\nc", "a.b/c", None, 3, "a.", ".b"])
+def test_an_id_is_a_group_and_a_name(id: Any) -> None:
+    with pytest.raises(SemphaseError, match=r"is no id of a claim; write GROUP\.NAME"):
+        claim(id, **USUAL)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"statement": ""}, {"statement": 3}, {"criterion": " "}, {"control": None}, {"parts": 3}, {"parts": ()},
+        {"parts": (above(1), above(1))}, {"unit": 3}, {"needs": 3}, {"needs": {"words": 2}}, {"published": "supported"},
+        {"published": {"gpt2": "supported"}}, {"data": "nope"}, {"data": 3}, {"data": None}, {"data": Published},
+        {"models": 3},
+    ],
+)  # fmt: skip
+def test_fields_of_another_kind_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(SemphaseError, match=rf"^order\.x has (the )?{name.removesuffix('s')}[^\n]*\.$"):
+        declared(**wrong)
+
+
 def test_one_thing_to_read_is_as_good_as_several() -> None:
-    words = object()
+    words = Prompts.of("words", ["a b"])
     assert declared().data == ()
     assert declared(data=LEXICON).data == (LEXICON,)
     assert declared(data=[LEXICON, words]).data == (LEXICON, words)

@@ -78,6 +78,12 @@ def test_a_role_that_no_claim_declares_is_part_of_the_name(make: Make) -> None:
     assert "there is no model 'base=gpt2'" in ran.err
 
 
+def test_a_mistyped_role_is_named(project: Project) -> None:
+    ran = project.run("--model=bse=tiny", "--model=tuned=tiny")
+    assert ran.code == 4
+    assert "--model gives the role bse, which no collected claim has: the roles are base, tuned." in ran.err + ran.out
+
+
 def test_a_role_that_is_given_twice_is_refused(project: Project) -> None:
     ran = project.run("--model=base=gpt2", "--model=base=tiny", "--model=tuned=tiny-deep")
     assert ran.code == 4

@@ -298,3 +298,10 @@ def test_the_margin_of_the_best_covers():
         values = np.array([[0.3], [0.0], [0.0], [-0.2]]) + skewed(rng, 30) + normal(rng, 4, 30)
         held += holds(best_of(values), 0.3)
     assert held >= LEAST
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 0.0), (-1.0, 0.0), (2.0, 1.0)])
+def test_a_perfect_correlation_is_one(a, b):
+    x = np.random.default_rng(0).normal(size=20)
+    found = correlation(x, a * x + b)
+    assert (found.low, found.value, found.high) == pytest.approx((np.sign(a),) * 3)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
+import pytest
 import torch
 
+from semphase.errors import SemphaseError
 from semphase.study.sample import Sample
 from semphase.study.study import Study
 from semphase.study.subject import Trained
@@ -49,6 +53,23 @@ def test_copies_beyond_the_memory_are_forgotten_and_built_again(random_gpt2):
     assert torch.equal(subject.copy(0).anatomy.embed.weight, weight)
     roomy = Trained(random_gpt2, memory=10**9)
     assert [roomy.copy(seed) for seed in (0, 1, 2)] == [roomy.copy(seed) for seed in (0, 1, 2)]
+
+
+def test_another_configuration_of_the_same_weights_is_another_model(random_gpt2):
+    other = copy.deepcopy(random_gpt2.module)
+    other.config.layer_norm_epsilon = 1.0
+    names = [Trained(own).identity for own in (random_gpt2, replace(random_gpt2, module=other))]
+    assert names[0] != names[1]
+    other.config.layer_norm_epsilon = random_gpt2.module.config.layer_norm_epsilon
+    other.config.name_or_path = "elsewhere"
+    assert Trained(replace(random_gpt2, module=other)).identity == names[0]
+
+
+def test_one_model_plays_no_roles(study_of, random_gpt2):
+    with pytest.raises(
+        SemphaseError, match=r"^no model plays the role 'base' here: declare it with @claim\(models=…\)\.$"
+    ):
+        study_of(random_gpt2)["base"]
 
 
 def test_generators_differ_by_purpose_and_seed(study_of, random_gpt2):

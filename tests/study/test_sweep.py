@@ -206,7 +206,10 @@ def test_bad_sweeps_are_one_sentence(study, prompts):
         (lambda: study.sweep(prompts, {}, **ANSWERS), "a sweep needs a dictionary of at least one label"),
         (lambda: study.sweep(prompts, {"a": []}, **ANSWERS), "the label 'a' of the sweep has no edits"),
         (lambda: study.sweep(prompts, {"a": skipped(0)}, "loss"), "'loss' cannot be read; choose"),
-        (lambda: study.sweep(study.text, {"a": skipped(0)}), "'logit_difference' is not read of a text"),
+        (
+            lambda: study.sweep(study.text, {"a": skipped(0)}, "logit_difference"),
+            "'logit_difference' is not read of a text",
+        ),
         (lambda: study.sweep("text", {"a": skipped(0)}), "'text' is no set of prompts"),
     ):
         with pytest.raises(SemphaseError, match=rf"^[^\n]*{told}[^\n]*\.$"):

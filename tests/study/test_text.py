@@ -15,6 +15,7 @@ import semphase.study.text as perplexity
 from semphase.errors import SemphaseError
 from semphase.measure.changes import Ablated
 from semphase.measure.text import text_chunks
+from semphase.stats.estimates import perplexity_ratio
 from semphase.store import Store
 from semphase.study.text import LazyReplay, joined
 from semphase.tolerances import loss_tolerance
@@ -230,3 +231,18 @@ def test_a_short_corpus_is_named(study_of, random_gpt2, corpus):
     study = study_of(random_gpt2, corpus=replace(corpus, name="note.txt", text="the bank of the river ."))
     with pytest.raises(SemphaseError, match=r"^the corpus note.txt has 6 tokens for gpt2-0, and perplexity needs two"):
         study.text.baseline("judge")
+
+
+def test_losses_of_different_halves_are_not_paired(few):
+    text = replace(few, budget=replace(few.budget, tokens=12 * CONTEXT)).text
+    judged, chosen = text.losses(), text.losses(half="choose")
+    assert judged.counts.tolist() == chosen.counts.tolist()
+    with pytest.raises(SemphaseError, match="on the same tokens"):
+        perplexity_ratio(judged, chosen)
+    assert perplexity_ratio(judged, text.losses()).value == 1.0
+
+
+@pytest.mark.parametrize("ask", [lambda text: text.losses(half="nope"), lambda text: next(text.logits("nope"))])
+def test_a_half_that_there_is_not_is_named(few, ask):
+    with pytest.raises(SemphaseError, match=r"^the text has no half 'nope'; choose choose, judge or both\.$"):
+        ask(few.text)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import (
     Criterion,
@@ -119,7 +120,7 @@ def test_non_rejection_needs_equivalence_for_support(p_value: float, equivalent:
 @pytest.mark.parametrize("criterion", [significant(), not_rejected(0.5)])
 def test_tests_insist_on_a_p_value(criterion: Criterion) -> None:
     estimate = Estimate(0, -1, 1, "t", 9)
-    with pytest.raises(ValueError, match="needs a p-value"):
+    with pytest.raises(SemphaseError, match="needs a p-value"):
         criterion.call(estimate, None, True)
     assert criterion.point(estimate, None) is False
 
@@ -146,3 +147,16 @@ def test_criteria_print_as_rules(criterion: Criterion, text: str) -> None:
 )
 def test_the_gap_is_the_distance_to_the_nearer_end(criterion, value, gap):
     assert criterion.gap(value) == gap
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: above(float("nan")), lambda: above(float("inf")), lambda: above("x"), lambda: above(None),
+        lambda: above(True), lambda: above(1, None), lambda: above(1, ""), lambda: between(2, 1),
+        lambda: significant(2.0), lambda: significant(float("nan")), lambda: not_rejected(0.5, -0.1),
+    ],
+)  # fmt: skip
+def test_rules_that_nothing_or_everything_meets_are_refused(make):
+    with pytest.raises(SemphaseError, match=r"^(the|a) criterion [^\n]*\.$"):
+        make()

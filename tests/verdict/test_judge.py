@@ -147,7 +147,7 @@ def test_detail_is_converted_and_may_not_overwrite() -> None:
 
 
 def test_a_part_under_a_wrong_name_is_an_error_of_the_test() -> None:
-    with pytest.raises(ValueError, match="judges"):
+    with pytest.raises(SemphaseError, match="judges"):
         Judge(claim(*TWO))({"r": estimate(1)}, control=estimate(1))
 
 
@@ -165,3 +165,17 @@ def test_figures_are_named_functions_of_the_detail() -> None:
 def test_figures_without_names_of_their_own_are_refused(figures: list[object]) -> None:
     with pytest.raises(SemphaseError, match=r"the figures of a\.b are saved by their functions' names"):
         Judge(claim(above(0)))(estimate(1), control=estimate(-1), figures=figures)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [3.0, None, [1.0, 2.0], {"estimate": 3.0}, "supported"])
+def test_what_is_no_evidence_is_refused(wrong):
+    with pytest.raises(SemphaseError, match="judge takes estimates and got"):
+        Judge(claim(above(0)))(wrong, control=estimate(0))
+    with pytest.raises(SemphaseError, match=r"judge takes estimates and got|judges \['estimate'\]"):
+        Judge(claim(above(0)))(estimate(1), control=wrong if wrong is not None else 3.0)
+
+
+@pytest.mark.parametrize("rest", [{"detail": [1, 2]}, {"detail": "x"}, {"figures": len}])
+def test_details_and_figures_of_another_kind_are_refused(rest):
+    with pytest.raises(SemphaseError, match=r"a\.b"):
+        Judge(claim(above(0)))(estimate(1), control=estimate(0), **rest)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Verdict, above, control_from_copies, weigh
 
@@ -54,7 +55,7 @@ def test_the_order_of_parts_changes_no_verdict(calls: list[str], combine: str) -
 @pytest.mark.parametrize("given_parts", [{}, {"p0": "x", "p1": "x"}, {"q": "x"}])
 def test_evidence_must_name_the_parts_of_the_claim(given_parts: dict[str, str]) -> None:
     told = dict.fromkeys(given_parts, evidence("supported")["p0"])
-    with pytest.raises(ValueError, match=r"a\.b judges \['p0'\]"):
+    with pytest.raises(SemphaseError, match=r"a\.b judges \['p0'\]"):
         weigh(claim(1), told)
 
 
