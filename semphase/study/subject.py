@@ -34,7 +34,7 @@ _SILENT = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "arc
 
 def _configuration(module: Any) -> str:
     """SHA-256 of what the family's code reads beside the weights, such as ε of the norms and θ of the rotation."""
-    told = module.config.to_dict() if hasattr(module, "config") else {}
+    told = module.config.to_dict() if hasattr(getattr(module, "config", None), "to_dict") else {}
     kept = {name: value for name, value in told.items() if name not in _SILENT}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
