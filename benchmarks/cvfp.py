@@ -13,7 +13,7 @@ from worker import Failed, Reply, Worker, serve
 from semphase.errors import SemphaseError
 
 HERE = Path(__file__).resolve().parent
-SIZES, SMOKE = [1_000, 10_000, 100_000], [200]
+SIZES, SMOKE = [1_000, 10_000, 100_000], [200, 1_000]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
@@ -26,7 +26,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--tokens", type=int, nargs="+", default=SIZES, help="numbers of tokens, multiples of 20")
     parser.add_argument("--out", type=Path, default=HERE / "cvfp-results.md", help="where the results are written")
-    parser.add_argument("--smoke", action="store_true", help="200 tokens: does everything run?")
+    parser.add_argument("--smoke", action="store_true", help="200 and 1,000 tokens: does everything run?")
     parser.add_argument("--only", choices=("library", "plain"), help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

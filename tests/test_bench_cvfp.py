@@ -30,21 +30,30 @@ def test_a_smoke_run_writes_the_tables(tmp_path):
     done = bench("--smoke", "--out", str(out))
     assert done.returncode == 0, done.stderr
     found = rows(out.read_text(encoding="utf-8"))
-    assert [row[0] for row in found] == ["200"] * 4
-    assert all(float(cell) > 0 for row in found[:2] for cell in row[1:])
-    own, plain = found[2:]
-    assert (own[1], plain[1]) == ("library", "plain loop")
-    assert all(float(cell.replace(",", "")) > 0 for row in (own, plain) for cell in row[2:])
+    assert [row[0] for row in found] == [*["200", "1,000"] * 2, "200", "200", "1,000", "1,000"]
+    assert all(float(cell) > 0 for row in found[:4] for cell in row[1:])
+    training = found[4:]
+    assert [row[1] for row in training] == ["library", "plain loop"] * 2
+    assert all(float(cell.replace(",", "")) > 0 for row in training for cell in row[2:])
     # The same protocol from the same start values: what the loop and the library end with is one number.
-    assert float(own[-1]) == pytest.approx(float(plain[-1]), abs=1e-3)
+    for own, plain in zip(training[::2], training[1::2], strict=True):
+        assert float(own[-1]) == pytest.approx(float(plain[-1]), abs=1e-3)
     assert str(tmp_path) not in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_a_short_corpus_is_one_sentence(tmp_path):
-    short, out = tmp_path / "short.txt", tmp_path / "results.md"
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--model", "tinny"], "there is no model 'tinny'"),
+        (["--corpus", "SHORT"], "the corpus short.txt has 24 documents"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, arguments, told):
+    short = tmp_path / "short.txt"
     short.write_text("the bank near the boat . " * 80, encoding="utf-8")
-    done = bench("--corpus", str(short), "--out", str(out))
+    out = tmp_path / "results.md"
+    done = bench(*[str(short) if each == "SHORT" else each for each in arguments], "--out", str(out))
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("cvfp.py: the corpus short.txt has 24 documents")
+    assert done.stderr.splitlines()[-1].startswith(f"cvfp.py: {told}")
     assert not out.exists()

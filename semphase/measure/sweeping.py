@@ -20,7 +20,7 @@ from semphase.measure.edit_base import Edit
 from semphase.measure.gathering import Gathered
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
-from semphase.measure.reading import Advance, Seeing
+from semphase.measure.reading import Seeing
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.sites import Site
 from semphase.measure.sweeps import pass_tokens
@@ -32,10 +32,6 @@ EPSILONS = 32
 """Streams that differ by less than this many roundings of their norm are taken for the same."""
 
 
-def _unwatched(_runs: int) -> None:
-    pass
-
-
 def sweep_site(
     model: Model,
     items: Items,
@@ -43,12 +39,8 @@ def sweep_site(
     site: Site,
     *,
     memory: int = MEMORY,
-    advance: Advance = _unwatched,
 ) -> dict[Label, xr.DataArray]:
-    """The values at a site, as `reading.read` lays them out, under each list of edits.
-
-    `advance` is told of each list on each group of prompts.
-    """
+    """The values at a site, as `reading.read` lays them out, under each list of edits."""
     compiler = Compiler(model, items)
     found = {label: Gathered(items, compiler.shape, site) for label in edits}
     compiler.require((edit for own in edits.values() for edit in own), site)
@@ -57,7 +49,6 @@ def sweep_site(
             for label, _, seen in _streams(replay, compiler, group, edits, site):
                 seen[0].require_finite(group, model)
                 found[label].put(group, seen[0].values)
-                advance(1)
     return {label: own.finished() for label, own in found.items()}
 
 

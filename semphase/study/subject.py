@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
@@ -47,13 +48,18 @@ class Trained:
     memory: int = COPIES_MEMORY
     copies: dict[int, Model] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def _configuration(self) -> str:
+        """Asked for by every key of the store."""
+        return _configuration(self.model.module)
+
     @property
     def identity(self) -> dict[str, Any]:
         """Weights, configuration, processing, precision and device."""
         model = self.model
         return {
             "weights": model.sha256,
-            "configuration": _configuration(model.module),
+            "configuration": self._configuration,
             "processing": model.processing,
             "dtype": str(model.dtype),
             "device": model.device.type,

@@ -117,10 +117,16 @@ def rejections(points: int, correlation: float, runs: int, assumed: str) -> floa
 
 @pytest.mark.slow
 def test_bootstrap_p_keeps_its_level():
-    """With 99 draws p ≤ 0.05 has probability 5/100 under the null, exactly; the plain χ² would stand out (6.5 %)."""
-    runs = 5000
-    assert exact_rate(13) > 0.05 + binomial_tolerance(0.05, runs)
+    """With 99 draws p ≤ 0.05 has probability 5/100 under the null, exactly."""
+    runs = 1000
     assert rejections(13, 0.0, runs, "white") == pytest.approx(0.05, abs=binomial_tolerance(0.05, runs))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("points", [13, 25])
+def test_bootstrap_p_keeps_its_level_closely(points):
+    runs = 8000
+    assert rejections(points, 0.0, runs, "white") == pytest.approx(0.05, abs=binomial_tolerance(0.05, runs))
 
 
 @pytest.mark.slow
