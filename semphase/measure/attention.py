@@ -43,13 +43,14 @@ class Attending:
     Keys and values may have fewer heads (`group` query heads share one). `mask` is true where a key may be seen,
     by all heads or by each, and None for plain causal attention. Scores are multiplied by `scaling` (1 where the
     family has scaled its queries, as OPT does), then capped where the model does that.
-    `attend` makes the outputs of unchanged heads.
+    `attend` makes the outputs of unchanged heads. Keys are the queries' positions and, while text is generated, those
+    before them.
     """
 
     module: nn.Module
     query: Float[Tensor, "batch head position d_head"]
-    key: Float[Tensor, "batch kv position d_head"]
-    value: Float[Tensor, "batch kv position d_value"]
+    key: Float[Tensor, "batch kv key d_head"]
+    value: Float[Tensor, "batch kv key d_value"]
     mask: (
         Bool[
             Tensor,
@@ -83,8 +84,9 @@ class Attending:
         """Which keys each position may see."""
         if self.mask is not None:
             return self.mask
-        n = self.query.shape[2]
-        return torch.ones(n, n, dtype=torch.bool, device=self.query.device).tril()[None, None]
+        queries, keys = self.query.shape[2], self.key.shape[2]
+        ones = torch.ones(queries, keys, dtype=torch.bool, device=self.query.device)
+        return ones.tril(keys - queries)[None, None]  # queries are the last positions
 
     def visible_to(self, heads: list[int]) -> Bool[Tensor, "#batch #chosen position key"]:
         """The same for some heads."""

@@ -46,11 +46,19 @@ class AttentionEdits:
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [row, position, head, d_head]."""
+        return self.outputs(self.prepared(seen))
+
+    def prepared(self, seen: Attending) -> Attending:
+        """Queries, keys and values after the edits there."""
         query, key, value = (
             _stepped(own, steps)
             for own, steps in ((seen.query, self.query), (seen.key, self.key), (seen.value, self.value))
         )
-        edited, blind = self._masked(replace(seen, query=query, key=key, value=value))
+        return replace(seen, query=query, key=key, value=value)
+
+    def outputs(self, seen: Attending) -> Outputs:
+        """The outputs of all heads from what has been prepared, after the edits that come behind."""
+        edited, blind = self._masked(seen)
         outputs = self._weighted(edited, blind)
         for step in self.head:
             outputs = step(outputs)

@@ -80,7 +80,7 @@ class Blocks:
 
     def __init__(self, model: Model, ids: Int[Tensor, "one position"]) -> None:
         self.model = model
-        self.calls = _block_calls(model, ids)
+        self.calls, self.returned = _block_calls(model, ids)
 
     def through(self, layer: int, stream: Stream, change: Change | BlockChange | None = None) -> Stream:
         """What leaves a block that `stream` enters."""
@@ -114,6 +114,53 @@ def embedded(model: Model, ids: Int[Tensor, "chunk position"], change: Change | 
         hooks.enter_context(suppress(Seen))
         model.module.base_model(input_ids=ids, use_cache=False)
     return found[0]
+
+
+@contextmanager
+def under(model: Model, changes: BlockChanges, returned: type) -> Iterator[None]:
+    """Inside the block, whole passes of the model go under these changes, but for those of attention.
+
+    `returned` is the type that the family's blocks return (`Blocks.returned`).
+    """
+    with ExitStack() as stack:
+        for layer, change in changes.items():
+            if layer == EMBEDDING:
+                embed = model.anatomy.embed.register_forward_hook(partial(_embedding_hook, change))
+                stack.callback(embed.remove)
+            elif layer == model.layers:
+                norm = model.anatomy.final_norm.register_forward_pre_hook(partial(_norm_hook, change))
+                stack.callback(norm.remove)
+            elif isinstance(change, BlockChange):
+                block = model.anatomy.blocks[layer]
+                stack.enter_context(_replaced(block, _changed(model, layer, change, block.forward, returned)))
+        yield
+
+
+def _embedding_hook(change: Change | BlockChange, _part: nn.Module, _args: Any, output: Tensor) -> Tensor:
+    return entered(change, output)
+
+
+def _norm_hook(change: Change | BlockChange, _part: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (entered(change, args[0]), *args[1:])
+
+
+def _changed(
+    model: Model, layer: int, change: BlockChange, own: Callable[..., Any], returned: type
+) -> Callable[..., Any]:
+    """A block's forward with what happens in it."""
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if args:
+            stream, rest = args[0], args[1:]
+        else:
+            stream, rest = kwargs.pop("hidden_states"), ()
+        stream = entered(change, stream)
+        if change.skipped:
+            return (stream,) if issubclass(returned, tuple) else stream
+        with _hooked(model, layer, change, stream):
+            return own(stream, *rest, **kwargs)
+
+    return forward
 
 
 class Seen(Exception):
@@ -165,13 +212,16 @@ def _entering_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[
     return part.register_forward_pre_hook(hook).remove
 
 
-def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """The arguments beside the stream that each block is called with.
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> tuple[list[Call], type]:
+    """The arguments beside the stream that each block is called with, and the type that a block returns.
 
     Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
     a chunk's keys at every replay. The blocks are called but not run, except the first, which shows what they return.
     """
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    calls: list[Call] = []
     returned: list[type] = []
 
     def standing_in(own: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,7 +238,7 @@ def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[tuple[t
         for block in model.anatomy.blocks:
             stack.enter_context(_replaced(block, standing_in(block.forward)))
         model.module.base_model(input_ids=ids, use_cache=False)
-    return calls
+    return calls, returned[0]
 
 
 @contextmanager

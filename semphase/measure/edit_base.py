@@ -86,6 +86,11 @@ class Edit:
     passes_by: ClassVar[bool] = False
     """Whether the blocks that it touches do nothing, so that those before them count for what follows."""
 
+    @property
+    def position_by_position(self) -> bool:
+        """Whether what it does at a position depends on nothing behind it, so that a position can be added at the end."""
+        return True
+
     def put(self, blocks: Blocks) -> None:
         """Put the edit into the blocks that it touches."""
         raise NotImplementedError

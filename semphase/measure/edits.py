@@ -48,6 +48,11 @@ class Averaged(AtSite):
 
     over: Run
 
+    @property
+    def position_by_position(self) -> bool:
+        """A pattern's mean is known for the positions of the run alone."""
+        return self.site.kind != "pattern"
+
     def new(self, values: Values, here: Here) -> Values:
         """The mean."""
         return here.mean(self.over).expand_as(values)
@@ -196,6 +201,11 @@ class Replaced(AtSite):
     function: Callable[..., Any]
     code: str
     arrays: tuple[tuple[str, Frozen], ...]
+
+    @property
+    def position_by_position(self) -> bool:
+        """A function may do anything with the positions that it is shown."""
+        return False
 
     def new(self, values: Values, here: Here) -> Values:
         """The function's values."""

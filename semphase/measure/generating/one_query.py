@@ -1,0 +1,38 @@
+"""Softmax attention of one query: without copies of the keys that several heads share."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semphase.measure.attention import Attending, Outputs
+
+Query = Float[Tensor, "row head 1 d"]
+Keys = Float[Tensor, "row kv key d"]
+
+
+def one_query_outputs(seen: Attending) -> Outputs:
+    """The heads' outputs under the model's own softmax attention, for one position in each row."""
+    return attend(seen.query, seen.key, seen.value, seen.mask, seen.scaling, seen.softcap)
+
+
+def attend(
+    query: Query,
+    key: Keys,
+    value: Float[Tensor, "row kv key d_value"],
+    mask: Bool[Tensor, "row #head 1 key"] | None,
+    scaling: float,
+    softcap: float | None,
+) -> Outputs:
+    """softmax(q·k·scaling) v, [row, 1, head, d_value]; heads that share a key head lie beside each other."""
+    rows, heads, _, d = query.shape
+    grouped = query.reshape(rows, key.shape[1], heads // key.shape[1], d) * scaling
+    scores = grouped @ key.transpose(-1, -2)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if mask is not None:
+        own = mask if mask.shape[1] == 1 else mask.reshape(rows, key.shape[1], -1, mask.shape[-1])
+        scores = scores.masked_fill(~own, float("-inf"))
+    weights = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
+    return (weights @ value).reshape(rows, 1, heads, -1)
