@@ -85,8 +85,9 @@ def depth_unneeded(document: Document) -> Statements:
 
 
 def _one_layer_steepest(document: Document) -> Iterator[Statement]:
-    table, where = document["summary"], "003, CVFPの特性 1"
+    table, where = document["summary"], document.where("properties")
+    layers = int(document["properties"].row("layers").value)
     for tokens in TOKENS:
-        names = [configuration(layers, tokens) for layers in DEPTHS]
+        names = [configuration(depth, tokens) for depth in DEPTHS]
         alpha = stack([table.row(name, "alpha") for name in names])
-        yield lowest(f"one layer is steepest at {tokens} tokens", names, alpha, configuration(1, tokens), where)
+        yield lowest(f"one layer is steepest at {tokens} tokens", names, alpha, configuration(layers, tokens), where)
