@@ -4,8 +4,9 @@ All nine configurations read the same documents, so a size that is easy or hard 
 perplexities are a two-way layout of configurations and sizes with a slope for each configuration, and what it leaves
 over (16 of 36 degrees of freedom) measures how far a run lies off by itself. Differences of slopes have one common
 variance then, as Tukey's studentised range asks (Tukey 1953; Kutner et al. 2005, section 17.5), and since the rows that
-are named were picked from the table itself, all pairs count. This layout gives the narrowest errors that the
-36 runs allow: a line of each configuration's own has two degrees of freedom and takes shared documents for error.
+are named were picked from the table itself, all pairs count. Of the two errors that
+are given this is the narrower: a line of each configuration's own has two degrees of freedom and takes shared documents
+for error. The first speaks of other runs on these documents, not of other documents.
 """
 
 from __future__ import annotations
