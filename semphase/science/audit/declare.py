@@ -30,7 +30,7 @@ def figures_agree(id: str, statement: str, source: str, criterion: str = "") -> 
     )
 
 
-def sentences_hold(id: str, statement: str, source: str, criterion: str) -> Decorator:
+def sentences_hold(id: str, statement: str, source: str, criterion: str, control: str = MOVED) -> Decorator:
     """A claim that sentences about tables are true of them."""
     return claim(
         id,
@@ -39,7 +39,7 @@ def sentences_hold(id: str, statement: str, source: str, criterion: str) -> Deco
         parts=at_most(0, "sentences contradicted"),
         estimator="number of sentences that the printed tables contradict; at least and at most, given their rounding",
         source=source,
-        control=MOVED,
+        control=control,
         needs=_NO_MODEL,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from semphase.science.audit import cvfp_findings, cvfp_prose, exp3, exp6, exp7
+from semphase.science.audit import cvfp_comparisons, cvfp_findings, cvfp_prose, exp3, exp6, exp6_between, exp7
 from semphase.science.audit import cvfp_tables as cvfp
 from semphase.science.audit.agreement import Comparison
 from semphase.science.audit.figures import audit_deviations
@@ -115,6 +115,7 @@ COMPARED = [
     ("001", exp6.added_variance),
     ("001", exp6.likelihood_ratio),
     ("001", exp6.pi_constants),
+    ("001", exp6_between.one_baseline),
     ("002", exp7.ratios),
     ("002", exp7.shares),
     ("002", exp7.norm_range),
@@ -124,6 +125,7 @@ COMPARED = [
     ("003", cvfp.repeats),
     ("003", cvfp.gaps),
     ("003", cvfp_prose.token_counts),
+    ("003", cvfp_comparisons.width_alone),
     ("004", cvfp_findings.gains),
     ("004", cvfp_findings.scaling),
     ("004", cvfp_findings.parallel_errors),
