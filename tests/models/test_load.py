@@ -126,7 +126,12 @@ def test_a_missing_fixture(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("gpt2-medum", "gpt2-medium (355M)"), ("smollm", "smollm2-135m (135M)"), ("Tiny", "tiny")],
+    [
+        ("gpt2-medum", "gpt2-medium (355M)"),
+        ("smollm", "smollm2-135m (135M)"),
+        ("gemma-270m", "gemma3-270m (268M)"),
+        ("Tiny", "tiny"),
+    ],
 )
 def test_misspelt_names_are_answered_at_once_with_the_nearest(name, near):
     begin = time.monotonic()
@@ -272,7 +277,7 @@ def test_an_unreachable_hub_fails_soon_and_names_the_ways_out(tmp_path):
     for name, asked in told.items():
         message, seconds = asked.result()
         assert f"is not in the cache {tmp_path / name / 'hub'} and the hub cannot be reached" in message
-        assert "a model folder, a .gguf file, tiny or smollm2-135m" in message
+        assert "a model folder, a .gguf file, tiny, smollm2-135m or gemma3-270m" in message
         assert seconds < 60
 
 
