@@ -301,8 +301,8 @@ def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     criterion="with h from the prompt's step, the quadratic term of σ on h after the peak explains more variance than "
     "before it (paired over words, p < 0.05)",
     parts=significant(0.05, "gain after − before"),
-    estimator="R² gained by h², averaged over the layers after and before the peak of the word's f; one-sided paired "
-    "permutation test over the words whose f falls",
+    estimator="R² gained by h² less what noise gains, averaged over the layers after and before the peak of the word's f; "
+    "one-sided paired permutation test over the words whose f falls",
     source="000",
     control=REINITIALISED,
     needs=Needs(words=FALLING_WORDS),

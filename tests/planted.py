@@ -44,9 +44,10 @@ Profiles = Float[np.ndarray, "word layer"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is planted: σ(l) = h · profile(l) + bend(l) · h² + noise, for every word and prompt.
+    """What is planted: σ(l) = h · profile(l) + bend(l) · h² − fade(l) · h(1 − |h|) + noise, for every word and prompt.
 
-    profiles, bends, written: [word, layer], 0 at layer 0, where no word has seen its context yet. `written` is what
+    `fades` apply to h > 0 and to h < 0: there a weak context counts for less than its share, a full one for all of it.
+    profiles, bends, fades, written: [word, layer], 0 at layer 0, where no word has seen its context yet. `written` is what
     attention writes along e_w of the profile, half of it by default; the MLP writes the rest. `noise`: standard
     deviation, at all layers or each. `arrival`: the share of the angle that each context token carries. `turning`:
     angles along which the corpus turns the stream. `hidden`: added to the angles that all context tokens but the last
@@ -57,6 +58,7 @@ class Plan:
 
     profiles: Profiles
     bends: Profiles | float = 0.0
+    fades: tuple[Profiles | float, Profiles | float] = (0.0, 0.0)
     written: Profiles | None = None
     noise: Any = 0.0
     seed: int = 0
@@ -174,13 +176,14 @@ def _word(w: int) -> Word:
 def _tables(plan: Plan, lexicon: Lexicon) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """For every prompt the angles α(1 … L), and what attention writes up to layers 1 … L, in units of R."""
     rng = np.random.default_rng([11, plan.seed])
-    bends = np.broadcast_to(plan.bends, plan.profiles.shape)
+    bends, *fades = (np.broadcast_to(own, plan.profiles.shape) for own in (plan.bends, *plan.fades))
     written = plan.profiles / 2 if plan.written is None else plan.written
     angles, parts = {}, {}
     for w, word in enumerate(lexicon.words):
         for text, h in strengths(word).items():
             noise = rng.normal(size=plan.layers + 1) * plan.noise
-            sigma = h * plan.profiles[w] + h**2 * bends[w] + noise
+            faded = fades[h < 0][w] * h * (1 - abs(h))
+            sigma = h * plan.profiles[w] + h**2 * bends[w] - faded + noise
             angles[text] = np.arcsin(np.clip(sigma[1:], -0.999, 0.999))
             parts[text] = h * written[w, 1:]
     return angles, parts

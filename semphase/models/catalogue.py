@@ -25,6 +25,7 @@ class Entry:
 
 CATALOGUE = {
     "tiny": Entry("fixture", 687_040, sha256="b02fd8ddcd91010de7ced2e817debc2ef4ae8182c1563beac8ad01c357963cfd"),
+    "tiny-short": Entry("fixture", 387_136, sha256="adf7215605ecd85f117b696d61e568fc430bc87f625a4a21badedcfac3784894"),
     "tiny-deep": Entry("fixture", 1_286_848, sha256="23b64bb9bc075dbddae0f85c586725c357aea2e4407d51b09f1ad9caaf699fc2"),
     "smollm2-135m": Entry(
         "wheel",

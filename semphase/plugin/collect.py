@@ -84,11 +84,22 @@ def parametrise(metafunc: pytest.Metafunc) -> None:
     """Give a test its studies: one for each model, one of all models or of all roles, or one without a model."""
     marker = metafunc.definition.get_closest_marker("claim")
     claim: Claim | None = marker.args[0] if marker else None
-    studies = _studies(claim, given_models(metafunc.config))
+    studies = studies_of(claim, given_models(metafunc.config))
     slow = [pytest.mark.slow] if claim is not None and claim.cost != "seconds" else []
     marks = [[*slow, *_marks(given, metafunc.config)] for given in studies]
     values = [pytest.param(given, id=_id(given), marks=on) for given, on in zip(studies, marks, strict=True)]
     metafunc.parametrize("study", values, indirect=True)
+
+
+def studies_of(claim: Claim | None, models: tuple[str, ...]) -> Sequence[Given]:
+    """One study for each model, one of all models or of all roles, or one without a model: as the claim compares them."""
+    if claim is not None and not claim.needs.model:
+        return [Given()]
+    if claim is not None and claim.models:
+        return [Given(players(models, claim.models))]
+    if claim is not None and claim.needs.models > 1:
+        return [Given(models)]
+    return [Given((model,)) for model in models]
 
 
 def declared_roles(metafunc: pytest.Metafunc) -> tuple[str, ...]:
@@ -140,16 +151,6 @@ def _given(item: pytest.Item) -> Given | None:
     callspec = getattr(item, "callspec", None)
     found = callspec.params.get("study") if callspec else None
     return found if isinstance(found, Given) else None
-
-
-def _studies(claim: Claim | None, models: tuple[str, ...]) -> Sequence[Given]:
-    if claim is not None and not claim.needs.model:
-        return [Given()]
-    if claim is not None and claim.models:
-        return [Given(players(models, claim.models))]
-    if claim is not None and claim.needs.models > 1:
-        return [Given(models)]
-    return [Given((model,)) for model in models]
 
 
 def _place(label: str | None, places: dict[str, int]) -> tuple[int, int]:

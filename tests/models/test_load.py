@@ -107,7 +107,7 @@ def test_one_text_gives_one_result_from_disk_and_from_shards(folder):
     assert torch.equal(load(str(folder), device="cpu").module(tokens).logits, whole.module(tokens).logits)
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny-deep"])
+@pytest.mark.parametrize("name", ["tiny-short", "tiny", "tiny-deep"])
 def test_packaged_models_load_and_have_their_pinned_weights(name):
     try:
         fixture(name)

@@ -47,7 +47,8 @@ def test_several_lexicons_are_one(settings, files, lexicon):
 
 
 @pytest.mark.parametrize(
-    ("models", "grammar"), [(("tiny",), True), (("tiny", "tiny-deep"), True), (("tiny", "gpt2"), False), ((), False)]
+    ("models", "grammar"),
+    [(("tiny",), True), (("tiny-short", "tiny", "tiny-deep"), True), (("tiny", "gpt2"), False), ((), False)],
 )
 def test_the_generated_language_is_for_the_tiny_models_alone(models, grammar):
     assert speaks_grammar(models) is grammar

@@ -13,7 +13,7 @@ from semphase.errors import SemphaseError
 
 SOURCES: dict[str, Callable[[], str]] = {}
 """What makes the text of each corpus, by its name."""
-TINY_MODELS = ("tiny", "tiny-deep")
+TINY_MODELS = ("tiny-short", "tiny", "tiny-deep")
 GRAMMAR_SEED = 2  # the tiny models were trained on text of seed 1
 GRAMMAR_TOKENS = 300_000
 

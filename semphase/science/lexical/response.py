@@ -179,6 +179,14 @@ def quadratic_gain(response: Response) -> Float[np.ndarray, "*draw word layer"]:
     return np.where(np.isfinite(share), share, 0.0)
 
 
+def gain_beyond_noise(response: Response) -> Float[np.ndarray, "*draw word layer"]:
+    """`quadratic_gain` less what noise of the size of the quadratic's residual gains, so that for a line its mean is 0."""
+    gain = quadratic_gain(response)
+    explained = response.r2 + gain
+    per_parameter = (1 - explained) / (response.h.shape[-1] - 3)
+    return np.where(explained > 0, gain - per_parameter, 0.0)
+
+
 def worst_residual(response: Response) -> Float[np.ndarray, "*draw"]:
     """The largest RMSE of a word's g from g_mean (000: below 0.08)."""
     return word_residuals(response).max(axis=-1)
@@ -191,9 +199,9 @@ def falling(response: Response) -> Bool[np.ndarray, " word"]:
 
 
 def gain_around_peak(response: Response) -> tuple[Float[np.ndarray, " falling"], Float[np.ndarray, " falling"]]:
-    """Mean `quadratic_gain` up to the peak of f (l = 0 apart) and after it, for the words whose f falls."""
+    """Mean `gain_beyond_noise` up to the peak of f (l = 0 apart) and after it, for the words whose f falls."""
     words = falling(response)
-    gain, peak = quadratic_gain(response)[words], response.f[words].argmax(axis=-1)
+    gain, peak = gain_beyond_noise(response)[words], response.f[words].argmax(axis=-1)
     layers = np.arange(gain.shape[-1])
     after = layers > peak[:, None]
     before = (layers >= 1) & ~after

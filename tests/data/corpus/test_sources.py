@@ -95,7 +95,7 @@ def test_too_short_a_corpus():
         sources.require_tokens(corpus, 3, 4)
 
 
-@pytest.mark.parametrize("model", ["tiny", "tiny-deep"])
+@pytest.mark.parametrize("model", ["tiny-short", "tiny", "tiny-deep"])
 def test_tiny_models_read_their_own_language(model):
     corpus, notice = sources.default_corpus(model)
     assert (corpus.name, notice) == ("grammar", None)

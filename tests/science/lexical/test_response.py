@@ -246,6 +246,25 @@ def test_no_gain_is_defined_as_zero():
     np.testing.assert_allclose(r.quadratic_gain(of_curves(np.outer([0.5], X))), 0, atol=CLOSE)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.1, 3.0])
+def test_noise_around_a_line_gains_nothing_on_average(slope):
+    rng = np.random.default_rng(5)
+    h = np.broadcast_to(np.linspace(-1, 1, 20), (4000, 20))
+    found = respond(slope * h[..., None] + rng.normal(size=(4000, 20, 2)), h)
+    plain, beyond = r.quadratic_gain(found).ravel(), r.gain_beyond_noise(found).ravel()
+    error = beyond.std() / np.sqrt(beyond.size)
+    assert abs(beyond.mean()) < 3 * error
+    assert plain.mean() > 10 * error
+
+
+def test_a_bend_gains_the_same_where_noise_is_small():
+    h = np.linspace(-1, 1, 20)[None]
+    found = respond((h + 0.3 * h**2)[..., None] * X, h)
+    np.testing.assert_allclose(r.gain_beyond_noise(found), r.quadratic_gain(found), atol=CLOSE)
+    flat = respond(np.zeros((1, 20, LAYERS)), h)
+    np.testing.assert_array_equal(r.gain_beyond_noise(flat), 0)
+
+
 def test_words_fall_when_their_peak_is_inside():
     f = np.array([[0, 1, 2, 3.0], [0, 1, 3, 2.0], [3, 2, 1, 0.5], [0, 3, 2, 1.0]])
     np.testing.assert_array_equal(r.falling(of_curves(f)), [False, True, False, True])
@@ -257,7 +276,7 @@ def test_gains_are_averaged_up_to_the_peak_and_after_it():
     bends = np.zeros((3, 5))
     bends[0, 3:], bends[2, 1] = 1.0, 1.0
     found = respond(h[..., None] * f[:, None] + h[..., None] ** 2 * bends[:, None], h)
-    gain = r.quadratic_gain(found)
+    gain = r.gain_beyond_noise(found)
     before, after = r.gain_around_peak(found)
     np.testing.assert_allclose(before, [gain[0, 1:3].mean(), gain[2, 1]])
     np.testing.assert_allclose(after, [gain[0, 3:].mean(), gain[2, 2:].mean()])
