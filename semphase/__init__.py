@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from semphase.stats.paired import paired_increase
     from semphase.stats.resample import proportion
     from semphase.study.evidence import on_copies, where_defined
+    from semphase.study.generated import Generated
     from semphase.study.joint import JointStudy
     from semphase.study.study import Study
     from semphase.verdict.claim import LEXICON, TEXT, Claim, Needs, Published
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         "Edit",
         "Estimate",
         "Evidence",
+        "Generated",
         "JointStudy",
         "Judge",
         "Lexicon",
@@ -161,6 +163,7 @@ HOMES = {
     "semphase.stats.paired": "paired_increase",
     "semphase.stats.resample": "proportion",
     "semphase.study.evidence": "on_copies where_defined",
+    "semphase.study.generated": "Generated",
     "semphase.study.joint": "JointStudy",
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",

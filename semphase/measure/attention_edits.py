@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semphase.measure.attention import Attending, Outputs
-from semphase.measure.changes import FORMS, reformed
+from semphase.measure.changes import CROSSING, FORMS, reformed
 
 Hidden = Bool[Tensor, "#row #head position key"]
 
@@ -43,6 +43,13 @@ class AttentionEdits:
     forms: Mapping[int, str] = field(default_factory=dict)
     pattern: Sequence[Step] = ()
     head: Sequence[Step] = ()
+
+    @property
+    def products(self) -> int:
+        """Products of length d_head that every key costs beside those of softmax attention: scores, and values."""
+        touched = {head for step in self.pattern for head in step.heads}
+        made = [*self.forms.values(), *(self.forms.get(head, "softmax") for head in touched)]
+        return sum(3 if form in CROSSING else 2 for form in made)
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [row, position, head, d_head]."""

@@ -149,3 +149,5 @@ FORMS: Mapping[str, Form] = {
     "product": _product,
     "threshold": _threshold,
 }
+CROSSING = ("product", "threshold")
+"""Forms that read the scores of two heads."""

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Change, attending
+from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.batching import Row, prompts_as_rows
 from semphase.measure.blocks import BlockChange, Blocks, attention_of, under
 from semphase.measure.compiling import Compiler
@@ -61,9 +62,13 @@ class Decoding:
     def require(self, model: Model, items: Items) -> None:
         """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
         if self.tokens < 1 or self.samples < 1:
-            raise SemphaseError(f"{self.tokens} tokens and {self.samples} samples were asked for; ask for at least one.")
+            raise SemphaseError(
+                f"{self.tokens} tokens and {self.samples} samples were asked for; ask for at least one."
+            )
         if not 0 <= self.temperature < float("inf"):
-            raise SemphaseError(f"the temperature {self.temperature} is no number from 0 upwards; 0 takes the likeliest.")
+            raise SemphaseError(
+                f"the temperature {self.temperature} is no number from 0 upwards; 0 takes the likeliest."
+            )
         if self.samples > 1 and self.temperature == 0:
             raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
         for item, length in enumerate(items.lengths):
@@ -75,9 +80,7 @@ class Decoding:
 
 
 @measurement(version=1)
-def generated(
-    model: Model, items: Items, *, edits: Sequence[Edit], decoding: Decoding, advance: Advance
-) -> xr.Dataset:
+def generated(model: Model, items: Items, *, edits: Sequence[Edit], decoding: Decoding, advance: Advance) -> xr.Dataset:
     """`token` and `log_probability` [prompt, sample, step], −1 and nan behind a row's end, and `flops`.
 
     The model's end token ends a row and belongs to it. log p is the edited model's own, in nats, at temperature 1.
@@ -158,9 +161,11 @@ class _Remembered(_Run):
         light = _light(lightened(self.edits, self.compiler.shape), masks, model)
         slim = self.stack.enter_context(slimmed(model, {layer: own.removed for layer, own in light.items()}))
         present = {layer: _present(model, own, slim.get(layer)) for layer, own in light.items()}
-        self.cost = _cost(model, present, self.first)
+        self.cost = _cost(model, present, self.later)
         self.stack.enter_context(
-            attending(model, {layer: self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)})
+            attending(
+                model, {layer: self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)}
+            )
         )
 
     def _attention(self, layer: int, capacity: int, mask: FamilyMask | None, present: dict[int, Present]) -> Change:
@@ -267,9 +272,7 @@ def _mask(call: tuple[tuple[object, ...], dict[str, object]], capacity: int) -> 
     return None
 
 
-def _light(
-    found: dict[int, Lightened], masks: Sequence[FamilyMask | None], model: Model
-) -> dict[int, Lightened]:
+def _light(found: dict[int, Lightened], masks: Sequence[FamilyMask | None], model: Model) -> dict[int, Lightened]:
     """A running state sees all past keys, so a layer with a window or with capped scores keeps its keys."""
     capped = getattr(model.module.config.get_text_config(), "attn_logit_softcapping", None) is not None
     return {k: own for k, own in found.items() if not own.linear or (masks[k] is None and not capped)}
@@ -281,12 +284,15 @@ def _present(model: Model, own: Lightened, slim: tuple[tuple[int, ...], tuple[in
 
 
 def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockChange]) -> Cost:
-    softmax = [model.heads] * model.layers
-    linear = [0] * model.layers
+    softmax, linear, further = [model.heads] * model.layers, [0] * model.layers, 0
     for layer, own in present.items():
         softmax[layer] = sum(map(len, own.softmax_places.values()))
         linear[layer] = len(own.linear_places)
-    return cost(model, softmax, linear, [layer for layer, change in changes.items() if change.skipped])
+    for layer, change in changes.items():
+        if isinstance(change.attention, AttentionEdits) and layer not in present:
+            further += change.attention.products
+    skipped = [layer for layer, change in changes.items() if change.skipped]
+    return cost(model, softmax, linear, skipped).with_products(further)
 
 
 def _dataset(items: Items, tokens: np.ndarray, logs: np.ndarray, costs: Cost) -> xr.Dataset:
@@ -301,5 +307,3 @@ def _dataset(items: Items, tokens: np.ndarray, logs: np.ndarray, costs: Cost) ->
             "prompt_flops": ("prompt", of_prompt),
         }
     )
-
-

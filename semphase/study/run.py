@@ -14,6 +14,7 @@ from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure import on_prompts
 from semphase.measure.edit_base import Edit, identity_of, told
+from semphase.measure.generation import Decoding, generated
 from semphase.measure.items import Items
 from semphase.measure.locating import answers_of, items_of
 from semphase.measure.looks import Logits, Losses, Reader, Scored
@@ -21,6 +22,7 @@ from semphase.measure.measurement import Measurement
 from semphase.measure.scores import Score, log_probability, logit_difference
 from semphase.measure.sites import Site
 from semphase.store.store import canonical
+from semphase.study.generated import Generated
 from semphase.study.owner import Owner
 from semphase.study.sweep import Edits, Sweep, over_labels, require_any_moves, require_each_moves, site_under
 
@@ -106,6 +108,16 @@ class PromptRun:
         """
         score = "loss" if of == "loss" else self.score(of, right, wrong)
         return self._measured(on_prompts.gradients_at, site=site, score=score)
+
+    def generate(self, decoding: Decoding) -> Generated:
+        """Texts behind the prompts, by the model under the run's edits."""
+        decoding.require(self.study.tokenizing_model, self.items)
+        self.check()
+        found = self.study.measured(generated, self.items, edits=self.edits, decoding=decoding)
+        tokens, logs, flops, of_prompt = (
+            self.labelled(found[name]) for name in ("token", "log_probability", "flops", "prompt_flops")
+        )
+        return Generated(self.prompts, tokens, logs, flops, of_prompt, self.study.tokenizing_model, self.items)
 
     def score(self, of: str, right: Any = None, wrong: Any = None) -> Score:
         """A number of each prompt from the tokens of answers, by default the prompts' labels `right` and `wrong`.

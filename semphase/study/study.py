@@ -15,7 +15,7 @@ from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
-from semphase.measure import readout, weights
+from semphase.measure import generation, readout, weights
 from semphase.study import description, measuring, run, sample, subject, sweep, text
 from semphase.study.generators import generator
 from semphase.study.substitutes import Substitutes
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from semphase.models import Model
     from semphase.store import Store
     from semphase.study.budget import Budget
+    from semphase.study.generated import Generated
     from semphase.study.owner import Progress
     from semphase.study.run import PromptRun
     from semphase.study.subject import Subject
@@ -166,9 +167,26 @@ class Study:
         """
         return weights.weight(self.model, kind, layer, head)
 
-    def generate(self, prompts: Prompts, edits: Edit | Iterable[Edit] = (), **_: Any) -> NoReturn:  # noqa: ARG002
-        """Not there yet: raises SemphaseError."""
-        raise SemphaseError("study.generate is not there yet; score given answers with run.log_probabilities instead.")
+    def generate(
+        self,
+        prompts: Prompts,
+        edits: Edit | Iterable[Edit] = (),
+        *,
+        tokens: int = 32,
+        temperature: float = 0.0,
+        samples: int = 1,
+        seed: int | None = None,
+        must_move: bool = True,
+    ) -> Generated:
+        """Texts of at most so many tokens behind the prompts, greedily or drawn at a temperature, under edits.
+
+        A text ends with the model's end token. Draws belong to the prompt's tokens, the sample and the seed (the study's
+        by default), so neither batch nor order changes them. Edits at ALL positions act on what is generated as well,
+        others on the prompts. Raises SemphaseError for a prompt that leaves no room in the model's context, for several
+        samples at temperature 0, and for an edit that moves nothing, unless `must_move` is False.
+        """
+        decoding = generation.Decoding(tokens, float(temperature), samples, self.seed if seed is None else seed)
+        return self.prompts(prompts, edits, must_move=must_move).generate(decoding)
 
     def chosen(self, prompts: Prompts) -> Prompts:
         """The user's set of that name where --prompts gave one, else the set itself; before it is split or selected from."""

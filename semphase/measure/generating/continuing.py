@@ -71,5 +71,3 @@ def behind(compiler: Compiler, edits: Sequence[Edit], batch: Continued, room: in
     for edit in edits:
         edit.put(blocks)
     return {layer: draft.made() for layer, draft in blocks.drafts.items()}
-
-

@@ -8,7 +8,7 @@ PyTorch's own counter. A token that sees n keys, itself among them, costs `fixed
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,6 +24,11 @@ class Cost:
 
     fixed: float
     per_key: float
+    d_head: int = 0
+
+    def with_products(self, count: int) -> Cost:
+        """The same with so many products of length d_head more for every key."""
+        return replace(self, per_key=self.per_key + 2.0 * self.d_head * count)
 
     def of(self, first: Int[np.ndarray, "*any"], tokens: Int[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
         """FLOPs of `tokens` tokens one after the other, of which the first sees `first` keys."""
@@ -42,10 +47,10 @@ def cost(model: Model, softmax_heads: Iterable[int], linear_heads: Iterable[int]
     kept = [layer for layer in range(model.layers) if layer not in passed]
     weights = sum(_weights(model.anatomy.blocks[layer]) for layer in kept)
     unembedding: nn.Module = model.anatomy.unembed
-    weights += unembedding.weight.numel()  # type: ignore[union-attr, operator]
+    weights += unembedding.weight.numel()  # type: ignore[operator]
     linear = sum(counts[layer][1] for layer in kept)
     softmax = sum(counts[layer][0] for layer in kept)
-    return Cost(2.0 * weights + 4.0 * model.d_head**2 * linear, 4.0 * model.d_head * softmax)
+    return Cost(2.0 * weights + 4.0 * model.d_head**2 * linear, 4.0 * model.d_head * softmax, model.d_head)
 
 
 def _weights(block: nn.Module) -> float:

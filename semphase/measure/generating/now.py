@@ -8,6 +8,8 @@ from torch import Tensor
 
 FamilyMask = Bool[Tensor, "1 #head capacity capacity"]
 """Which keys a family's layer lets each position see; None stands for all up to itself."""
+Visible = Bool[Tensor, "row #head 1 key"]
+Hidden = Bool[Tensor, "#row #head capacity capacity"]
 
 
 class Now:
@@ -38,14 +40,14 @@ class Now:
         else:
             kept[self._rows, :, self.positions] = new[:, :, 0]
 
-    def seen(self, mask: FamilyMask | None) -> Bool[Tensor, "row #head 1 key"] | None:
+    def seen(self, mask: FamilyMask | None) -> Visible | None:
         """Which keys the newest positions see; None for all of them."""
         keys = torch.arange(self.longest, device=self.positions.device)
         if mask is None:
             return None if self._even else (keys <= self.positions[:, None])[:, None, None]
         return mask[0, :, self.positions, : self.longest].transpose(0, 1)[:, :, None]
 
-    def rows_of(self, hidden: Bool[Tensor, "#row #head capacity capacity"]) -> Bool[Tensor, "row #head 1 key"]:
+    def rows_of(self, hidden: Hidden) -> Visible:
         """The newest positions' rows of what is hidden from every position."""
         if len(hidden) == 1:
             return hidden[0][:, self.positions, : self.longest].transpose(0, 1)[:, :, None]

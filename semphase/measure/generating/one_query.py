@@ -10,6 +10,7 @@ from semphase.measure.attention import Attending, Outputs
 
 Query = Float[Tensor, "row head 1 d"]
 Keys = Float[Tensor, "row kv key d"]
+Visible = Bool[Tensor, "row #head 1 key"]
 
 
 def one_query_outputs(seen: Attending) -> Outputs:
@@ -21,7 +22,7 @@ def attend(
     query: Query,
     key: Keys,
     value: Float[Tensor, "row kv key d_value"],
-    mask: Bool[Tensor, "row #head 1 key"] | None,
+    mask: Visible | None,
     scaling: float,
     softcap: float | None,
 ) -> Outputs:

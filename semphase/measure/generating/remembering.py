@@ -42,9 +42,7 @@ class Remembering:
         return replace(edits, hidden=[self.now.rows_of(hidden) for hidden in edits.hidden])
 
 
-def _outputs(
-    seen: Attending, change: Change | None, here: Callable[[AttentionEdits], AttentionEdits]
-) -> Outputs:
+def _outputs(seen: Attending, change: Change | None, here: Callable[[AttentionEdits], AttentionEdits]) -> Outputs:
     if isinstance(change, AttentionEdits):
         return here(change).outputs(seen)
     return seen.outputs if change is None else change(seen)
