@@ -102,6 +102,17 @@ class Study:
         budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
         return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
 
+    def bound_copies(self, memory: int) -> None:
+        """From the next one on keep no more untrained copies than fit into these bytes."""
+        if isinstance(self.subject, subject.Trained):
+            self.subject.memory = memory
+
+    def give_back_copies(self) -> None:
+        """Let the untrained copies and all that holds them leave the memory; who asks for them builds them again."""
+        vars(self).pop("untrained", None)
+        if isinstance(self.subject, subject.Trained):
+            self.subject.copies.clear()
+
     def facet(self, kind: Callable[[Study], F]) -> F:
         """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
         if kind not in self._facets:
