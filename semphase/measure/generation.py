@@ -41,12 +41,15 @@ from semphase.measure.losses import unembedding
 from semphase.measure.measurement import measurement
 from semphase.measure.passes import all_logits, final_stream
 from semphase.measure.replay import MEMORY
+from semphase.measure.scores import Answers
 from semphase.models import Model
 
 ROWS = 64
 """Rows that are generated side by side."""
 NOTHING = -1
 """In the place of tokens behind a row's end."""
+FREE, STOP = -1, -2
+"""In the place of a given token: the model chooses, or the row is at its end."""
 Advance = Callable[[int], None]
 
 
@@ -59,7 +62,7 @@ class Decoding:
     samples: int = 1
     seed: int = 0
 
-    def require(self, model: Model, items: Items) -> None:
+    def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
         """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
         if self.tokens < 1 or self.samples < 1:
             raise SemphaseError(
@@ -71,38 +74,87 @@ class Decoding:
             )
         if self.samples > 1 and self.temperature == 0:
             raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
+        room = max(self.tokens, max(map(len, answers or ()), default=0))
         for item, length in enumerate(items.lengths):
-            if length + self.tokens > model.context:
+            if length + room > model.context:
                 raise SemphaseError(
-                    f"prompt {item} has {length} tokens and {model.name} reads {model.context}, so {self.tokens} more do "
-                    "not fit; shorten the prompt or ask for fewer tokens."
+                    f"prompt {item} has {length} tokens and {model.name} reads {model.context}, so {room} more do not fit; "
+                    "shorten the prompt or ask for fewer tokens."
                 )
 
 
 @measurement(version=1)
-def generated(model: Model, items: Items, *, edits: Sequence[Edit], decoding: Decoding, advance: Advance) -> xr.Dataset:
+def generated(
+    model: Model,
+    items: Items,
+    *,
+    edits: Sequence[Edit],
+    decoding: Decoding,
+    answers: Answers | None = None,
+    advance: Advance,
+) -> xr.Dataset:
     """`token` and `log_probability` [prompt, sample, step], −1 and nan behind a row's end, and `flops`.
 
     The model's end token ends a row and belongs to it. log p is the edited model's own, in nats, at temperature 1.
     `flops` [prompt, sample] are those of the generated tokens, `prompt_flops` [prompt] those of the prompt, which all
-    samples share; nan where a family's are not counted.
+    samples share; nan where a family's are not counted. Given answers, one for each prompt, are scored beside the texts
+    with what is kept of the prompt: `answer_log_probability` [prompt], the summed log p of their tokens.
     """
-    decoding.require(model, items)
+    decoding.require(model, items, answers)
     compiler = Compiler(model, items)
     compiler.require(edits)
-    shape = (len(items), decoding.samples, decoding.tokens)
-    tokens, logs = np.full(shape, NOTHING), np.full(shape, np.nan, dtype=np.float32)
-    drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, decoding.seed)
+    plan = _Plan.of(items, decoding, answers)
+    tokens, logs = np.full(plan.forced.shape, NOTHING), np.full(plan.forced.shape, np.nan, dtype=np.float32)
     stepwise = all(edit.position_by_position for edit in edits)
     costs = Cost(float("nan"), float("nan"))
     with torch.no_grad():
-        for batch in _batches(model, items, decoding):
+        for batch in _batches(model, items, plan):
             own = [row.item for row in batch.rows]
-            run = _Remembered(compiler, edits, batch, decoding) if stepwise else _Anew(compiler, edits, batch, decoding)
+            kind = _Remembered if stepwise else _Anew
+            run = kind(compiler, edits, batch, plan.copies, plan.steps)
             with run:
-                tokens[own], logs[own] = _decoded(run, model, decoding, drawn[own], advance)
+                tokens[own], logs[own] = _decoded(run, model, plan.some(own), advance)
                 costs = run.cost
-    return _dataset(items, tokens, logs, costs)
+    made = _dataset(items, tokens[:, : decoding.samples], logs[:, : decoding.samples], costs)
+    if answers is None:
+        return made
+    scored = np.nansum(logs[:, -1], axis=1, dtype=np.float64)
+    return made.assign(answer_log_probability=("prompt", scored, {"unit": "nats"}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What is drawn and what is given, for each copy of each prompt; the last copy reads the answer where there is one."""
+
+    temperature: float
+    uniform: Float[np.ndarray, "prompt copy step"]
+    forced: Int[np.ndarray, "prompt copy step"]
+
+    @classmethod
+    def of(cls, items: Items, decoding: Decoding, answers: Answers | None) -> _Plan:
+        """The plan for some prompts."""
+        steps = max(decoding.tokens, max(map(len, answers or ()), default=0))
+        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, decoding.seed)
+        uniform = np.pad(drawn, ((0, 0), (0, int(answers is not None)), (0, steps - decoding.tokens)))
+        forced = np.full(uniform.shape, FREE)
+        forced[:, :, decoding.tokens :] = STOP
+        for prompt, answer in enumerate(answers or ()):
+            forced[prompt, -1] = [*answer, *[STOP] * (steps - len(answer))]
+        return cls(decoding.temperature, uniform, forced)
+
+    @property
+    def copies(self) -> int:
+        """Rows for each prompt."""
+        return self.forced.shape[1]
+
+    @property
+    def steps(self) -> int:
+        """Tokens at most."""
+        return self.forced.shape[2]
+
+    def some(self, prompts: list[int]) -> _Plan:
+        """The same for some of the prompts."""
+        return _Plan(self.temperature, self.uniform[prompts], self.forced[prompts])
 
 
 def continuation(model: Model, items: Items, edits: Sequence[Edit], extras: Sequence[tuple[int, ...]]) -> Tensor:
@@ -111,12 +163,12 @@ def continuation(model: Model, items: Items, edits: Sequence[Edit], extras: Sequ
     return _logits_anew(Compiler(model, items), edits, batch)
 
 
-def _batches(model: Model, items: Items, decoding: Decoding) -> Iterator[Continued]:
+def _batches(model: Model, items: Items, plan: _Plan) -> Iterator[Continued]:
     """Prompts of similar length, as many as fit into memory with what is kept of them."""
     order = sorted(prompts_as_rows(items), key=lambda row: items.lengths[row.item])
-    longest = max(items.lengths) + decoding.tokens
-    kept = 2 * model.layers * model.key_heads * model.d_head * model.dtype.itemsize * longest * decoding.samples
-    size = max(1, min(ROWS // decoding.samples, MEMORY // kept))
+    longest = max(items.lengths) + plan.steps
+    kept = 2 * model.layers * model.key_heads * model.d_head * model.dtype.itemsize * longest * plan.copies
+    size = max(1, min(ROWS // plan.copies, MEMORY // kept))
     for start in range(0, len(order), size):
         yield Continued(items, tuple(order[start : start + size]))
 
@@ -126,9 +178,9 @@ class _Run:
 
     cost: Cost
 
-    def __init__(self, compiler: Compiler, edits: Sequence[Edit], batch: Continued, decoding: Decoding) -> None:
+    def __init__(self, compiler: Compiler, edits: Sequence[Edit], batch: Continued, copies: int, room: int) -> None:
         self.model, self.compiler, self.edits, self.batch = compiler.model, compiler, edits, batch
-        self.copies, self.room = decoding.samples, decoding.tokens
+        self.copies, self.room = copies, room
         self.stack = ExitStack()
         self.cost = Cost(float("nan"), float("nan"))
 
@@ -217,26 +269,29 @@ def _logits_anew(compiler: Compiler, edits: Sequence[Edit], batch: Continued) ->
     return all_logits(compiler.model, stream[torch.arange(len(stream)), torch.tensor(batch.lengths) - 1])
 
 
-def _decoded(
-    run: _Run, model: Model, decoding: Decoding, drawn: Float[np.ndarray, "prompt sample token"], advance: Advance
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens and their log p, [prompt, sample, step], of one batch."""
+def _decoded(run: _Run, model: Model, plan: _Plan, advance: Advance) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and their log p, [prompt, copy, step], of one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
-    uniform = torch.from_numpy(drawn.reshape(-1, decoding.tokens)).float().to(model.device)
+    uniform, forced = (
+        torch.from_numpy(part.reshape(-1, plan.steps)).to(model.device)
+        for part in (plan.uniform.astype(np.float32), plan.forced)
+    )
     done = torch.zeros(len(uniform), dtype=torch.bool, device=model.device)
     logits, tokens, logs = run.begin(), [], []
-    for step in range(decoding.tokens):
-        chosen = next_tokens(logits, decoding.temperature, uniform[:, step])
-        _require_finite(logits, model)
-        own = logits.log_softmax(dim=-1).gather(1, chosen[:, None])[:, 0]
+    for step in range(plan.steps):
+        given, free = forced[:, step], next_tokens(logits, plan.temperature, uniform[:, step])
+        chosen, done = torch.where(given >= 0, given, free), done | (given == STOP)
+        own = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
+        _require_finite(own, model)
         tokens.append(chosen.masked_fill(done, NOTHING))
         logs.append(own.masked_fill(done, float("nan")))
-        done = done | torch.isin(chosen, ends)
-        if step + 1 == decoding.tokens or bool(done.all()):
+        done = done | (torch.isin(chosen, ends) & (given < 0))
+        if step + 1 == plan.steps or bool(done.all()):
             break
         logits = run.step(chosen)
-    advance(len(drawn))
-    return tuple(_filled(part, drawn.shape) for part in (tokens, logs))  # type: ignore[return-value]
+    advance(len(plan.forced))
+    shape = plan.forced.shape
+    return _filled(tokens, shape), _filled(logs, shape)
 
 
 def _filled(steps: list[Tensor], shape: tuple[int, ...]) -> np.ndarray:
@@ -245,8 +300,9 @@ def _filled(steps: list[Tensor], shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(made, ((0, 0), (0, 0), (0, shape[2] - made.shape[2])), constant_values=behind_end)
 
 
-def _require_finite(logits: Float[Tensor, "row vocabulary"], model: Model) -> None:
-    if not bool(logits.isfinite().all()):
+def _require_finite(logs: Float[Tensor, " row"], model: Model) -> None:
+    # One logit that is not finite makes the normaliser nan or infinite, unless it is −∞, a token that cannot be.
+    if not bool(logs.isfinite().all()):
         raise SemphaseError(
             f"the logits of {model.name} are not finite while text is generated; check the weights, the edits, or choose "
             "a wider --dtype."

@@ -95,12 +95,12 @@ class Session:
             self.config.workeroutput["semphase_refusal"] = str(refusal)  # type: ignore[attr-defined]
 
     def open(self, given: Iterable[str]) -> Any:
-        """Open the study of these models, when those that no later test needs have left the memory."""
+        """Open the study of these models, when those that no later test needs, and others' copies, have left the memory."""
         from semphase.study import close_studies, open_study
 
         names = tuple(name_of(model, self.roles) for model in given)
         _forget_last_error()
-        close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)})
+        close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)}, using=names)
         return open_study(self.settings, names)
 
     def done(self, models: Iterable[str]) -> None:

@@ -23,7 +23,8 @@ class Generated:
     `tokens` [prompt, sample, step] are token ids, −1 behind a text's end; the end token belongs to the text.
     `log_probabilities` are those of the tokens under the model that wrote them, in nats, at temperature 1 whatever was
     drawn at; `flops` [prompt, sample] the operations that the tokens took, and `prompt_flops` [prompt] those of reading
-    the prompt, once for all samples, nan where a family's are not counted. Arrays carry the prompts' labels.
+    the prompt, once for all samples, nan where a family's are not counted. `answer_log_probabilities` [prompt] are those of
+    the answers that were given, in nats, summed over their tokens. Arrays carry the prompts' labels.
     """
 
     prompts: Prompts
@@ -31,6 +32,7 @@ class Generated:
     log_probabilities: xr.DataArray
     flops: xr.DataArray
     prompt_flops: xr.DataArray
+    answer_log_probabilities: xr.DataArray | None
     _model: Model = field(repr=False)
     _items: Items = field(repr=False)
 

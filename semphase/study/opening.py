@@ -27,18 +27,33 @@ _OPEN: dict[tuple[RunSettings, str], Study] = {}
 
 def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
     """The study of one model, or the joint study of several (or none); open until `close_studies`."""
-    if len(names) == 1:
-        return _study(settings, names[0])
+    each = tuple(_study(settings, name) for name in names)
+    for study in each:
+        study.bound_copies(copies_memory(settings) // len(each))
+    if len(each) == 1:
+        return each[0]
     roles = tuple((role, names.index(name)) for role, name in settings.roles if name in names)
-    return JointStudy(tuple(_study(settings, name) for name in names), roles)
+    return JointStudy(each, roles)
 
 
-def close_studies(keep: Collection[str] = ()) -> None:
-    """Let go of the studies of all models but `keep`, so that their weights leave the memory with the last user."""
+def close_studies(keep: Collection[str] = (), using: Collection[str] | None = None) -> None:
+    """Let go of the studies of all models but `keep`, so that their weights leave the memory with the last user.
+
+    Of those that are kept for later, all but `using`, the untrained copies leave as well: a later test finds what was
+    measured on them in the store, and builds them again where it measures more.
+    """
     for key in [key for key in _OPEN if key[1] not in keep]:
         del _OPEN[key]
+    for (_, name), study in _OPEN.items():
+        if using is not None and name not in using:
+            study.give_back_copies()
     # A study and its facets hold each other, so nothing but the collector frees them.
     gc.collect()
+
+
+def copies_memory(settings: RunSettings) -> int:
+    """Bytes that the untrained copies of the models of one test may take together."""
+    return settings.memory or COPIES_MEMORY
 
 
 def speaks_grammar(names: tuple[str, ...]) -> bool:
@@ -57,7 +72,7 @@ def _open(settings: RunSettings, name: str) -> Study:
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = corpus_of(settings)
     store = Store(settings.store, [notice] if notice else [])
-    subject = Trained(model, settings.memory or COPIES_MEMORY)
+    subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(
         subject,

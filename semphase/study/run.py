@@ -109,15 +109,29 @@ class PromptRun:
         score = "loss" if of == "loss" else self.score(of, right, wrong)
         return self._measured(on_prompts.gradients_at, site=site, score=score)
 
-    def generate(self, decoding: Decoding) -> Generated:
-        """Texts behind the prompts, by the model under the run's edits."""
-        decoding.require(self.study.tokenizing_model, self.items)
+    def generate(self, decoding: Decoding, answers: Any = None) -> Generated:
+        """Texts behind the prompts, by the model under the run's edits, and log p of answers where some are given.
+
+        SemphaseError for answers where the position that is read is not the prompt's end.
+        """
+        given = None if answers is None else self._behind(answers)
+        decoding.require(self.study.tokenizing_model, self.items, given)
         self.check()
-        found = self.study.measured(generated, self.items, edits=self.edits, decoding=decoding)
+        found = self.study.measured(generated, self.items, edits=self.edits, decoding=decoding, answers=given)
+        scored = None if given is None else self.labelled(found["answer_log_probability"])
         tokens, logs, flops, of_prompt = (
             self.labelled(found[name]) for name in ("token", "log_probability", "flops", "prompt_flops")
         )
-        return Generated(self.prompts, tokens, logs, flops, of_prompt, self.study.tokenizing_model, self.items)
+        return Generated(self.prompts, tokens, logs, flops, of_prompt, scored, self.study.tokenizing_model, self.items)
+
+    def _behind(self, answers: Any) -> tuple[tuple[int, ...], ...]:
+        for prompt, (at, length) in enumerate(zip(self.items.at, self.items.lengths, strict=True)):
+            if at != length - 1:
+                raise SemphaseError(
+                    f"prompt {prompt} of {self.prompts.name!r} is read before its end, where no answer to a text that is "
+                    "generated can stand; leave at= out."
+                )
+        return self.answers(answers, "answers")
 
     def score(self, of: str, right: Any = None, wrong: Any = None) -> Score:
         """A number of each prompt from the tokens of answers, by default the prompts' labels `right` and `wrong`.

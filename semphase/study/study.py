@@ -103,6 +103,17 @@ class Study:
         budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
         return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
 
+    def bound_copies(self, memory: int) -> None:
+        """From the next one on keep no more untrained copies than fit into these bytes."""
+        if isinstance(self.subject, subject.Trained):
+            self.subject.memory = memory
+
+    def give_back_copies(self) -> None:
+        """Let the untrained copies and all that holds them leave the memory; who asks for them builds them again."""
+        vars(self).pop("untrained", None)
+        if isinstance(self.subject, subject.Trained):
+            self.subject.copies.clear()
+
     def facet(self, kind: Callable[[Study], F]) -> F:
         """`kind(study)`, made once: the measurements of one phenomenon, yours or one of `semphase.science`."""
         if kind not in self._facets:
@@ -176,17 +187,19 @@ class Study:
         temperature: float = 0.0,
         samples: int = 1,
         seed: int | None = None,
+        answers: Any = None,
         must_move: bool = True,
     ) -> Generated:
         """Texts of at most so many tokens behind the prompts, greedily or drawn at a temperature, under edits.
 
         A text ends with the model's end token. Draws belong to the prompt's tokens, the sample and the seed (the study's
         by default), so neither batch nor order changes them. Edits at ALL positions act on what is generated as well,
-        others on the prompts. Raises SemphaseError for a prompt that leaves no room in the model's context, for several
-        samples at temperature 0, and for an edit that moves nothing, unless `must_move` is False.
+        others on the prompts. `answers`, as in `run.log_probabilities`, are scored on the way. Raises SemphaseError for a
+        prompt that leaves no room in the model's context, for several samples at temperature 0, and for an edit that moves
+        nothing, unless `must_move` is False.
         """
         decoding = generation.Decoding(tokens, float(temperature), samples, self.seed if seed is None else seed)
-        return self.prompts(prompts, edits, must_move=must_move).generate(decoding)
+        return self.prompts(prompts, edits, must_move=must_move).generate(decoding, answers)
 
     def chosen(self, prompts: Prompts) -> Prompts:
         """The user's set of that name where --prompts gave one, else the set itself; before it is split or selected from."""

@@ -95,8 +95,8 @@ def study_for(claim: Claim, store: Path) -> Study | JointStudy:
         return JointStudy(())
     if claim.needs.models == 1:
         return small_study("tiny", store)
-    tiny, deep = small_study("tiny", store), small_study("tiny-deep", store)
-    return JointStudy((tiny, deep, deep)[: claim.needs.models])
+    names = ("tiny", "tiny-deep", "tiny-short")[: claim.needs.models]
+    return JointStudy(tuple(small_study(name, store) for name in names))
 
 
 def test_every_claim_is_registered_as_it_stands() -> None:

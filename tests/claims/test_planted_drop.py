@@ -1,4 +1,4 @@
-"""`permeation.drop-is-nonlinearity` on models with one and the same f, which rises to a peak and falls for two reasons."""
+"""`permeation.drop-is-nonlinearity` on models with one and the same f, which falls after its peak for different reasons."""
 
 from __future__ import annotations
 

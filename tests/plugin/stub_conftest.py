@@ -80,7 +80,7 @@ def open_study(settings, names):
     return Study(names, settings, roles)
 
 
-def close_studies(keep=()):
+def close_studies(keep=(), using=None):
     with Path("kept.txt").open("a") as log:
         log.write("+".join(sorted(keep)) + "\n")
 

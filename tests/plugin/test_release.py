@@ -1,4 +1,7 @@
-"""Weights leave the memory with the last test that needs them: seen by weak references, on real models."""
+"""Weights leave the memory with the last test that needs them, untrained copies with their model's own tests.
+
+Seen by weak references, on real models.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,16 @@ def declare(id, **rest):
     return claim(id, statement="s", criterion="x > 0", parts=above(0), estimator="mean", source="001",
                  control="none: a test", **rest)
 
+COPIES = {}
+
+def alive(seen):
+    return {name for name, references in seen.items() if any(reference() is not None for reference in references)}
+
 def loaded(study, wanted):
-    copy = study.untrained[0].model
-    SEEN[study.label] = [weakref.ref(thing) for thing in (study, study.model.module, copy.module)]
-    found = {name for name, references in SEEN.items() if any(reference() is not None for reference in references)}
-    assert found == wanted[study.label]
+    SEEN[study.label] = [weakref.ref(thing) for thing in (study, study.model.module)]
+    COPIES[study.label] = [weakref.ref(study.untrained[0].model.module)]
+    assert alive(SEEN) == wanted[study.label]
+    assert alive(COPIES) == {study.label}
 """
 ALONE = """
 @declare("a.one")
@@ -49,7 +57,8 @@ def test_one(study, judge):
 
 @declare("a.both", needs=Needs(models=2))
 def test_both(study, judge):
-    assert all(reference() is not None for references in SEEN.values() for reference in references)
+    assert alive(SEEN) == {"tiny", "tiny-deep"}
+    assert alive(COPIES) == {"tiny-deep"}  # those of the test before
     judge(ESTIMATE)
 """
 

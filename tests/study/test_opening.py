@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import pytest
+import torch
 
 from semphase.data.lexicon import Lexicon, dump
 from semphase.errors import SemphaseError
@@ -29,6 +31,28 @@ def test_a_study_stays_open_until_it_is_let_go(settings):
     assert open_study(settings, ("tiny",)) is study
     close_studies()
     assert open_study(settings, ("tiny",)) is not study
+
+
+def test_of_a_study_that_is_kept_for_later_the_copies_leave(settings):
+    study = open_study(settings, ("tiny",))
+    copy = study.untrained[0]
+    module, weights = weakref.ref(copy.model.module), copy.model.anatomy.embed.weight.clone()
+    close_studies(keep=("tiny",), using=("tiny",))
+    assert study.untrained[0] is copy
+    del copy
+    close_studies(keep=("tiny",), using=())
+    assert module() is None
+    assert open_study(settings, ("tiny",)) is study
+    assert torch.equal(study.untrained[0].model.anatomy.embed.weight, weights)
+
+
+def test_the_models_of_one_test_share_the_memory_for_copies(settings):
+    close_studies()
+    whole = replace(settings, memory=9000)
+    assert open_study(whole, ("tiny",)).subject.memory == 9000
+    joint = open_study(whole, ("tiny-short", "tiny", "tiny-deep"))
+    assert [study.subject.memory for study in joint.each] == [3000] * 3
+    assert open_study(whole, ("tiny",)).subject.memory == 9000
 
 
 def test_a_joint_study_knows_its_models_by_their_roles(settings):
