@@ -115,7 +115,7 @@ def generated(
             with run:
                 tokens[own], logs[own] = _decoded(run, model, plan.some(own), advance)
                 costs = run.cost
-    made = _dataset(items, tokens[:, : decoding.samples], logs[:, : decoding.samples], costs)
+    made = _dataset(items, *(own[:, : decoding.samples, : decoding.tokens] for own in (tokens, logs)), costs)
     if answers is None:
         return made
     scored = np.nansum(logs[:, -1], axis=1, dtype=np.float64)
