@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -115,7 +116,8 @@ def generated(
             with run:
                 tokens[own], logs[own] = _decoded(run, model, plan.some(own), advance)
                 costs = run.cost
-    made = _dataset(items, *(own[:, : decoding.samples, : decoding.tokens] for own in (tokens, logs)), costs)
+    free = (slice(None), slice(decoding.samples), slice(decoding.tokens))
+    made = _dataset(items, tokens[free], logs[free], costs)
     if answers is None:
         return made
     scored = np.nansum(logs[:, -1], axis=1, dtype=np.float64)
@@ -184,8 +186,8 @@ class _Run:
         self.stack = ExitStack()
         self.cost = Cost(float("nan"), float("nan"))
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.stack.close()
@@ -202,7 +204,7 @@ class _Run:
 class _Remembered(_Run):
     """The past is kept, and each step runs one position."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         model, capacity = self.model, self.batch.width + self.room
         self.now = Now(self.batch.lengths, self.copies, model.device)
         blocks = Blocks(model, torch.zeros(1, capacity, dtype=torch.long, device=model.device))
@@ -219,6 +221,7 @@ class _Remembered(_Run):
                 model, {layer: self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)}
             )
         )
+        return self
 
     def _attention(self, layer: int, capacity: int, mask: FamilyMask | None, present: dict[int, Present]) -> Change:
         if layer in present:
@@ -246,11 +249,17 @@ class _Remembered(_Run):
         return unembedding(self.model).all(normed)
 
 
+def remembered(compiler: Compiler, edits: Sequence[Edit], batch: Continued, copies: int, room: int) -> _Remembered:
+    """Steps of a generation, to be entered with `with`: `copies` rows for each prompt, and room for so many tokens."""
+    return _Remembered(compiler, edits, batch, copies, room)
+
+
 class _Anew(_Run):
     """Every step is a full forward pass over all that there is."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self.extras: list[tuple[int, ...]] = [() for _ in range(len(self.batch.rows) * self.copies)]
+        return self
 
     def begin(self) -> Float[Tensor, "row vocabulary"]:
         """Logits behind the prompts, one row for each copy."""

@@ -9,9 +9,22 @@ import numpy as np
 import xarray as xr
 
 from semphase.machine import hardware
+from semphase.measure.edit_base import Edit
+from semphase.measure.edits import zeroed
+from semphase.measure.sites import heads as named_heads
 from semphase.measure.timing import LENGTHS, attention_times
+from semphase.measure.wiring import form as in_form
 from semphase.science.heads.facet import Heads, numbers
-from semphase.science.heads.rankings import Curve, Order, at_registered, curve, curve_counts, order, ratios_of
+from semphase.science.heads.rankings import (
+    Curve,
+    Order,
+    at_registered,
+    curve,
+    curve_counts,
+    order,
+    random_order,
+    ratios_of,
+)
 from semphase.stats.blocks import BlockLosses
 from semphase.study.study import Study
 
@@ -48,6 +61,28 @@ def pruned_and_linear(heads: Heads, removed: Order, linear: Order, form: str) ->
     pruned = numbers(removed[: heads.registered_count], "zero")
     left = [int(head) for head in linear if int(head) not in pruned]
     return pruned | numbers(left[: math.floor(FURTHER * heads.total)], form)
+
+
+def lightened(heads: Heads) -> tuple[Edit, ...]:
+    """The edits of `linear.pruned-and-linear`: heads zeroed in the order of `heads.removable`, others linearised."""
+    form = better_identity(heads)
+    return _edits(heads, pruned_and_linear(heads, order(heads, "single", "zero"), order(heads, "single", form), form))
+
+
+def lightened_at_random(heads: Heads) -> tuple[Edit, ...]:
+    """As many heads zeroed and in the same form, drawn at random."""
+    chance = random_order(heads)
+    return _edits(heads, pruned_and_linear(heads, chance, chance, better_identity(heads)))
+
+
+def _edits(heads: Heads, assignment: dict[int, str]) -> tuple[Edit, ...]:
+    per_layer = heads.study.tokenizing_model.heads
+    pairs = {
+        kind: [divmod(head, per_layer) for head, own in assignment.items() if own == kind]
+        for kind in dict.fromkeys(assignment.values())
+    }
+    zeroing = zeroed(named_heads(pairs.pop("zero")))
+    return (zeroing, *(in_form(named_heads(own), kind) for kind, own in pairs.items()))
 
 
 def form_curves(heads: Heads) -> list[Curve]:

@@ -1,0 +1,173 @@
+"""Answers to a task's items, once or in rounds: what is generated stands before the question when it is asked again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from semphase.data.prompts import Prompts
+from semphase.measure.edit_base import Edit
+from semphase.science.recovery.scoring import right
+from semphase.science.recovery.spending import TEMPERATURE
+from semphase.stats.ngrams import repeated_share
+from semphase.study.generated import Generated
+from semphase.study.study import Study
+
+Feedback = Literal["own", "shuffled", "another item's"]
+Edits = Sequence[Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A set of items of one level, and what stands between a text and the question when that is asked again."""
+
+    name: str
+    level: str
+    prompts: Prompts
+    between: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What a model made of a task's items: exact matches, log p of the right answers in nats, and what that took.
+
+    `flops` are all operations of an item so far, `repeated` the share of 4-grams of its generated text, all rounds
+    together, that occurred in it before (nan for fewer than four tokens).
+    """
+
+    right: Bool[np.ndarray, " item"]
+    log_probability: Float[np.ndarray, " item"]
+    flops: Float[np.ndarray, " item"]
+    repeated: Float[np.ndarray, " item"]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of exact matches."""
+        return float(self.right.mean())
+
+    def told(self) -> dict[str, float]:
+        """Means, for a report."""
+        known = self.repeated[np.isfinite(self.repeated)]
+        return {
+            "accuracy": self.accuracy,
+            "log p of the answer": float(self.log_probability.mean()),
+            "FLOPs": float(self.flops.mean()),
+            "repeated 4-grams": float(known.mean()) if known.size else float("nan"),
+        }
+
+
+def in_rounds(
+    study: Study, task: Task, edits: Edits, rounds: int, feedback: Feedback = "own", seed: int = 0
+) -> list[Answered]:
+    """The answers after each round, greedily generated.
+
+    Before every further round the text of the last one is put behind its question and the question is asked again, so
+    that the model reads all it has written (001, exp10 I). `feedback` puts the text's words in random order, or the text
+    that the model wrote to the next item, in its place.
+    """
+    found: list[Answered] = []
+    prompts, total = task.prompts, np.zeros(len(task.prompts))
+    written: list[tuple[int, ...]] = [()] * len(prompts)
+    for number in range(rounds):
+        made = _texts(study, task, prompts, edits)
+        total = total + _flops(made)
+        written = [(*own, *made.written(item)) for item, own in enumerate(written)]
+        found.append(_answered(made, prompts, total, written))
+        prompts = asked_again(prompts, _fed(made.texts[:, 0], feedback, seed), task.between, number + 2)
+    return found
+
+
+def best_of(
+    study: Study, task: Task, edits: Edits, samples: int, choice: Literal["likeliest", "first", "random"], seed: int = 0
+) -> Answered:
+    """One of several sampled texts for each item: the one with the highest mean log p of its tokens under the model itself.
+
+    "first" and "random" look at no text. FLOPs are those of all samples, for "first" of one.
+    """
+    made = _texts(study, task, task.prompts, edits, samples=samples, temperature=TEMPERATURE)
+    chosen = _chosen(made, choice, seed)
+    rows = np.arange(len(chosen))
+    texts = made.texts[rows, chosen]
+    paid = made.flops.values[rows, chosen] if choice == "first" else made.flops.values.sum(axis=1)
+    written = [made.written(item, int(sample)) for item, sample in enumerate(chosen)]
+    return Answered(
+        right(texts, task.prompts.answer),
+        _log_probability(made),
+        made.prompt_flops.values + paid,
+        _repeated(written),
+    )
+
+
+def asked_again(prompts: Prompts, texts: Iterable[str], between: str, number: int) -> Prompts:
+    """The same questions, each behind its header, itself and a text that followed."""
+    headers = [
+        f"{header}{question}{text}{between}"
+        for header, question, text in zip(prompts.header, prompts.question, texts, strict=True)
+    ]
+    return Prompts.of(
+        f"{prompts.name.partition('#')[0]}#{number}",
+        [header + question.lstrip() for header, question in zip(headers, prompts.question, strict=True)],
+        header=headers,
+        question=[question.lstrip() for question in prompts.question],
+        answer=list(prompts.answer),
+    )
+
+
+def _texts(
+    study: Study, task: Task, prompts: Prompts, edits: Edits, samples: int = 1, temperature: float = 0.0
+) -> Generated:
+    return study.generate(
+        prompts,
+        edits,
+        tokens=task.tokens,
+        temperature=temperature,
+        samples=samples,
+        answers=prompts.answer,
+        must_move=False,  # the claims' preflight has seen these edits move the loss
+    )
+
+
+def _fed(texts: Shaped[np.ndarray, " item"], feedback: Feedback, seed: int) -> list[str]:
+    if feedback == "another item's":
+        return list(np.roll(texts, -1))
+    return [_shuffled(text, seed, item) for item, text in enumerate(texts)] if feedback == "shuffled" else list(texts)
+
+
+def _shuffled(text: str, seed: int, item: int) -> str:
+    words = text.split()
+    random.Random(repr((seed, item, text))).shuffle(words)  # noqa: S311 - no secrets here
+    return " " + " ".join(words)
+
+
+def _chosen(made: Generated, choice: str, seed: int) -> Shaped[np.ndarray, " item"]:
+    prompts, samples = made.tokens.shape[:2]
+    if choice == "random":
+        return np.random.default_rng([seed, samples]).integers(0, samples, size=prompts)
+    if choice == "first":
+        return np.zeros(prompts, dtype=int)
+    return np.asarray(np.nanmean(made.log_probabilities.values, axis=2).argmax(axis=1))
+
+
+def _answered(
+    made: Generated, prompts: Prompts, flops: Float[np.ndarray, " item"], written: list[tuple[int, ...]]
+) -> Answered:
+    return Answered(right(made.texts[:, 0], prompts.answer), _log_probability(made), flops, _repeated(written))
+
+
+def _log_probability(made: Generated) -> Float[np.ndarray, " item"]:
+    assert made.answer_log_probabilities is not None
+    return np.asarray(made.answer_log_probabilities.values)
+
+
+def _flops(made: Generated) -> Float[np.ndarray, " item"]:
+    return np.asarray(made.prompt_flops.values + made.flops.values.sum(axis=1))
+
+
+def _repeated(written: list[tuple[int, ...]]) -> Float[np.ndarray, " item"]:
+    return np.array([repeated_share(own) for own in written])

@@ -1,0 +1,121 @@
+"""A small model that answers several times for the operations that a larger one needs for one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from semphase.errors import NotApplicable
+from semphase.science.recovery.answering import Answered, Task
+from semphase.science.recovery.calibration import readable
+from semphase.science.recovery.facet import Recovery
+from semphase.science.recovery.spending import ROUNDS
+
+MOST = 32
+"""Samples at most."""
+Way = Literal["rounds", "samples"]
+
+
+@dataclass(eq=False)
+class EqualFlops:
+    """The tasks of the large model, answered by both; the calibrating items settle what the small one does N times."""
+
+    small: Recovery
+    large: Recovery
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """The large model's tasks that the small one can read, by their places."""
+        found = self.large.calibrated
+        both = zip(found.tasks, found.calibrating, strict=True)
+        kept = [k for k, pair in enumerate(both) if all(readable(self.small.study, task) is None for task in pair)]
+        if not kept:
+            raise NotApplicable(f"{self.small.study.label} reads none of the tasks that suit {self.large.study.label}")
+        return tuple(kept)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that are judged."""
+        return [self.large.calibrated.tasks[k] for k in self.places]
+
+    @property
+    def _calibrating(self) -> list[Task]:
+        return [self.large.calibrated.calibrating[k] for k in self.places]
+
+    @cached_property
+    def once(self) -> list[Answered]:
+        """The large model's answers."""
+        return self.large.rounds(tasks=self.tasks, rounds=1)[0]
+
+    @cached_property
+    def counts(self) -> dict[Way, list[int]]:
+        """How often the small model may answer each task, in rounds and in samples; without a way that fits less than twice."""
+        paid = [own.flops.mean() for own in self.large.rounds(tasks=self._calibrating, rounds=1)[0]]
+        rounds = self.small.rounds(tasks=self._calibrating)
+        fitting = [
+            sum(bool(after[task].flops.mean() <= budget) for after in rounds) for task, budget in enumerate(paid)
+        ]
+        samples = [self._samples(task, budget) for task, budget in zip(self._calibrating, paid, strict=True)]
+        found: dict[Way, list[int]] = {"rounds": fitting, "samples": samples}
+        return {way: counts for way, counts in found.items() if min(counts) >= 2}
+
+    def _samples(self, task: Task, budget: float) -> int:
+        one, two = (self.small.chosen(choice="random", tasks=[task], samples=n)[0].flops.mean() for n in (2, 4))
+        each = (two - one) / 2
+        return int(min(MOST, np.floor((budget - (one - 2 * each)) / each)))
+
+    @cached_property
+    def way(self) -> Way:
+        """Rounds or samples, whichever has the higher mean accuracy on the calibrating items.
+
+        NotApplicable where the large model's operations do not suffice for two answers of the small one.
+        """
+        if not self.counts:
+            raise NotApplicable(
+                f"{self.large.study.label} takes too few operations more than {self.small.study.label} for the latter to"
+                " answer twice"
+            )
+        accuracy = {
+            way: np.mean([own.accuracy for own in self._answers(way, self._calibrating, "likeliest")])
+            for way in self.counts
+        }
+        return max(accuracy, key=lambda way: float(accuracy[way]))
+
+    def repeated(self, choice: str = "likeliest") -> list[Answered]:
+        """The small model's answers to the judged items; `choice` is that among samples."""
+        return self._answers(self.way, self.tasks, choice)
+
+    def at_random(self) -> list[Answered]:
+        """The same with one of as many samples, or of as many rounds, taken at random."""
+        if self.way == "samples":
+            return self.repeated("random")
+        every = self.small.rounds(tasks=self.tasks)
+        return [
+            _mixed([every[n][task] for n in range(count)], self.small.study.seed)
+            for task, count in enumerate(self.counts["rounds"])
+        ]
+
+    def _answers(self, way: Way, tasks: Sequence[Task], choice: str) -> list[Answered]:
+        counts = self.counts[way]
+        if way == "rounds":
+            every = self.small.rounds(tasks=tasks, rounds=min(ROUNDS, max(counts)))
+            return [every[count - 1][task] for task, count in enumerate(counts)]
+        return [
+            self.small.chosen(choice=choice, tasks=[task], samples=count)[0]
+            for task, count in zip(tasks, counts, strict=True)
+        ]
+
+
+def _mixed(rounds: Sequence[Answered], seed: int) -> Answered:
+    """One of several rounds for each item, at random, at the price of all."""
+    items = len(rounds[0].right)
+    chosen = np.random.default_rng([seed, len(rounds)]).integers(0, len(rounds), size=items)
+
+    def picked(name: str) -> np.ndarray:
+        return np.array([getattr(rounds[n], name)[item] for item, n in enumerate(chosen)])
+
+    return Answered(picked("right"), picked("log_probability"), rounds[-1].flops, picked("repeated"))

@@ -1,0 +1,26 @@
+"""Exact match of a normalised string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Bool
+
+_LETTERS = re.compile(r"[^\W_]+")
+
+
+def normalised(text: str) -> list[str]:
+    """The words of a text's first line that has some: small letters, without punctuation."""
+    for line in text.splitlines():
+        words = _LETTERS.findall(line.lower())
+        if words:
+            return words
+    return []
+
+
+def right(texts: Iterable[str], answers: Iterable[str]) -> Bool[np.ndarray, " item"]:
+    """Whether each text begins with its answer, both normalised; what follows does not count."""
+    pairs = [(normalised(text), normalised(answer)) for text, answer in zip(texts, answers, strict=True)]
+    return np.array([bool(answer) and text[: len(answer)] == answer for text, answer in pairs])
