@@ -34,7 +34,7 @@ from semphase.measure.generating.flops import Cost, cost
 from semphase.measure.generating.light import LightAttention, Lightened, Present, lightened
 from semphase.measure.generating.now import FamilyMask, Now
 from semphase.measure.generating.remembering import Remembering
-from semphase.measure.generating.sampling import next_tokens, uniforms
+from semphase.measure.generating.sampling import digits, next_tokens, uniforms
 from semphase.measure.generating.slimming import slimmed
 from semphase.measure.items import Items
 from semphase.measure.losses import unembedding
@@ -222,7 +222,7 @@ def _decoded(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and their log p, [prompt, sample, step], of one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
-    uniform = torch.from_numpy(drawn.reshape(-1, decoding.tokens)).float().to(model.device)
+    uniform = torch.from_numpy(drawn.reshape(-1, decoding.tokens)).to(digits(model.device)).to(model.device)
     done = torch.zeros(len(uniform), dtype=torch.bool, device=model.device)
     logits, tokens, logs = run.begin(), [], []
     for step in range(decoding.tokens):
@@ -288,17 +288,17 @@ def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockCha
     for layer, own in present.items():
         softmax[layer] = sum(map(len, own.softmax_places.values()))
         linear[layer] = len(own.linear_places)
-    for layer, change in changes.items():
-        if isinstance(change.attention, AttentionEdits) and layer not in present:
-            further += change.attention.products
     skipped = [layer for layer, change in changes.items() if change.skipped]
+    for layer, change in changes.items():
+        if isinstance(change.attention, AttentionEdits) and layer not in {*present, *skipped}:
+            further += change.attention.products
     return cost(model, softmax, linear, skipped).with_products(further)
 
 
 def _dataset(items: Items, tokens: np.ndarray, logs: np.ndarray, costs: Cost) -> xr.Dataset:
     dims = ("prompt", "sample", "step")
     made, lengths = (tokens != NOTHING).sum(axis=2), np.array(items.lengths)
-    of_prompt = costs.of(np.ones_like(lengths), lengths)
+    of_prompt = costs.of_prompt(lengths)
     return xr.Dataset(
         {
             "token": (dims, tokens),
