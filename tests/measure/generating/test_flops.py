@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from random_models import CONFIGS, word_tokenizer
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from random_models import CONFIGS, word_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM
 from wandering import WANDERING, generate, prompts_of, stepping
 
@@ -59,11 +61,9 @@ def test_a_step_costs_what_pytorch_counts(wandering, family, name):
 def test_a_generation_costs_the_sum_of_its_steps(wandering, name):
     model, edits, tokens = wandering("llama"), EDITS[name], 7
     found = generate(model, ONE, edits, tokens=tokens)
-    steps = []
     with stepping(model, ONE, edits) as run:
         run.begin()
-        for token in found.token.values[0, 0, :-1]:
-            steps.append(counted(lambda token=token: run.step(torch.tensor([token]))))
+        steps = [counted(partial(run.step, torch.tensor([token]))) for token in found.token.values[0, 0, :-1]]
     assert len(steps) == tokens - 1
     assert found.flops.values[0, 0] == sum(steps)
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from wandering import generate, prompts_of, written
+from wandering import generate, prompts_of
 
 from semphase.measure import generation
 from semphase.measure.edits import zeroed
