@@ -14,14 +14,14 @@ import hypothesis
 import jaxtyping
 import pytest
 import torch
-from model_fixtures import loaded, prompts
+from model_fixtures import loaded, prompts, wandering
 from study_fixtures import corpus, counted_progress, lexicon, random_gpt2, study_of, tiny
 
 import semphase.measure
 import semphase.models
 import semphase.science
 
-__all__ = ["corpus", "counted_progress", "lexicon", "loaded", "prompts", "random_gpt2", "study_of", "tiny"]
+__all__ = ["corpus", "counted_progress", "lexicon", "loaded", "prompts", "random_gpt2", "study_of", "tiny", "wandering"]
 
 # Some tests change what is inside a module, and its stand-in (semphase.contents.Later) would not pass that on.
 for _package in (semphase.measure, semphase.models, semphase.science):

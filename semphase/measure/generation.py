@@ -35,7 +35,7 @@ from semphase.measure.generating.flops import Cost, cost
 from semphase.measure.generating.light import LightAttention, Lightened, Present, lightened
 from semphase.measure.generating.now import FamilyMask, Now
 from semphase.measure.generating.remembering import Remembering
-from semphase.measure.generating.sampling import next_tokens, uniforms
+from semphase.measure.generating.sampling import digits, next_tokens, uniforms
 from semphase.measure.generating.slimming import slimmed
 from semphase.measure.items import Items
 from semphase.measure.losses import unembedding
@@ -281,10 +281,8 @@ def _logits_anew(compiler: Compiler, edits: Sequence[Edit], batch: Continued) ->
 def _decoded(run: _Run, model: Model, plan: _Plan, advance: Advance) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and their log p, [prompt, copy, step], of one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
-    uniform, forced = (
-        torch.from_numpy(part.reshape(-1, plan.steps)).to(model.device)
-        for part in (plan.uniform.astype(np.float32), plan.forced)
-    )
+    forced = torch.from_numpy(plan.forced.reshape(-1, plan.steps)).to(model.device)
+    uniform = torch.from_numpy(plan.uniform.reshape(-1, plan.steps)).to(digits(model.device)).to(model.device)
     done = torch.zeros(len(uniform), dtype=torch.bool, device=model.device)
     logits, tokens, logs = run.begin(), [], []
     for step in range(plan.steps):
@@ -353,17 +351,17 @@ def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockCha
     for layer, own in present.items():
         softmax[layer] = sum(map(len, own.softmax_places.values()))
         linear[layer] = len(own.linear_places)
-    for layer, change in changes.items():
-        if isinstance(change.attention, AttentionEdits) and layer not in present:
-            further += change.attention.products
     skipped = [layer for layer, change in changes.items() if change.skipped]
+    for layer, change in changes.items():
+        if isinstance(change.attention, AttentionEdits) and layer not in {*present, *skipped}:
+            further += change.attention.products
     return cost(model, softmax, linear, skipped).with_products(further)
 
 
 def _dataset(items: Items, tokens: np.ndarray, logs: np.ndarray, costs: Cost) -> xr.Dataset:
     dims = ("prompt", "sample", "step")
     made, lengths = (tokens != NOTHING).sum(axis=2), np.array(items.lengths)
-    of_prompt = costs.of(np.ones_like(lengths), lengths)
+    of_prompt = costs.of_prompt(lengths)
     return xr.Dataset(
         {
             "token": (dims, tokens),

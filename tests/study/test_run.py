@@ -243,7 +243,7 @@ def test_bad_questions_are_one_sentence(study, prompts):
         (lambda: run.gradient(stream(0)), "the prompts 'four' have no label 'wrong'; give answers with wrong="),
         (lambda: run.gradient(stream(0), of="losses"), "'losses' cannot be read; choose"),
         (lambda: run.logit_difference([" a"], " the"), "right has 1 entries for the 4 prompts"),
-        (lambda: study.generate(prompts), "study.generate is not there yet"),
+        (lambda: study.generate(prompts, samples=2), "2 samples at temperature 0 are all alike"),
     ):
         with pytest.raises(SemphaseError, match=rf"^[^\n]*{told}[^\n]*\.$"):
             ask()

@@ -25,15 +25,20 @@ class Cost:
     fixed: float
     per_key: float
     d_head: int = 0
+    unembedding: float = 0.0
 
     def with_products(self, count: int) -> Cost:
         """The same with so many products of length d_head more for every key."""
         return replace(self, per_key=self.per_key + 2.0 * self.d_head * count)
 
-    def of(self, first: Int[np.ndarray, "*any"], tokens: Int[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
+    def of(self, first: Int[np.ndarray, "*#any"], tokens: Int[np.ndarray, "*#any"]) -> Float[np.ndarray, "*any"]:
         """FLOPs of `tokens` tokens one after the other, of which the first sees `first` keys."""
         seen = tokens * first + tokens * (tokens - 1) / 2
         return self.fixed * tokens + self.per_key * seen
+
+    def of_prompt(self, tokens: Int[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
+        """FLOPs of reading so many tokens from the beginning on, of which the last alone is unembedded."""
+        return self.of(np.ones_like(tokens), tokens) - self.unembedding * (tokens - 1)
 
 
 def cost(model: Model, softmax_heads: Iterable[int], linear_heads: Iterable[int], skipped: Iterable[int] = ()) -> Cost:
@@ -47,10 +52,12 @@ def cost(model: Model, softmax_heads: Iterable[int], linear_heads: Iterable[int]
     kept = [layer for layer in range(model.layers) if layer not in passed]
     weights = sum(_weights(model.anatomy.blocks[layer]) for layer in kept)
     unembedding: nn.Module = model.anatomy.unembed
-    weights += unembedding.weight.numel()  # type: ignore[operator]
+    vocabulary: int = unembedding.weight.numel()  # type: ignore[operator]
+    weights += vocabulary
     linear = sum(counts[layer][1] for layer in kept)
     softmax = sum(counts[layer][0] for layer in kept)
-    return Cost(2.0 * weights + 4.0 * model.d_head**2 * linear, 4.0 * model.d_head * softmax, model.d_head)
+    fixed = 2.0 * weights + 4.0 * model.d_head**2 * linear
+    return Cost(fixed, 4.0 * model.d_head * softmax, model.d_head, 2.0 * vocabulary)
 
 
 def _weights(block: nn.Module) -> float:

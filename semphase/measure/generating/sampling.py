@@ -34,8 +34,15 @@ def next_tokens(
     """The likeliest token at temperature 0; else the token at which the summed probabilities pass `uniform`."""
     if temperature == 0:
         return logits.argmax(dim=-1)
-    # Sums over a large vocabulary need more digits than float32 has; not every device has float64.
-    wide = torch.float32 if logits.device.type == "mps" else torch.float64
-    summed = (logits.to(wide) / temperature).softmax(dim=-1).cumsum(dim=-1)
-    passed = uniform.to(wide)[:, None] * summed[:, -1:]
-    return torch.searchsorted(summed, passed, right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
+    wide = digits(logits.device)
+    below = logits.to(wide) - logits.to(wide).amax(dim=-1, keepdim=True)  # so that no temperature is too low
+    summed = (below / temperature).softmax(dim=-1).cumsum(dim=-1)
+    total = summed[:, -1:].contiguous()
+    found = torch.searchsorted(summed, uniform.to(wide)[:, None] * total, right=True)
+    # A number near 1 may be rounded to 1, which no sum passes; the last token that adds something is meant.
+    return torch.minimum(found, torch.searchsorted(summed, total))[:, 0]
+
+
+def digits(device: torch.device) -> torch.dtype:
+    """Sums over a large vocabulary need more digits than float32 has; not every device has float64."""
+    return torch.float32 if device.type == "mps" else torch.float64

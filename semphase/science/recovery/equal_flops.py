@@ -53,7 +53,7 @@ class EqualFlops:
 
     @cached_property
     def counts(self) -> dict[Way, list[int]]:
-        """How often the small model may answer each task, in rounds and in samples; without a way that fits less than twice."""
+        """How often the small model may answer each task, by ways that fit at least twice."""
         paid = [own.flops.mean() for own in self.large.rounds(tasks=self._calibrating, rounds=1)[0]]
         rounds = self.small.rounds(tasks=self._calibrating)
         fitting = [
