@@ -227,8 +227,8 @@ def _decoded(
     logits, tokens, logs = run.begin(), [], []
     for step in range(decoding.tokens):
         chosen = next_tokens(logits, decoding.temperature, uniform[:, step])
-        _require_finite(logits, model)
         own = logits.log_softmax(dim=-1).gather(1, chosen[:, None])[:, 0]
+        _require_finite(own, model)
         tokens.append(chosen.masked_fill(done, NOTHING))
         logs.append(own.masked_fill(done, float("nan")))
         done = done | torch.isin(chosen, ends)
@@ -245,8 +245,9 @@ def _filled(steps: list[Tensor], shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(made, ((0, 0), (0, 0), (0, shape[2] - made.shape[2])), constant_values=behind_end)
 
 
-def _require_finite(logits: Float[Tensor, "row vocabulary"], model: Model) -> None:
-    if not bool(logits.isfinite().all()):
+def _require_finite(log_p: Float[Tensor, " row"], model: Model) -> None:
+    # One logit that is nan or ∞ makes all of its row's nan.
+    if not bool(log_p.isfinite().all()):
         raise SemphaseError(
             f"the logits of {model.name} are not finite while text is generated; check the weights, the edits, or choose "
             "a wider --dtype."
