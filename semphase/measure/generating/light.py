@@ -89,7 +89,13 @@ class LightAttention:
     def __init__(self, now: Now, capacity: int, mask: FamilyMask | None, present: Present) -> None:
         self.now = now
         self.mask = mask
-        self.places = dict(present.softmax_places)
+        by_key = dict(present.softmax_places)
+        self.keys, groups = list(by_key), list(by_key.values())
+        self.softmax = [place for own in groups for place in own]
+        self.softmax_keys = [key for key, own in by_key.items() for _ in own]
+        # Every key head with as many heads as the one that has most: the first again, whose outputs are the same.
+        most = max(map(len, groups), default=0)
+        self.filled = [place for own in groups for place in own + own[:1] * (most - len(own))]
         self.linear = present.linear_places
         self.linear_keys = [present.key_of(place) for place in self.linear]
         self.cache, self.state = KeysAndValues(now, capacity), RunningState(now)
@@ -99,35 +105,29 @@ class LightAttention:
         rows, heads, positions, _ = seen.query.shape
         outputs = seen.query.new_zeros(rows, positions, heads, seen.value.shape[-1])
         of_softmax, of_linear = (self._next, self._next_linear) if self.now.begun else (self._first, self._first_linear)
-        if self.places:
+        if self.softmax:
             of_softmax(seen, outputs)
         if self.linear:
             outputs[:, :, self.linear] = of_linear(seen).to(outputs.dtype)
         return outputs
 
     def _first(self, seen: Attending, outputs: Outputs) -> None:
-        kept = list(self.places)
-        self.cache.begin(seen.key[:, kept], seen.value[:, kept])
-        for own, places in self.places.items():
-            part = Attending(
-                seen.module,
-                seen.query[:, places],
-                seen.key[:, [own] * len(places)],
-                seen.value[:, [own] * len(places)],
-                seen.mask if seen.mask is None or seen.mask.shape[1] == 1 else seen.mask[:, places],
-                seen.scaling,
-                seen.softcap,
-            )
-            outputs[:, :, places] = _softmax_outputs(part)
+        self.cache.begin(seen.key[:, self.keys], seen.value[:, self.keys])
+        part = Attending(
+            seen.module,
+            seen.query[:, self.softmax],
+            seen.key[:, self.softmax_keys],
+            seen.value[:, self.softmax_keys],
+            _of_heads(seen.mask, self.softmax),
+            seen.scaling,
+            seen.softcap,
+        )
+        outputs[:, :, self.softmax] = _softmax_outputs(part)
 
     def _next(self, seen: Attending, outputs: Outputs) -> None:
-        kept = list(self.places)
-        key, value = self.cache.extend(seen.key[:, kept], seen.value[:, kept])
-        mask = self.now.seen(self.mask)
-        for k, places in enumerate(self.places.values()):
-            own = mask if mask is None or mask.shape[1] == 1 else mask[:, places]
-            query = seen.query[:, places]
-            outputs[:, :, places] = attend(query, key[:, [k]], value[:, [k]], own, seen.scaling, seen.softcap)
+        key, value = self.cache.extend(seen.key[:, self.keys], seen.value[:, self.keys])
+        mask = _of_heads(self.now.seen(self.mask), self.filled)
+        outputs[:, :, self.filled] = attend(seen.query[:, self.filled], key, value, mask, seen.scaling, seen.softcap)
 
     def _of_linear(self, seen: Attending) -> tuple[Tensor, Tensor, Tensor]:
         wide = torch.promote_types(seen.query.dtype, torch.float32)
@@ -142,6 +142,10 @@ class LightAttention:
     def _next_linear(self, seen: Attending) -> Float[Tensor, "row 1 linear d_value"]:
         query, key, value = self._of_linear(seen)
         return (query * seen.scaling @ self.state.extend(key, value)).transpose(1, 2)
+
+
+def _of_heads(mask: Tensor | None, heads: list[int]) -> Tensor | None:
+    return mask if mask is None or mask.shape[1] == 1 else mask[:, heads]
 
 
 def _softmax_outputs(part: Attending) -> Outputs:

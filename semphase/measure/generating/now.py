@@ -26,12 +26,16 @@ class Now:
         self._even = len(set(lengths)) == 1
         self.positions: Int[Tensor, " row"] = torch.tensor(lengths, device=device).repeat_interleave(copies) - 1
         self._rows = torch.arange(len(lengths) * copies, device=device)
+        self._past: Visible | None = None
 
     def step(self) -> None:
         """One position more in every row."""
         self.begun = True
         self.positions = self.positions + 1
         self.longest += 1
+        if not self._even:
+            keys = torch.arange(self.longest, device=self.positions.device)
+            self._past = (keys <= self.positions[:, None])[:, None, None]
 
     def write(self, kept: Tensor, new: Tensor) -> None:
         """Put [row, head, 1, d] at the newest positions of [row, head, capacity, d]."""
@@ -42,9 +46,8 @@ class Now:
 
     def seen(self, mask: FamilyMask | None) -> Visible | None:
         """Which keys the newest positions see; None for all of them."""
-        keys = torch.arange(self.longest, device=self.positions.device)
         if mask is None:
-            return None if self._even else (keys <= self.positions[:, None])[:, None, None]
+            return self._past
         return mask[0, :, self.positions, : self.longest].transpose(0, 1)[:, :, None]
 
     def rows_of(self, hidden: Hidden) -> Visible:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from semphase.measure.attention import Attending, Outputs
 
@@ -28,12 +29,13 @@ def attend(
 ) -> Outputs:
     """softmax(q·k·scaling) v, [row, 1, head, d_value]; heads that share a key head lie beside each other."""
     rows, heads, _, d = query.shape
-    grouped = query.reshape(rows, key.shape[1], heads // key.shape[1], d) * scaling
-    scores = grouped @ key.transpose(-1, -2)
-    if softcap is not None:
-        scores = softcap * torch.tanh(scores / softcap)
-    if mask is not None:
-        own = mask if mask.shape[1] == 1 else mask.reshape(rows, key.shape[1], -1, mask.shape[-1])
+    # As if they were positions of their key head, which needs no copies of keys and one kernel for all.
+    grouped = query.reshape(rows, key.shape[1], -1, d)
+    own = mask if mask is None or mask.shape[1] == 1 else mask.reshape(rows, key.shape[1], -1, mask.shape[-1])
+    if softcap is None:
+        return scaled_dot_product_attention(grouped, key, value, own, scale=scaling).reshape(rows, 1, heads, -1)
+    scores = softcap * torch.tanh(grouped * scaling @ key.transpose(-1, -2) / softcap)
+    if own is not None:
         scores = scores.masked_fill(~own, float("-inf"))
     weights = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
     return (weights @ value).reshape(rows, 1, heads, -1)

@@ -9,7 +9,7 @@ from semphase.measure.attention import Attending, Change, Outputs
 from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.generating.cache import KeysAndValues
 from semphase.measure.generating.now import FamilyMask, Now
-from semphase.measure.generating.one_query import one_query_outputs
+from semphase.measure.generating.one_query import attend, one_query_outputs
 
 
 class Remembering:
@@ -35,6 +35,8 @@ class Remembering:
             return _outputs(seen, change, lambda edits: edits)
         key, value = self.cache.extend(seen.key, seen.value)
         mask = self.now.seen(self.mask)
+        if change is None:
+            return attend(seen.query, key, value, mask, seen.scaling, seen.softcap)
         grown = replace(seen, key=key, value=value, mask=mask, attend=one_query_outputs)
         return _outputs(grown, change, self._here)
 
