@@ -16,7 +16,9 @@ from random_models import random_model
 
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
-from semphase.measure.generation import Decoding, _batches, _Remembered, generated
+from semphase.measure.generating.plan import Decoding, Plan
+from semphase.measure.generating.steps import Remembered
+from semphase.measure.generation import _batches, generated
 from semphase.measure.items import Items
 from semphase.measure.reading import read
 from semphase.models import Model
@@ -87,10 +89,11 @@ def kept_tolerance(model: Model, log_p: float) -> float:
 
 
 @contextmanager
-def stepping(model: Model, items: Items, edits: Sequence[Edit] = (), room: int = 20) -> Iterator[_Remembered]:
+def stepping(model: Model, items: Items, edits: Sequence[Edit] = (), room: int = 20) -> Iterator[Remembered]:
     """A generation of one batch, to be asked step by step."""
     decoding = Decoding(room)
-    run = _Remembered(Compiler(model, items), tuple(edits), next(_batches(model, items, decoding)), decoding)
+    batch = next(_batches(model, items, Plan.of(items, decoding, None)))
+    run = Remembered(Compiler(model, items), tuple(edits), batch, decoding.samples, decoding.tokens)
     with torch.no_grad(), run:
         yield run
 

@@ -14,7 +14,7 @@ from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
 from semphase.measure.generating.continuing import Continued
 from semphase.measure.generating.flops import Cost
-from semphase.measure.generation import remembered
+from semphase.measure.generating.steps import Remembered
 from semphase.measure.items import Items
 from semphase.measure.timing import wait_for
 from semphase.models import Model
@@ -46,7 +46,7 @@ def decoding_rates(
 
 def _seconds(model: Model, edits: Sequence[Edit], items: Items, rows: int, steps: int) -> float:
     prompt = Continued(items, (Row(0),))
-    with torch.no_grad(), remembered(Compiler(model, items), edits, prompt, rows, steps + 1) as run:
+    with torch.no_grad(), Remembered(Compiler(model, items), edits, prompt, rows, steps + 1) as run:
         tokens = run.step(run.begin().argmax(dim=-1)).argmax(dim=-1)
         wait_for(model.device)
         begin = time.perf_counter()
@@ -59,5 +59,5 @@ def _seconds(model: Model, edits: Sequence[Edit], items: Items, rows: int, steps
 def cost_of(model: Model, edits: Sequence[Edit], context: int) -> Cost:
     """What a token costs under some edits, in a text of up to so many tokens."""
     items = Items(((0,),), (0,))
-    with remembered(Compiler(model, items), edits, Continued(items, (Row(0),)), 1, context - 1) as run:
+    with Remembered(Compiler(model, items), edits, Continued(items, (Row(0),)), 1, context - 1) as run:
         return run.cost

@@ -13,75 +13,31 @@ position (`replaced`, a pattern's mean), every token takes a full forward pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from semphase.errors import SemphaseError
-from semphase.measure.attention import Change, attending
-from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.batching import Row, prompts_as_rows
-from semphase.measure.blocks import BlockChange, Blocks, attention_of, under
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
-from semphase.measure.generating.continuing import Continued, behind
-from semphase.measure.generating.flops import Cost, cost
-from semphase.measure.generating.light import LightAttention, Lightened, Present, lightened
-from semphase.measure.generating.now import FamilyMask, Now
-from semphase.measure.generating.remembering import Remembering
-from semphase.measure.generating.sampling import digits, next_tokens, uniforms
-from semphase.measure.generating.slimming import slimmed
+from semphase.measure.generating.continuing import Continued
+from semphase.measure.generating.flops import Cost
+from semphase.measure.generating.plan import NOTHING, STOP, Decoding, Plan
+from semphase.measure.generating.sampling import digits, next_tokens
+from semphase.measure.generating.steps import Anew, Remembered, Run, logits_anew
 from semphase.measure.items import Items
-from semphase.measure.losses import unembedding
 from semphase.measure.measurement import measurement
-from semphase.measure.passes import all_logits, final_stream
 from semphase.measure.replay import MEMORY
 from semphase.measure.scores import Answers
 from semphase.models import Model
 
 ROWS = 64
 """Rows that are generated side by side."""
-NOTHING = -1
-"""In the place of tokens behind a row's end."""
-FREE, STOP = -1, -2
-"""In the place of a given token: the model chooses, or the row is at its end."""
 Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """How text is made: at most `tokens` of them, greedily at temperature 0, `samples` texts for each prompt."""
-
-    tokens: int
-    temperature: float = 0.0
-    samples: int = 1
-    seed: int = 0
-
-    def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
-        """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
-        if self.tokens < 1 or self.samples < 1:
-            raise SemphaseError(
-                f"{self.tokens} tokens and {self.samples} samples were asked for; ask for at least one."
-            )
-        if not 0 <= self.temperature < float("inf"):
-            raise SemphaseError(
-                f"the temperature {self.temperature} is no number from 0 upwards; 0 takes the likeliest."
-            )
-        if self.samples > 1 and self.temperature == 0:
-            raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
-        room = max(self.tokens, max(map(len, answers or ()), default=0))
-        for item, length in enumerate(items.lengths):
-            if length + room > model.context:
-                raise SemphaseError(
-                    f"prompt {item} has {length} tokens and {model.name} reads {model.context}, so {room} more do not fit; "
-                    "shorten the prompt or ask for fewer tokens."
-                )
 
 
 @measurement(version=1)
@@ -104,14 +60,14 @@ def generated(
     decoding.require(model, items, answers)
     compiler = Compiler(model, items)
     compiler.require(edits)
-    plan = _Plan.of(items, decoding, answers)
+    plan = Plan.of(items, decoding, answers)
     tokens, logs = np.full(plan.forced.shape, NOTHING), np.full(plan.forced.shape, np.nan, dtype=np.float32)
     stepwise = all(edit.position_by_position for edit in edits)
     costs = Cost(float("nan"), float("nan"))
     with torch.no_grad():
         for batch in _batches(model, items, plan):
             own = [row.item for row in batch.rows]
-            kind = _Remembered if stepwise else _Anew
+            kind = Remembered if stepwise else Anew
             run = kind(compiler, edits, batch, plan.copies, plan.steps)
             with run:
                 tokens[own], logs[own] = _decoded(run, model, plan.some(own), advance)
@@ -124,48 +80,13 @@ def generated(
     return made.assign(answer_log_probability=("prompt", scored, {"unit": "nats"}))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """What is drawn and what is given, for each copy of each prompt; the last copy reads the answer where there is one."""
-
-    temperature: float
-    uniform: Float[np.ndarray, "prompt copy step"]
-    forced: Int[np.ndarray, "prompt copy step"]
-
-    @classmethod
-    def of(cls, items: Items, decoding: Decoding, answers: Answers | None) -> _Plan:
-        """The plan for some prompts."""
-        steps = max(decoding.tokens, max(map(len, answers or ()), default=0))
-        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, decoding.seed)
-        uniform = np.pad(drawn, ((0, 0), (0, int(answers is not None)), (0, steps - decoding.tokens)))
-        forced = np.full(uniform.shape, FREE)
-        forced[:, :, decoding.tokens :] = STOP
-        for prompt, answer in enumerate(answers or ()):
-            forced[prompt, -1] = [*answer, *[STOP] * (steps - len(answer))]
-        return cls(decoding.temperature, uniform, forced)
-
-    @property
-    def copies(self) -> int:
-        """Rows for each prompt."""
-        return self.forced.shape[1]
-
-    @property
-    def steps(self) -> int:
-        """Tokens at most."""
-        return self.forced.shape[2]
-
-    def some(self, prompts: list[int]) -> _Plan:
-        """The same for some of the prompts."""
-        return _Plan(self.temperature, self.uniform[prompts], self.forced[prompts])
-
-
 def continuation(model: Model, items: Items, edits: Sequence[Edit], extras: Sequence[tuple[int, ...]]) -> Tensor:
     """Logits behind each prompt and what was added to it, by full forward passes, [prompt, vocabulary]."""
     batch = Continued(items, tuple(Row(item, extra) for item, extra in enumerate(extras)))
-    return _logits_anew(Compiler(model, items), edits, batch)
+    return logits_anew(Compiler(model, items), edits, batch)
 
 
-def _batches(model: Model, items: Items, plan: _Plan) -> Iterator[Continued]:
+def _batches(model: Model, items: Items, plan: Plan) -> Iterator[Continued]:
     """Prompts of similar length, as many as fit into memory with what is kept of them."""
     order = sorted(prompts_as_rows(items), key=lambda row: items.lengths[row.item])
     longest = max(items.lengths) + plan.steps
@@ -175,110 +96,7 @@ def _batches(model: Model, items: Items, plan: _Plan) -> Iterator[Continued]:
         yield Continued(items, tuple(order[start : start + size]))
 
 
-class _Run:
-    """Logits step by step; a `with` block in which they can be asked for."""
-
-    cost: Cost
-
-    def __init__(self, compiler: Compiler, edits: Sequence[Edit], batch: Continued, copies: int, room: int) -> None:
-        self.model, self.compiler, self.edits, self.batch = compiler.model, compiler, edits, batch
-        self.copies, self.room = copies, room
-        self.stack = ExitStack()
-        self.cost = Cost(float("nan"), float("nan"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stack.close()
-
-    def begin(self) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind the prompts, one row for each copy."""
-        raise NotImplementedError
-
-    def step(self, tokens: Int[Tensor, " row"]) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind one more token."""
-        raise NotImplementedError
-
-
-class _Remembered(_Run):
-    """The past is kept, and each step runs one position."""
-
-    def __enter__(self) -> Self:
-        model, capacity = self.model, self.batch.width + self.room
-        self.now = Now(self.batch.lengths, self.copies, model.device)
-        blocks = Blocks(model, torch.zeros(1, capacity, dtype=torch.long, device=model.device))
-        self.returned = blocks.returned
-        self.first = self.compiler.changes(self.edits, self.batch)
-        self.later = behind(self.compiler, self.edits, self.batch, self.room)
-        masks = [_mask(call, capacity) for call in blocks.calls]
-        light = _light(lightened(self.edits, self.compiler.shape), masks, model)
-        slim = self.stack.enter_context(slimmed(model, {layer: own.removed for layer, own in light.items()}))
-        present = {layer: _present(model, own, slim.get(layer)) for layer, own in light.items()}
-        self.cost = _cost(model, present, self.later)
-        self.stack.enter_context(
-            attending(
-                model, {layer: self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)}
-            )
-        )
-        return self
-
-    def _attention(self, layer: int, capacity: int, mask: FamilyMask | None, present: dict[int, Present]) -> Change:
-        if layer in present:
-            return LightAttention(self.now, capacity, mask, present[layer])
-        first, later = attention_of(self.first.get(layer)), attention_of(self.later.get(layer))
-        return Remembering(self.now, capacity, mask, first, later)
-
-    def begin(self) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind the prompts, one row for each copy."""
-        with under(self.model, self.first, self.returned):
-            hidden = self.model.module.base_model(input_ids=self.batch.ids.to(self.model.device), use_cache=False)[0]
-        ends = torch.tensor(self.batch.lengths) - 1
-        return self._logits(hidden[torch.arange(len(ends)), ends]).repeat_interleave(self.copies, dim=0)
-
-    def step(self, tokens: Int[Tensor, " row"]) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind one more token."""
-        self.now.step()
-        with under(self.model, self.later, self.returned):
-            hidden = self.model.module.base_model(
-                input_ids=tokens[:, None], position_ids=self.now.positions[:, None], use_cache=False
-            )[0]
-        return self._logits(hidden[:, 0])
-
-    def _logits(self, normed: Float[Tensor, "row d"]) -> Float[Tensor, "row vocabulary"]:
-        return unembedding(self.model).all(normed)
-
-
-def remembered(compiler: Compiler, edits: Sequence[Edit], batch: Continued, copies: int, room: int) -> _Remembered:
-    """Steps of a generation, to be entered with `with`: `copies` rows for each prompt, and room for so many tokens."""
-    return _Remembered(compiler, edits, batch, copies, room)
-
-
-class _Anew(_Run):
-    """Every step is a full forward pass over all that there is."""
-
-    def __enter__(self) -> Self:
-        self.extras: list[tuple[int, ...]] = [() for _ in range(len(self.batch.rows) * self.copies)]
-        return self
-
-    def begin(self) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind the prompts, one row for each copy."""
-        return _logits_anew(self.compiler, self.edits, self.batch).repeat_interleave(self.copies, dim=0)
-
-    def step(self, tokens: Int[Tensor, " row"]) -> Float[Tensor, "row vocabulary"]:
-        """Logits behind one more token."""
-        self.extras = [(*extra, token) for extra, token in zip(self.extras, tokens.tolist(), strict=True)]
-        prompts = [row.item for row in self.batch.rows for _ in range(self.copies)]
-        rows = tuple(Row(item, extra) for item, extra in zip(prompts, self.extras, strict=True))
-        return _logits_anew(self.compiler, self.edits, replace(self.batch, rows=rows))
-
-
-def _logits_anew(compiler: Compiler, edits: Sequence[Edit], batch: Continued) -> Float[Tensor, "row vocabulary"]:
-    stream = final_stream(compiler.model, batch.ids.to(compiler.model.device), compiler.changes(edits, batch))
-    return all_logits(compiler.model, stream[torch.arange(len(stream)), torch.tensor(batch.lengths) - 1])
-
-
-def _decoded(run: _Run, model: Model, plan: _Plan, advance: Advance) -> tuple[np.ndarray, np.ndarray]:
+def _decoded(run: Run, model: Model, plan: Plan, advance: Advance) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and their log p, [prompt, copy, step], of one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
     forced = torch.from_numpy(plan.forced.reshape(-1, plan.steps)).to(model.device)
@@ -324,38 +142,6 @@ def end_tokens(model: Model) -> list[int]:
         if found is not None:
             return list(found) if isinstance(found, list | tuple) else [int(found)]
     return []
-
-
-def _mask(call: tuple[tuple[object, ...], dict[str, object]], capacity: int) -> FamilyMask | None:
-    """The mask among a block's arguments, where the family makes one."""
-    args, kwargs = call
-    for given in (*args, *kwargs.values()):
-        if isinstance(given, Tensor) and given.dtype == torch.bool and given.shape[-2:] == (capacity, capacity):
-            return given
-    return None
-
-
-def _light(found: dict[int, Lightened], masks: Sequence[FamilyMask | None], model: Model) -> dict[int, Lightened]:
-    """A running state sees all past keys, so a layer with a window or with capped scores keeps its keys."""
-    capped = getattr(model.module.config.get_text_config(), "attn_logit_softcapping", None) is not None
-    return {k: own for k, own in found.items() if not own.linear or (masks[k] is None and not capped)}
-
-
-def _present(model: Model, own: Lightened, slim: tuple[tuple[int, ...], tuple[int, ...]] | None) -> Present:
-    heads, key_heads = slim or (tuple(range(model.heads)), tuple(range(model.key_heads)))
-    return Present(heads, key_heads, model.heads // model.key_heads, own.removed, own.linear)
-
-
-def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockChange]) -> Cost:
-    softmax, linear, further = [model.heads] * model.layers, [0] * model.layers, 0
-    for layer, own in present.items():
-        softmax[layer] = sum(map(len, own.softmax_places.values()))
-        linear[layer] = len(own.linear_places)
-    skipped = [layer for layer, change in changes.items() if change.skipped]
-    for layer, change in changes.items():
-        if isinstance(change.attention, AttentionEdits) and layer not in {*present, *skipped}:
-            further += change.attention.products
-    return cost(model, softmax, linear, skipped).with_products(further)
 
 
 def _dataset(items: Items, tokens: np.ndarray, logs: np.ndarray, costs: Cost) -> xr.Dataset:

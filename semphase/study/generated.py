@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Float, Shaped
 
 from semphase.data.prompts import Prompts
-from semphase.measure.generation import NOTHING
+from semphase.measure.generating.plan import NOTHING
 from semphase.measure.items import Items
 from semphase.models import Model
 from semphase.stats.ngrams import repeated_share

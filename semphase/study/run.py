@@ -14,7 +14,8 @@ from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure import on_prompts
 from semphase.measure.edit_base import Edit, identity_of, told
-from semphase.measure.generation import Decoding, generated
+from semphase.measure.generating.plan import Decoding
+from semphase.measure.generation import generated
 from semphase.measure.items import Items
 from semphase.measure.locating import answers_of, items_of
 from semphase.measure.looks import Logits, Losses, Reader, Scored

@@ -15,7 +15,8 @@ from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
-from semphase.measure import generation, readout, weights
+from semphase.measure import readout, weights
+from semphase.measure.generating import plan
 from semphase.study import description, measuring, run, sample, subject, sweep, text
 from semphase.study.generators import generator
 from semphase.study.substitutes import Substitutes
@@ -198,7 +199,7 @@ class Study:
         prompt that leaves no room in the model's context, for several samples at temperature 0, and for an edit that moves
         nothing, unless `must_move` is False.
         """
-        decoding = generation.Decoding(tokens, float(temperature), samples, self.seed if seed is None else seed)
+        decoding = plan.Decoding(tokens, float(temperature), samples, self.seed if seed is None else seed)
         return self.prompts(prompts, edits, must_move=must_move).generate(decoding, answers)
 
     def chosen(self, prompts: Prompts) -> Prompts:

@@ -162,7 +162,7 @@ def generated_by(model, tokenizer, prompt, *written):
     nothing = xr.DataArray(0.0)
     items = Items.of([prompt])
     own = with_tokenizer(model, tokenizer)
-    return Generated(Prompts.of_tokens("one", [prompt]), given, nothing, nothing, nothing, own, items)
+    return Generated(Prompts.of_tokens("one", [prompt]), given, nothing, nothing, nothing, None, own, items)
 
 
 def fast(inner: Tokenizer, decoder, before) -> PreTrainedTokenizerFast:

@@ -40,7 +40,9 @@ def next_tokens(
     total = summed[:, -1:].contiguous()
     found = torch.searchsorted(summed, uniform.to(wide)[:, None] * total, right=True)
     # A number near 1 may be rounded to 1, which no sum passes; the last token that adds something is meant.
-    return torch.minimum(found, torch.searchsorted(summed, total))[:, 0]
+    # Where a logit is nan no sum is reached, and who asks for the token's log p will see it.
+    last = torch.searchsorted(summed, total).clamp(max=logits.shape[-1] - 1)
+    return torch.minimum(found, last)[:, 0]
 
 
 def digits(device: torch.device) -> torch.dtype:

@@ -107,7 +107,7 @@ def test_layers_with_a_window_keep_their_keys(wandering):
 def test_the_running_state_is_the_form_of_the_seam(wandering, monkeypatch, family):
     model, items, edits = wandering(family), prompts_of((4, 9)), [LINEAR, zeroed(head(1, [0, 2]))]
     light = generate(model, items, edits, tokens=12)
-    monkeypatch.setattr("semphase.measure.generation.lightened", lambda *_: {})
+    monkeypatch.setattr("semphase.measure.generating.steps.lightened", lambda *_: {})
     seam = generate(model, items, edits, tokens=12)
     np.testing.assert_array_equal(light.token, seam.token)
     # The form's scores are taken in float32.

@@ -77,7 +77,7 @@ def test_a_generation_that_fails_leaves_the_model_as_it_was(wandering, monkeypat
         with pytest.raises(RuntimeError, match="in the middle"):
             generate(model, prompts_of((4, 6)), [zeroed(head(1, 0))], tokens=3)
         patched.undo()
-        patched.setattr("semphase.measure.generation._cost", fail)  # after the projections were changed
+        patched.setattr("semphase.measure.generating.steps._cost", fail)  # after the projections were changed
         with pytest.raises(RuntimeError, match="in the middle"):
             generate(model, prompts_of((4, 6)), [zeroed(head(1, 0))], tokens=3)
     require_same(before, state(model))
