@@ -148,12 +148,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time single heads against other tools: nox -s bench -- --model=NAME; with --cvfp, the CVFP model's training."""
+    """Time single heads against other tools: nox -s bench -- --model=NAME; with --cvfp or --generation, those."""
     python = _weights(session)
-    if "--cvfp" in session.posargs:
-        arguments = [argument for argument in session.posargs if argument != "--cvfp"]
-        session.run(python, str(ROOT / "benchmarks" / "cvfp.py"), *arguments, external=True, env=ALLOCATOR)
-        return
+    for other in ("cvfp", "generation"):
+        if f"--{other}" in session.posargs:
+            arguments = [argument for argument in session.posargs if argument != f"--{other}"]
+            session.run(python, str(ROOT / "benchmarks" / f"{other}.py"), *arguments, external=True, env=ALLOCATOR)
+            return
     peers = [] if any(argument.startswith("--peer-python") for argument in session.posargs) else _peers(session)
     script = str(ROOT / "benchmarks" / "heads.py")
     session.run(python, script, *peers, *session.posargs, external=True, env=ALLOCATOR)

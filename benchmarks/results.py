@@ -111,25 +111,31 @@ def show(found: Results, console: Console) -> None:
     for line in found.circumstances:
         console.print(Text(line))
     for heads, rows in ((HEADS, found.table), (GROWTH, found.grown)):
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in heads:
-            table.add_column(name, overflow="fold", no_wrap=name != heads[0])
-        for row in rows:
-            table.add_row(*map(Text, row))
-        console.print(table)
+        console.print(listed(heads, rows))
     for line in found.remarks:
         console.print(Text(f"· {line}"))
 
 
+def listed(heads: tuple[str, ...], rows: list[list[str]]) -> Table:
+    """Rows for the console."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in heads:
+        table.add_column(name, overflow="fold", no_wrap=name != heads[0])
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def markdown(found: Results) -> str:
     """The same for a file."""
-    lines = [f"# {found.title}", "", *found.circumstances, "", *_grid(HEADS, found.table), ""]
+    lines = [f"# {found.title}", "", *found.circumstances, "", *grid(HEADS, found.table), ""]
     lines += [f"- {line}" for line in found.remarks]
-    lines += ["", "How the engine's time grows:", "", *_grid(GROWTH, found.grown), ""]
+    lines += ["", "How the engine's time grows:", "", *grid(GROWTH, found.grown), ""]
     return "\n".join([*lines, "Written by `nox -s bench`; [README.md](README.md) says what the numbers mean.", ""])
 
 
-def _grid(heads: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+def grid(heads: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    """Rows as Markdown."""
     marks = ["---"] + ["---:"] * (len(heads) - 1)
     return ["| " + " | ".join(map(_cell, row)) + " |" for row in (list(heads), marks, *rows)]
 

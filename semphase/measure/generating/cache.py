@@ -33,7 +33,7 @@ class KeysAndValues:
         """All keys and values, those of the newest positions put in."""
         for kept, part in zip(self._kept, new, strict=True):
             self.now.write(kept, part)
-        return [kept[:, :, : self.now.longest] for kept in self._kept]
+        return [kept.narrow(2, 0, self.now.longest) for kept in self._kept]
 
 
 class RunningState:

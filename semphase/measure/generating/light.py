@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -90,14 +91,17 @@ class LightAttention:
         self.now = now
         self.mask = mask
         by_key = dict(present.softmax_places)
-        self.keys, groups = list(by_key), list(by_key.values())
-        self.softmax = [place for own in groups for place in own]
-        self.softmax_keys = [key for key, own in by_key.items() for _ in own]
+        groups, linear = list(by_key.values()), present.linear_places
         # Every key head with as many heads as the one that has most: the first again, whose outputs are the same.
         most = max(map(len, groups), default=0)
-        self.filled = [place for own in groups for place in own + own[:1] * (most - len(own))]
-        self.linear = present.linear_places
-        self.linear_keys = [present.key_of(place) for place in self.linear]
+        filled = [place for own in groups for place in own + own[:1] * (most - len(own))]
+        numbers = partial(torch.tensor, dtype=torch.long, device=now.positions.device)
+        self.keys = numbers(list(by_key))
+        self.softmax = numbers([place for own in groups for place in own])
+        self.softmax_keys = numbers([key for key, own in by_key.items() for _ in own])
+        self.filled = numbers(filled)
+        self.linear = numbers(linear)
+        self.linear_keys = numbers([present.key_of(place) for place in linear])
         self.cache, self.state = KeysAndValues(now, capacity), RunningState(now)
 
     def __call__(self, seen: Attending) -> Outputs:
@@ -105,19 +109,19 @@ class LightAttention:
         rows, heads, positions, _ = seen.query.shape
         outputs = seen.query.new_zeros(rows, positions, heads, seen.value.shape[-1])
         of_softmax, of_linear = (self._next, self._next_linear) if self.now.begun else (self._first, self._first_linear)
-        if self.softmax:
+        if len(self.softmax):
             of_softmax(seen, outputs)
-        if self.linear:
+        if len(self.linear):
             outputs[:, :, self.linear] = of_linear(seen).to(outputs.dtype)
         return outputs
 
     def _first(self, seen: Attending, outputs: Outputs) -> None:
-        self.cache.begin(seen.key[:, self.keys], seen.value[:, self.keys])
+        self.cache.begin(*(part.index_select(1, self.keys) for part in (seen.key, seen.value)))
         part = Attending(
             seen.module,
-            seen.query[:, self.softmax],
-            seen.key[:, self.softmax_keys],
-            seen.value[:, self.softmax_keys],
+            seen.query.index_select(1, self.softmax),
+            seen.key.index_select(1, self.softmax_keys),
+            seen.value.index_select(1, self.softmax_keys),
             _of_heads(seen.mask, self.softmax),
             seen.scaling,
             seen.softcap,
@@ -125,14 +129,15 @@ class LightAttention:
         outputs[:, :, self.softmax] = _softmax_outputs(part)
 
     def _next(self, seen: Attending, outputs: Outputs) -> None:
-        key, value = self.cache.extend(seen.key[:, self.keys], seen.value[:, self.keys])
+        key, value = self.cache.extend(*(part.index_select(1, self.keys) for part in (seen.key, seen.value)))
         mask = _of_heads(self.now.seen(self.mask), self.filled)
-        outputs[:, :, self.filled] = attend(seen.query[:, self.filled], key, value, mask, seen.scaling, seen.softcap)
+        query = seen.query.index_select(1, self.filled)
+        outputs[:, :, self.filled] = attend(query, key, value, mask, seen.scaling, seen.softcap)
 
     def _of_linear(self, seen: Attending) -> tuple[Tensor, Tensor, Tensor]:
         wide = torch.promote_types(seen.query.dtype, torch.float32)
-        key, value = seen.key[:, self.linear_keys].to(wide), seen.value[:, self.linear_keys].to(wide)
-        return seen.query[:, self.linear].to(wide), key, value
+        key, value = (part.index_select(1, self.linear_keys).to(wide) for part in (seen.key, seen.value))
+        return seen.query.index_select(1, self.linear).to(wide), key, value
 
     def _first_linear(self, seen: Attending) -> Float[Tensor, "row position linear d_value"]:
         query, key, value = self._of_linear(seen)
@@ -144,7 +149,7 @@ class LightAttention:
         return (query * seen.scaling @ self.state.extend(key, value)).transpose(1, 2)
 
 
-def _of_heads(mask: Tensor | None, heads: list[int]) -> Tensor | None:
+def _of_heads(mask: Tensor | None, heads: Int[Tensor, " chosen"]) -> Tensor | None:
     return mask if mask is None or mask.shape[1] == 1 else mask[:, heads]
 
 

@@ -40,7 +40,7 @@ class Now:
     def write(self, kept: Tensor, new: Tensor) -> None:
         """Put [row, head, 1, d] at the newest positions of [row, head, capacity, d]."""
         if self._even:
-            kept[:, :, self.longest - 1] = new[:, :, 0]
+            kept.narrow(2, self.longest - 1, 1).copy_(new)
         else:
             kept[self._rows, :, self.positions] = new[:, :, 0]
 
