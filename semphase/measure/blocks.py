@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn, no_grad
+from torch import Tensor, long, nn, no_grad, zeros
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Change, attending
 from semphase.measure.streams import first_tensor
 from semphase.models import Model, write_of
+from semphase.models.remembered import remembered
 
 Stream = Float[Tensor, "chunk position d"]
 Work = Callable[[Tensor], Tensor]
@@ -80,7 +81,7 @@ class Blocks:
 
     def __init__(self, model: Model, ids: Int[Tensor, "one position"]) -> None:
         self.model = model
-        self.calls, self.returned = _block_calls(model, ids)
+        self.calls = _block_calls(model, ids)
 
     def through(self, layer: int, stream: Stream, change: Change | BlockChange | None = None) -> Stream:
         """What leaves a block that `stream` enters."""
@@ -117,11 +118,8 @@ def embedded(model: Model, ids: Int[Tensor, "chunk position"], change: Change | 
 
 
 @contextmanager
-def under(model: Model, changes: BlockChanges, returned: type) -> Iterator[None]:
-    """Inside the block, whole passes of the model go under these changes, but for those of attention.
-
-    `returned` is the type that the family's blocks return (`Blocks.returned`).
-    """
+def under(model: Model, changes: BlockChanges) -> Iterator[None]:
+    """Inside the block, whole passes of the model go under these changes, but for those of attention."""
     with ExitStack() as stack:
         for layer, change in changes.items():
             if layer == EMBEDDING:
@@ -132,7 +130,7 @@ def under(model: Model, changes: BlockChanges, returned: type) -> Iterator[None]
                 stack.callback(norm.remove)
             elif isinstance(change, BlockChange):
                 block = model.anatomy.blocks[layer]
-                stack.enter_context(_replaced(block, _changed(model, layer, change, block.forward, returned)))
+                stack.enter_context(_replaced(block, _changed(model, layer, change, block.forward)))
         yield
 
 
@@ -144,9 +142,7 @@ def _norm_hook(change: Change | BlockChange, _part: nn.Module, args: tuple[Any, 
     return (entered(change, args[0]), *args[1:])
 
 
-def _changed(
-    model: Model, layer: int, change: BlockChange, own: Callable[..., Any], returned: type
-) -> Callable[..., Any]:
+def _changed(model: Model, layer: int, change: BlockChange, own: Callable[..., Any]) -> Callable[..., Any]:
     """A block's forward with what happens in it."""
 
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -156,7 +152,7 @@ def _changed(
             stream, rest = kwargs.pop("hidden_states"), ()
         stream = entered(change, stream)
         if change.skipped:
-            return (stream,) if issubclass(returned, tuple) else stream
+            return (stream,) if issubclass(returned_type(model), tuple) else stream
         with _hooked(model, layer, change, stream):
             return own(stream, *rest, **kwargs)
 
@@ -215,30 +211,41 @@ def _entering_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> tuple[list[Call], type]:
-    """The arguments beside the stream that each block is called with, and the type that a block returns.
+def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[Call]:
+    """The arguments beside the stream that each block is called with.
 
     Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
-    a chunk's keys at every replay. The blocks are called but not run, except the first, which shows what they return.
+    a chunk's keys at every replay. The blocks are called but not run.
     """
     calls: list[Call] = []
-    returned: list[type] = []
+    returned = returned_type(model)
 
-    def standing_in(own: Callable[..., Any]) -> Callable[..., Any]:
-        def record(*args: Any, **kwargs: Any) -> Any:
-            stream = first_tensor(args if args else kwargs["hidden_states"])
-            calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
-            if not returned:
-                returned.append(type(own(*args, **kwargs)))
-            return (stream,) if issubclass(returned[0], tuple) else stream
-
-        return record
+    def record(*args: Any, **kwargs: Any) -> Any:
+        stream = first_tensor(args if args else kwargs["hidden_states"])
+        calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+        return (stream,) if issubclass(returned, tuple) else stream
 
     with ExitStack() as stack, no_grad(), attending(model, {}):
         for block in model.anatomy.blocks:
-            stack.enter_context(_replaced(block, standing_in(block.forward)))
+            stack.enter_context(_replaced(block, record))
         model.module.base_model(input_ids=ids, use_cache=False)
-    return calls, returned[0]
+    return calls
+
+
+@remembered
+def returned_type(model: Model) -> type:
+    """The type that a family's blocks return: a tensor, or a tuple that begins with one."""
+    found: list[type] = []
+
+    def leave(_block: nn.Module, _args: Any, output: Any) -> None:
+        found.append(type(output))
+        raise Seen
+
+    with ExitStack() as hooks, no_grad(), attending(model, {}):
+        hooks.callback(model.anatomy.blocks[0].register_forward_hook(leave).remove)
+        hooks.enter_context(suppress(Seen))
+        model.module.base_model(input_ids=zeros(1, 1, dtype=long, device=model.device), use_cache=False)
+    return found[0]
 
 
 @contextmanager

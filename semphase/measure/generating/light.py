@@ -83,6 +83,16 @@ class Present:
                 found[self.key_of(place)].append(place)
         return found
 
+    @property
+    def filled_places(self) -> list[int]:
+        """The same in one row, every key head with as many as the one that has most, so that one product serves all.
+
+        The first of a key head stands in for what it lacks; its outputs are the same again.
+        """
+        groups = list(self.softmax_places.values())
+        most = max(map(len, groups), default=0)
+        return [place for own in groups for place in own + own[:1] * (most - len(own))]
+
 
 class LightAttention:
     """A change at the seam: removed heads cost nothing, linear ones a state of d_head × d_value in place of keys."""
@@ -92,14 +102,11 @@ class LightAttention:
         self.mask = mask
         by_key = dict(present.softmax_places)
         groups, linear = list(by_key.values()), present.linear_places
-        # Every key head with as many heads as the one that has most: the first again, whose outputs are the same.
-        most = max(map(len, groups), default=0)
-        filled = [place for own in groups for place in own + own[:1] * (most - len(own))]
         numbers = partial(torch.tensor, dtype=torch.long, device=now.positions.device)
         self.keys = numbers(list(by_key))
         self.softmax = numbers([place for own in groups for place in own])
         self.softmax_keys = numbers([key for key, own in by_key.items() for _ in own])
-        self.filled = numbers(filled)
+        self.filled = numbers(present.filled_places)
         self.linear = numbers(linear)
         self.linear_keys = numbers([present.key_of(place) for place in linear])
         self.cache, self.state = KeysAndValues(now, capacity), RunningState(now)

@@ -64,7 +64,6 @@ class Remembered(Run):
         model, capacity = self.model, self.batch.width + self.room
         self.now = Now(self.batch.lengths, self.copies, model.device)
         blocks = Blocks(model, torch.zeros(1, capacity, dtype=torch.long, device=model.device))
-        self.returned = blocks.returned
         self.first = self.compiler.changes(self.edits, self.batch)
         self.later = behind(self.compiler, self.edits, self.batch, self.room)
         masks = [_mask(call, capacity) for call in blocks.calls]
@@ -87,7 +86,7 @@ class Remembered(Run):
 
     def begin(self) -> Float[Tensor, "row vocabulary"]:
         """Logits behind the prompts, one row for each copy."""
-        with under(self.model, self.first, self.returned):
+        with under(self.model, self.first):
             hidden = self.model.module.base_model(input_ids=self.batch.ids.to(self.model.device), use_cache=False)[0]
         ends = torch.tensor(self.batch.lengths) - 1
         return self._logits(hidden[torch.arange(len(ends)), ends]).repeat_interleave(self.copies, dim=0)
@@ -95,7 +94,7 @@ class Remembered(Run):
     def step(self, tokens: Int[Tensor, " row"]) -> Float[Tensor, "row vocabulary"]:
         """Logits behind one more token."""
         self.now.step()
-        with under(self.model, self.later, self.returned):
+        with under(self.model, self.later):
             hidden = self.model.module.base_model(
                 input_ids=tokens[:, None], position_ids=self.now.positions[:, None], use_cache=False
             )[0]
@@ -153,7 +152,7 @@ def _present(model: Model, own: Lightened, slim: tuple[tuple[int, ...], tuple[in
 def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockChange]) -> Cost:
     softmax, linear, further = [model.heads] * model.layers, [0] * model.layers, 0
     for layer, own in present.items():
-        softmax[layer] = sum(map(len, own.softmax_places.values()))
+        softmax[layer] = len(own.filled_places)
         linear[layer] = len(own.linear_places)
     skipped = [layer for layer, change in changes.items() if change.skipped]
     for layer, change in changes.items():

@@ -149,4 +149,5 @@ def test_removed_heads_are_not_computed(wandering, monkeypatch):
 
     monkeypatch.setattr(lights, "attend", counting)
     generate(model, items, [zeroed(heads([(0, 1), (1, 0), (1, 1), (1, 2)])), zeroed(head(2))], tokens=3)
-    assert scored == [1, 2, 1] * 2
+    # Two key heads of the first layer with as many heads as the fuller one, one of the second, none of the third.
+    assert scored == [4, 1] * 2
