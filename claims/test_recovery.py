@@ -43,7 +43,7 @@ def test_speed(study: Study, judge: Judge) -> None:
     ratios = {name: speed.ratio(found, name) for name in found["setting"].values}
     detail = {
         "tokens per second": {
-            name: {kind: found["rate"].sel(setting=name, kind=kind) for kind in speed.KINDS} for name in ratios
+            name: {kind: found["rate"].sel(setting=name, kind=kind).values for kind in speed.KINDS} for name in ratios
         },
         "FLOPs of a token, lightened over unmodified": speed.flops_ratios(
             study, forms.lightened(study.facet(heads.Heads))
