@@ -47,9 +47,10 @@ class Calibrated:
 
 
 def calibrated(study: Study, sources: Sources, trial: Trial) -> Calibrated:
-    """The first tasks of which a level has the unmodified model between 20 and 90 % right on the calibrating items.
+    """The first tasks of which a level has the unmodified model between 20 and 90 % right, on both parts of the items.
 
-    Of several such levels the one nearest to 55 %. NotApplicable, which says what was tried, where there is no task.
+    Of several such levels the one nearest to 55 % on the calibrating items. NotApplicable, which says what was tried,
+    where there is no task.
     """
     tasks: list[Task] = []
     calibrating: list[Task] = []
@@ -59,23 +60,36 @@ def calibrated(study: Study, sources: Sources, trial: Trial) -> Calibrated:
             break
         own = list(_levels(study, sources, ladder, trial))
         tried += [found for found, _ in own]
-        fitting = [
-            (abs(found.accuracy - MIDDLE), found.level, task)
-            for found, task in own
-            if task is not None and found.accuracy is not None and LEAST <= found.accuracy <= MOST
-        ]
-        if not fitting:
-            continue
-        _, level, first = min(fitting, key=lambda each: each[0])
-        judged = _task(study, ladder, level, ladder.prompts(sources, level, "judge", trial.judge))
-        if isinstance(judged, Task):
-            tasks.append(judged)
-            calibrating.append(first)
-        else:
-            tried.append(Tried(ladder.name, level, None, judged))
+        chosen, further = _judged(study, sources, ladder, own, trial)
+        tried += further
+        if chosen is not None:
+            tasks.append(chosen[0])
+            calibrating.append(chosen[1])
     if not tasks:
         raise NotApplicable(f"no task has {study.label} between 20 and 90 % right; tried {_sentence(tried)}.")
     return Calibrated(tuple(tasks), tuple(calibrating), tuple(tried))
+
+
+def _judged(
+    study: Study, sources: Sources, ladder: Ladder, levels: list[tuple[Tried, Task | None]], trial: Trial
+) -> tuple[tuple[Task, Task] | None, list[Tried]]:
+    """Of the levels within bounds the one nearest to 55 % which is so on the judging items, too; what was tried there."""
+    fitting = [
+        (abs(found.accuracy - MIDDLE), found.level, task)
+        for found, task in levels
+        if task is not None and found.accuracy is not None and LEAST <= found.accuracy <= MOST
+    ]
+    tried: list[Tried] = []
+    for _, level, first in sorted(fitting, key=lambda each: each[0]):
+        task = _task(study, ladder, level, ladder.prompts(sources, level, "judge", trial.judge))
+        if not isinstance(task, Task):
+            tried.append(Tried(ladder.name, f"{level}, judging items", None, task))
+            continue
+        accuracy = in_rounds(study, task, (), 1)[0].accuracy
+        tried.append(Tried(ladder.name, f"{level}, judging items", accuracy))
+        if LEAST <= accuracy <= MOST:
+            return (task, first), tried
+    return None, tried
 
 
 def _levels(study: Study, sources: Sources, ladder: Ladder, trial: Trial) -> Iterator[tuple[Tried, Task | None]]:
