@@ -10,14 +10,14 @@ from dataclasses import dataclass
 class Trial:
     """How many items a task has to set its level and to be judged, and how many tasks are taken of those that fit."""
 
-    calibrate: int = 64
-    judge: int = 96
-    tasks: int = 4
+    calibrate: int = 16
+    judge: int = 24
+    tasks: int = 3
 
 
 TRIALS: Mapping[str, Trial] = {
-    "quick": Trial(calibrate=16, judge=24, tasks=3),
-    "standard": Trial(),
+    "quick": Trial(),
+    "standard": Trial(calibrate=64, judge=96, tasks=4),
     "full": Trial(calibrate=128, judge=400, tasks=6),
 }
 """By the budget's name; others spend as `Trial()` says."""
