@@ -19,6 +19,8 @@ from semphase.measure.items import Items
 from semphase.measure.timing import wait_for
 from semphase.models import Model
 
+READ = 8
+
 
 def decoding_rates(
     model: Model,
@@ -30,24 +32,29 @@ def decoding_rates(
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Float[np.ndarray, "kind repeat"]:
-    """Tokens per second of `batch` rows behind `context` random tokens, `steps` of them, by each list of edits in turn.
+    """Tokens per second of `batch` rows that end at `context` positions, `steps` of them, by each list of edits in turn.
 
-    The rows share one prompt, which is read before the clock starts; a busy moment of the machine hits all kinds.
+    Only the first few tokens of a row are read, the positions between hold keys of 0: what was read does not matter to
+    the clock. A busy moment of the machine hits all kinds.
     """
     generator = torch.Generator().manual_seed(seed)
-    ids = tuple(torch.randint(model.vocabulary, (context,), generator=generator).tolist())
+    ids = tuple(torch.randint(model.vocabulary, (READ,), generator=generator).tolist())
+    left = context - READ - steps - 1
     rates = np.empty((len(edits), repeats + 1))
     for repeat in range(repeats + 1):  # the first one warms up
         for kind, own in enumerate(edits.values()):
-            rates[kind, repeat] = batch * steps / _seconds(model, own, Items((ids,), (context - 1,)), batch, steps)
+            rates[kind, repeat] = batch * steps / _seconds(model, own, ids, left, batch, steps)
         advance(1)
     return rates[:, 1:]
 
 
-def _seconds(model: Model, edits: Sequence[Edit], items: Items, rows: int, steps: int) -> float:
-    prompt = Continued(items, (Row(0),))
-    with torch.no_grad(), Remembered(Compiler(model, items), edits, prompt, rows, steps + 1) as run:
-        tokens = run.step(run.begin().argmax(dim=-1)).argmax(dim=-1)
+def _seconds(model: Model, edits: Sequence[Edit], ids: tuple[int, ...], left: int, rows: int, steps: int) -> float:
+    items = Items((ids,), (len(ids) - 1,))
+    prompt, room = Continued(items, (Row(0),)), left + steps + 1
+    with torch.no_grad(), Remembered(Compiler(model, items), edits, prompt, rows, room) as run:
+        tokens = run.begin().argmax(dim=-1)
+        run.now.leave(left)
+        tokens = run.step(tokens).argmax(dim=-1)
         wait_for(model.device)
         begin = time.perf_counter()
         for _ in range(steps):

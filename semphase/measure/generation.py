@@ -37,6 +37,8 @@ from semphase.models import Model
 
 ROWS = 64
 """Rows that are generated side by side."""
+CROWDED = 0.75
+"""Rows that have ended are left out of the passes when this share is left, since that copies what is kept of the others."""
 Advance = Callable[[int], None]
 
 
@@ -97,32 +99,33 @@ def _batches(model: Model, items: Items, plan: Plan) -> Iterator[Continued]:
 
 
 def _decoded(run: Run, model: Model, plan: Plan, advance: Advance) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens and their log p, [prompt, copy, step], of one batch."""
+    """Tokens and their log p, [prompt, copy, step], of one batch; rows that have ended are left out of the passes."""
     ends = torch.tensor(end_tokens(model), device=model.device)
     forced = torch.from_numpy(plan.forced.reshape(-1, plan.steps)).to(model.device)
     uniform = torch.from_numpy(plan.uniform.reshape(-1, plan.steps)).to(digits(model.device)).to(model.device)
-    done = torch.zeros(len(uniform), dtype=torch.bool, device=model.device)
-    logits, tokens, logs = run.begin(), [], []
+    tokens = torch.full_like(forced, NOTHING)
+    logs = torch.full(forced.shape, float("nan"), device=model.device)
+    logits, rows = run.begin(), torch.arange(len(forced), device=model.device)
+    going = torch.ones_like(rows, dtype=torch.bool)
     for step in range(plan.steps):
-        given, free = forced[:, step], next_tokens(logits, plan.temperature, uniform[:, step])
-        chosen, done = torch.where(given >= 0, given, free), done | (given == STOP)
+        given, free = forced[rows, step], next_tokens(logits, plan.temperature, uniform[rows, step])
+        chosen = torch.where(given >= 0, given, free)
         own = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
         _require_finite(own, model)
-        tokens.append(chosen.masked_fill(done, NOTHING))
-        logs.append(own.masked_fill(done, float("nan")))
-        done = done | (torch.isin(chosen, ends) & (given < 0))
-        if step + 1 == plan.steps or bool(done.all()):
+        tokens[rows, step] = chosen.masked_fill(~going, NOTHING)
+        logs[rows, step] = own.float().masked_fill(~going, float("nan"))
+        if step + 1 == plan.steps:
             break
+        going &= ~((torch.isin(chosen, ends) & (given < 0)) | (forced[rows, step + 1] == STOP))
+        left = going.nonzero()[:, 0]
+        if len(left) == 0:
+            break
+        if len(left) <= CROWDED * len(rows):
+            run.keep(left)
+            rows, chosen, going = rows[left], chosen[left], going[left]
         logits = run.step(chosen)
     advance(len(plan.forced))
-    shape = plan.forced.shape
-    return _filled(tokens, shape), _filled(logs, shape)
-
-
-def _filled(steps: list[Tensor], shape: tuple[int, ...]) -> np.ndarray:
-    made = torch.stack(steps, dim=1).cpu().numpy().reshape(*shape[:2], -1)
-    behind_end: float = np.nan if made.dtype.kind == "f" else NOTHING
-    return np.pad(made, ((0, 0), (0, 0), (0, shape[2] - made.shape[2])), constant_values=behind_end)
+    return tokens.cpu().numpy().reshape(plan.forced.shape), logs.cpu().numpy().reshape(plan.forced.shape)
 
 
 def _require_finite(logs: Float[Tensor, " row"], model: Model) -> None:

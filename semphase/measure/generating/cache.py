@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.measure.generating.now import Now
@@ -29,6 +29,10 @@ class KeysAndValues:
             kept[:, :, : part.shape[2]] = part.repeat_interleave(self.now.copies, dim=0)
             self._kept.append(kept)
 
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self._kept = [kept[rows] for kept in self._kept]
+
     def extend(self, *new: Float[Tensor, "row kv 1 d"]) -> list[Grown]:
         """All keys and values, those of the newest positions put in."""
         for kept, part in zip(self._kept, new, strict=True):
@@ -51,6 +55,10 @@ class RunningState:
         inside = torch.arange(key.shape[2], device=key.device) <= last[:, None]
         state = (key * inside[:, None, :, None]).transpose(-1, -2) @ value
         self.state = state.repeat_interleave(self.now.copies, dim=0)
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.state = self.state[rows] if self.state.numel() else self.state
 
     def extend(
         self, key: Float[Tensor, "row head 1 d"], value: Float[Tensor, "row head 1 d_value"]

@@ -122,6 +122,11 @@ class LightAttention:
             outputs[:, :, self.linear] = of_linear(seen).to(outputs.dtype)
         return outputs
 
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.cache.keep(rows)
+        self.state.keep(rows)
+
     def _first(self, seen: Attending, outputs: Outputs) -> None:
         self.cache.begin(*(part.index_select(1, self.keys) for part in (seen.key, seen.value)))
         part = Attending(

@@ -26,6 +26,7 @@ class Now:
         self._even = len(set(lengths)) == 1
         self.positions: Int[Tensor, " row"] = torch.tensor(lengths, device=device).repeat_interleave(copies) - 1
         self._rows = torch.arange(len(lengths) * copies, device=device)
+        self._prompts = self._rows // copies
         self._past: Visible | None = None
 
     def step(self) -> None:
@@ -36,6 +37,17 @@ class Now:
         if not self._even:
             keys = torch.arange(self.longest, device=self.positions.device)
             self._past = (keys <= self.positions[:, None])[:, None, None]
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.positions, self._prompts = self.positions[rows], self._prompts[rows]
+        self._rows = torch.arange(len(rows), device=rows.device)
+
+    def leave(self, positions: int) -> None:
+        """Some positions further without anything in them, for a clock that does not ask what was read."""
+        self.begun = True
+        self.positions = self.positions + positions
+        self.longest += positions
 
     def write(self, kept: Tensor, new: Tensor) -> None:
         """Put [row, head, 1, d] at the newest positions of [row, head, capacity, d]."""
@@ -54,4 +66,4 @@ class Now:
         """The newest positions' rows of what is hidden from every position."""
         if len(hidden) == 1:
             return hidden[0][:, self.positions, : self.longest].transpose(0, 1)[:, :, None]
-        return hidden[self._rows // self.copies, :, self.positions, : self.longest][:, :, None]
+        return hidden[self._prompts, :, self.positions, : self.longest][:, :, None]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from jaxtyping import Int
+from torch import Tensor
+
 from semphase.measure.attention import Attending, Change, Outputs
 from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.generating.cache import KeysAndValues
@@ -39,6 +42,10 @@ class Remembering:
             return attend(seen.query, key, value, mask, seen.scaling, seen.softcap)
         grown = replace(seen, key=key, value=value, mask=mask, attend=one_query_outputs)
         return _outputs(grown, change, self._here)
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.cache.keep(rows)
 
     def _here(self, edits: AttentionEdits) -> AttentionEdits:
         return replace(edits, hidden=[self.now.rows_of(hidden) for hidden in edits.hidden])

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semphase.measure.attention import Change, attending
+from semphase.measure.attention import attending
 from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.batching import Row
 from semphase.measure.blocks import BlockChange, Blocks, Call, attention_of, under
@@ -56,6 +56,10 @@ class Run:
         """Logits behind one more token."""
         raise NotImplementedError
 
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        raise NotImplementedError
+
 
 class Remembered(Run):
     """The past is kept, and each step runs one position."""
@@ -71,14 +75,13 @@ class Remembered(Run):
         slim = self.stack.enter_context(slimmed(model, {layer: own.removed for layer, own in light.items()}))
         present = {layer: _present(model, own, slim.get(layer)) for layer, own in light.items()}
         self.cost = _cost(model, present, self.later)
-        self.stack.enter_context(
-            attending(
-                model, {layer: self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)}
-            )
-        )
+        self.attentions = [self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)]
+        self.stack.enter_context(attending(model, dict(enumerate(self.attentions))))
         return self
 
-    def _attention(self, layer: int, capacity: int, mask: FamilyMask | None, present: dict[int, Present]) -> Change:
+    def _attention(
+        self, layer: int, capacity: int, mask: FamilyMask | None, present: dict[int, Present]
+    ) -> LightAttention | Remembering:
         if layer in present:
             return LightAttention(self.now, capacity, mask, present[layer])
         first, later = attention_of(self.first.get(layer)), attention_of(self.later.get(layer))
@@ -100,6 +103,12 @@ class Remembered(Run):
             )[0]
         return self._logits(hidden[:, 0])
 
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.now.keep(rows)
+        for attention in self.attentions:
+            attention.keep(rows)
+
     def _logits(self, normed: Float[Tensor, "row d"]) -> Float[Tensor, "row vocabulary"]:
         return unembedding(self.model).all(normed)
 
@@ -108,7 +117,7 @@ class Anew(Run):
     """Every step is a full forward pass over all that there is."""
 
     def __enter__(self) -> Self:
-        self.extras: list[tuple[int, ...]] = [() for _ in range(len(self.batch.rows) * self.copies)]
+        self.rows = [Row(row.item) for row in self.batch.rows for _ in range(self.copies)]
         return self
 
     def begin(self) -> Float[Tensor, "row vocabulary"]:
@@ -117,10 +126,13 @@ class Anew(Run):
 
     def step(self, tokens: Int[Tensor, " row"]) -> Float[Tensor, "row vocabulary"]:
         """Logits behind one more token."""
-        self.extras = [(*extra, token) for extra, token in zip(self.extras, tokens.tolist(), strict=True)]
-        prompts = [row.item for row in self.batch.rows for _ in range(self.copies)]
-        rows = tuple(Row(item, extra) for item, extra in zip(prompts, self.extras, strict=True))
-        return logits_anew(self.compiler, self.edits, replace(self.batch, rows=rows))
+        extended = zip(self.rows, tokens.tolist(), strict=True)
+        self.rows = [Row(row.item, (*row.extra, token)) for row, token in extended]
+        return logits_anew(self.compiler, self.edits, replace(self.batch, rows=tuple(self.rows)))
+
+    def keep(self, rows: Int[Tensor, " kept"]) -> None:
+        """Go on with some of the rows."""
+        self.rows = [self.rows[row] for row in rows.tolist()]
 
 
 def logits_anew(compiler: Compiler, edits: Sequence[Edit], batch: Continued) -> Float[Tensor, "row vocabulary"]:

@@ -17,7 +17,7 @@ from semphase.study.study import Study
 
 SETTINGS = ((1, 128), (1, 1024), (16, 128), (16, 1024))
 """Batch, and tokens that a text has in the end."""
-STEPS = 8
+STEPS = 4
 REPEATS = 9
 """The fewest whose second lowest and second highest value hold the median in 95 % of cases."""
 KINDS = ("unmodified", "lightened")
@@ -36,7 +36,7 @@ def rates(study: Study, lightened: Sequence[Edit]) -> xr.Dataset:
         raise NotApplicable(f"{model.name} reads {model.context} tokens, and speed is taken at {longest}")
     key = study.subject.identity | {
         "measurement": "decoding rates",
-        "version": 1,
+        "version": 2,
         "hardware": hardware(),
         "device": str(model.device),
         "edits": identity_of(lightened),
@@ -50,7 +50,7 @@ def rates(study: Study, lightened: Sequence[Edit]) -> xr.Dataset:
         edits = {"unmodified": (), "lightened": lightened}
         with study.progress(f"tokens per second of {study.label}", len(SETTINGS) * (REPEATS + 1)) as advance:
             found = [
-                decoding_rates(model, edits, batch, context - STEPS - 1, STEPS, REPEATS, study.seed, advance)
+                decoding_rates(model, edits, batch, context, STEPS, REPEATS, study.seed, advance)
                 for batch, context in SETTINGS
             ]
         dims = ("setting", "kind", "repeat")
