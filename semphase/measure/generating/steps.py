@@ -153,18 +153,18 @@ def _mask(call: Call, capacity: int) -> FamilyMask | None:
 def _light(found: dict[int, Lightened], masks: Sequence[FamilyMask | None], model: Model) -> dict[int, Lightened]:
     """A running state sees all past keys, so a layer with a window or with capped scores keeps its keys."""
     capped = getattr(model.module.config.get_text_config(), "attn_logit_softcapping", None) is not None
-    return {k: own for k, own in found.items() if not own.linear or (masks[k] is None and not capped)}
+    return {k: own if masks[k] is None and not capped else own.keeping_keys() for k, own in found.items()}
 
 
 def _present(model: Model, own: Lightened, slim: tuple[tuple[int, ...], tuple[int, ...]] | None) -> Present:
     heads, key_heads = slim or (tuple(range(model.heads)), tuple(range(model.key_heads)))
-    return Present(heads, key_heads, model.heads // model.key_heads, own.removed, own.linear)
+    return Present(heads, key_heads, model.heads // model.key_heads, own)
 
 
 def _cost(model: Model, present: dict[int, Present], changes: dict[int, BlockChange]) -> Cost:
     softmax, linear, further = [model.heads] * model.layers, [0] * model.layers, 0
     for layer, own in present.items():
-        softmax[layer] = len(own.filled_places)
+        softmax[layer] = own.products
         linear[layer] = len(own.linear_places)
     skipped = [layer for layer, change in changes.items() if change.skipped]
     for layer, change in changes.items():

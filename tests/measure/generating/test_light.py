@@ -14,7 +14,6 @@ from semphase.measure.edits import added, zeroed
 from semphase.measure.generating import light as lights
 from semphase.measure.generating.light import LightAttention, Lightened, Present, lightened
 from semphase.measure.generating.now import Now
-from semphase.measure.generating.remembering import Remembering
 from semphase.measure.generation import continuation
 from semphase.measure.kernels import quadratic
 from semphase.measure.sites import ALL, Shape, head, heads, key, mlp, pattern
@@ -42,7 +41,7 @@ def seen_at(parts, rows, start, stop):
 def test_a_running_state_is_the_quadratic_form(lengths):
     rows, steps = range(len(lengths)), 6
     query, key, value = parts = vectors(len(lengths), max(lengths) + steps)
-    present = Present(tuple(range(HEADS)), (0, 1), HEADS // KV, frozenset(), frozenset(range(HEADS)))
+    present = Present(tuple(range(HEADS)), (0, 1), HEADS // KV, Lightened(frozenset(), frozenset(range(HEADS))))
     now = Now(lengths, 1, torch.device("cpu"))
     light = LightAttention(now, max(lengths) + steps, None, present)
     wanted = quadratic(query, key, value, "identity", SCALING).transpose(1, 2)
@@ -96,7 +95,9 @@ def changes_in_force(run):
 def test_layers_with_a_window_keep_their_keys(wandering):
     model, items = wandering("gemma3_text"), prompts_of((4, 9))
     with stepping(model, items, [LINEAR]) as run:
-        assert [type(own) for own in changes_in_force(run)] == [Remembering, Remembering, LightAttention]
+        own = changes_in_force(run)
+        assert [len(layer.linear.heads) for layer in own] == [0, 0, model.heads]
+        assert [len(layer.keys) for layer in own] == [model.key_heads, model.key_heads, 0]
         assert run.cost.per_key > 0
     found = generate(model, items, [LINEAR], tokens=6)
     logs = logs_of(continuation(model, items, [LINEAR], [tuple(written(found, k)[:5]) for k in range(2)]))
@@ -123,7 +124,12 @@ def test_the_running_state_is_the_form_of_the_seam(wandering, monkeypatch, famil
         ([zeroed(heads([(0, 1), (2, 3)])), zeroed(head(0, 0))], {0: {0, 1}, 2: {3}}),
         ([zeroed(head(1, 2)), zeroed(mlp(1)), skipped(0)], {1: {2}}),
         ([zeroed(head(1, 2)), added(key(1, 0), np.ones(8))], {}),
-        ([zeroed(head([0, 1], 2)), form(head(1, 3), "relu")], {0: {2}}),
+        (
+            [zeroed(head([0, 1], 2)), form(head(1, 3), "relu")],
+            {0: {2}, 1: Lightened(frozenset({2}), frozenset(), frozenset({(3, "relu")}))},
+        ),
+        ([zeroed(head([0, 1], 2)), form(head(1, 3), "product")], {0: {2}}),
+        ([form(head(1, 3), "identity"), form(head(1, 3), "softmax")], {1: set()}),
         ([zeroed(head([0, 1], 2)), zeroed(pattern(1, 3))], {0: {2}}),
         ([zeroed(head([0, 1], 2)), hidden_keys(1, query=ALL, key=0)], {0: {2}}),
         ([zeroed(head(ALL, 2)), keys(4)], {}),
