@@ -26,6 +26,8 @@ from semphase.plugin.running import lacks
 from semphase.report.drawing import draw
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.heads.facet import SHARE
+from semphase.science.recovery import speed
+from semphase.science.recovery.spending import TRIALS, Trial
 from semphase.store import Store
 from semphase.study import JointStudy, Study
 from semphase.study.budget import Budget
@@ -39,6 +41,7 @@ WORDS = 6
 BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
 CHUNK = 128
 SPENT = Sizes(documents=(4, 6, 8), control_sizes=2, validation_documents=4, document_tokens=20)
+TRIAL = Trial(calibrate=8, judge=8, tasks=1)
 
 
 def declared() -> list[tuple[Claim, Callable[..., Any]]]:
@@ -82,6 +85,8 @@ def _spending() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, BUDGET.name, SPENT)
         patch.setattr(chunking, "CHUNK", CHUNK)
+        patch.setitem(TRIALS, BUDGET.name, TRIAL)
+        patch.setattr(speed, "STEPS", 1)
         yield
 
 
