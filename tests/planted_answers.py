@@ -17,4 +17,4 @@ def answered(share: float, items: int = 96, flops: float = 1e6, first: int = 0) 
 def of(right: np.ndarray, flops: float = 1e6) -> Answered:
     """Answers of which these are right."""
     own = np.asarray(right, dtype=bool)
-    return Answered(own, np.where(own, -0.1, -2.0), np.full(len(own), flops), np.zeros(len(own)))
+    return Answered(own, np.where(own, -0.1, -2.0), np.full(len(own), float(flops)), np.zeros(len(own)))

@@ -21,6 +21,7 @@ from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
+from semphase.measure.decoding_speed import decoding_rates
 from semphase.models import fixture, load
 from semphase.plugin.running import lacks
 from semphase.report.drawing import draw
@@ -80,13 +81,17 @@ def small_corpus() -> Corpus:
     return load_corpus("grammar")
 
 
+def rates_of_short_texts(model: Any, edits: Any, batch: int, context: int, *rest: Any) -> Any:
+    return decoding_rates(model, edits, min(batch, 2), min(context, 32), *rest)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _spending() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, BUDGET.name, SPENT)
         patch.setattr(chunking, "CHUNK", CHUNK)
         patch.setitem(TRIALS, BUDGET.name, TRIAL)
-        patch.setattr(speed, "STEPS", 1)
+        patch.setattr(speed, "decoding_rates", rates_of_short_texts)
         yield
 
 

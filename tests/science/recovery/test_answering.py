@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -84,7 +85,6 @@ def test_every_round_reads_what_was_written_before_it(study, edits):
             for text, wrote, item in zip(texts, made.texts[:, 0], ITEMS, strict=True)
         ]
     assert (rounds[0].flops < rounds[1].flops).all()
-    assert len({len(tokens) for tokens in written}) >= 1
 
 
 def test_the_prompts_of_a_round(study, asked):
@@ -92,7 +92,7 @@ def test_the_prompts_of_a_round(study, asked):
     in_rounds(study, task, LIGHT, 3)
     assert [own.name for own in asked] == ["recovery/own", "recovery/own#2", "recovery/own#3"]
     assert asked[0] == task.prompts
-    for before, after in zip(asked, asked[1:], strict=False):
+    for before, after in itertools.pairwise(asked):
         for item, (one, two) in enumerate(zip(before.texts, after.texts, strict=True)):
             assert two.startswith(one)
             assert two.endswith(" and\n" + ITEMS[item].question.lstrip())
@@ -182,9 +182,7 @@ def test_the_likeliest_text_is_that_of_the_highest_mean_log_p(study, choices):
     task = task_of()
     own = best_of(study, task, LIGHT, SAMPLES, "likeliest")
     made = samples_of(study, task.prompts)
-    mean = [
-        [np.mean(logs[np.isfinite(logs)]) for logs in of_prompt] for of_prompt in made.log_probabilities.values
-    ]
+    mean = [[np.mean(logs[np.isfinite(logs)]) for logs in of_prompt] for of_prompt in made.log_probabilities.values]
     best = [int(np.argmax(of_prompt)) for of_prompt in mean]
     assert choices[0].tolist() == best
     assert len(set(best)) > 1

@@ -108,9 +108,7 @@ def test_the_bounds_belong_to_the_range(study, sources, plant, share, fits, part
 
 
 def test_the_first_tasks_that_fit_are_taken_and_no_more_are_tried(study, sources, plant):
-    asked = plant(
-        hard={"a": (0.0, 0.0)}, first={"a": (0.5, 0.5)}, second={"b": (0.9, 0.4)}, third={"c": (0.55, 0.55)}
-    )
+    asked = plant(hard={"a": (0.0, 0.0)}, first={"a": (0.5, 0.5)}, second={"b": (0.9, 0.4)}, third={"c": (0.55, 0.55)})
     found = calibrated(study, sources, Trial(20, 20, 2))
     assert [task.name for task in found.tasks] == ["first", "second"]
     assert not [own for own in asked if own.startswith("third")]
@@ -154,9 +152,7 @@ def test_a_model_of_64_positions_is_told_why_it_can_do_nothing(study_of, random_
     assert "3 rounds of it are longer than the 64 tokens that the model reads" in told
     assert "reads 64; shorten it" in told
     assert "unknown to" in told
-    # Four words fit three times, and a random model knows none.
-    assert told.count("4 words before 0 %") == 2
-    assert len(re.findall(r"\d %", told)) == 3  # with the bound
+    assert re.findall(r"\d+ %", told) == ["90 %"]  # the bound: nothing was asked
 
 
 def task_of(*items: Item, tokens: int = TOKENS) -> Task:
@@ -168,9 +164,9 @@ SHORT = Item("kate saw", " the", "boat")
 
 def test_three_rounds_must_fit(study_of, random_gpt2):
     own = study_of(random_gpt2)
-    # Three tokens to begin with, and the question's one behind each text.
+    # A BOS token and three more to begin with, and the question's one behind each text.
     assert readable(own, task_of(SHORT, SHORT, tokens=19)) is None
-    assert readable(own, task_of(SHORT, SHORT, tokens=21)) == (
+    assert readable(own, task_of(SHORT, SHORT, tokens=20)) == (
         "3 rounds of it are longer than the 64 tokens that the model reads"
     )
 
@@ -178,7 +174,7 @@ def test_three_rounds_must_fit(study_of, random_gpt2):
 def test_longer_answers_count_as_long_as_they_are(study_of, random_gpt2):
     own = study_of(random_gpt2)
     assert readable(own, task_of(SHORT, Item("kate saw", " the", "boat " * 18 + "boat"))) is None
-    assert "3 rounds" in (readable(own, task_of(SHORT, Item("kate saw", " the", "boat " * 20 + "boat"))) or "")
+    assert "3 rounds" in (readable(own, task_of(SHORT, Item("kate saw", " the", "boat " * 19 + "boat"))) or "")
 
 
 def test_a_text_is_as_long_as_the_longest_answer(study, sources, monkeypatch):
@@ -192,7 +188,7 @@ def test_a_text_is_as_long_as_the_longest_answer(study, sources, monkeypatch):
 
 
 def test_words_that_a_tokenizer_does_not_know_are_a_reason(study):
-    assert "unknown to tiny's tokenizer" in (readable(study, task_of(Item("zu", " wem", "boat"), SHORT)) or "")
+    assert "unknown to tiny's tokenizer" in (readable(study, task_of(*[Item("zu", " wem", "boat")] * 2)) or "")
     assert "no token of its own" in (readable(study, task_of(Item("kate saw", " the", "Boot"), SHORT)) or "")
 
 

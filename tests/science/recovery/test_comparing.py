@@ -55,6 +55,16 @@ def test_an_increase_of_shares_is_covered(n, up, down):
     assert weight[held].sum() >= 0.93
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("up", "covered"), [(0.02, 0.86), (0.1, 0.92), (0.4, 0.94)])
+def test_rare_gains_without_losses_are_covered_less(up, covered):
+    """Known: where no pair is ever lost the upper end lies too low, most of all for some two gains in all pairs."""
+    outcomes, low, high = every_interval(ITEMS, BOTH)
+    weight = probabilities(outcomes, ITEMS, up, 0.0)
+    assert weight[(low <= up) & (up <= high)].sum() == pytest.approx(covered, abs=0.01)
+    assert weight[low > up].sum() <= TAIL  # the end that gains are judged by holds
+
+
 def test_draws_of_correlated_answers_are_covered():
     rng, covered = np.random.default_rng(0), []
     for correlation, share, effect in itertools.product((0.0, 0.5, 0.9), (0.3, 0.55), (0.0, 0.3)):
@@ -161,25 +171,38 @@ def test_an_interval_holds_its_value_at_the_ends(share):
 
 
 def test_the_smallest_gain_is_covered():
-    """Four tasks, three of them with the same smallest gain."""
-    rng, n, draws = np.random.default_rng(1), 48, 400
-    true, covered = 0.1, 0
+    """Four tasks, three of which gain nothing: what the verdicts compare with."""
+    rng, n, draws = np.random.default_rng(1), 48, 300
+    covered = 0
     for _ in range(draws):
         before = [rng.random(n) < 0.4 for _ in range(4)]
-        after = [own | (rng.random(n) < true / 0.6) for own in before[:3]] + [before[3] | (rng.random(n) < 0.5)]
+        after = [np.where(rng.random(n) < 0.5, own, rng.random(n) < 0.4) for own in before[:3]]
+        after.append(before[3] | (rng.random(n) < 0.5))
         found = smallest_gain([of(own) for own in before], [of(own) for own in after])
-        covered += found.low <= true <= found.high
+        covered += found.low <= 0 <= found.high
     assert covered / draws >= 0.95
 
 
-@pytest.mark.parametrize("items", [24, ITEMS])
-def test_a_gain_of_forty_points_in_every_task_is_found(items):
+@pytest.mark.parametrize("n", [24, pytest.param(ITEMS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tasks", [1, 4])
+@pytest.mark.parametrize("differ", [0.02, 0.1, 0.25, 0.4])
+def test_no_gain_is_hardly_taken_for_a_loss(n, tasks, differ):
+    """By all outcomes: less than twice its tail for an end, where as many are gained as lost, up to four in five."""
+    outcomes, low, high = every_interval(n, (TAIL, TAIL / tasks))
+    weight = probabilities(outcomes, n, differ, differ)
+    assert weight[high < 0].sum() < 2 * TAIL / tasks
+    assert weight[low > 0].sum() < 1.5 * TAIL
+
+
+@pytest.mark.parametrize(("items", "tasks", "power"), [(24, 3, 0.8), (ITEMS, 4, 0.99)])
+def test_a_gain_of_forty_points_in_every_task_is_found(items, tasks, power):
+    """At the quick and the standard budget."""
     rng, found = np.random.default_rng(2), []
-    for _ in range(50):
-        before = [rng.random(items) < 0.3 for _ in range(4)]
+    for _ in range(60):
+        before = [rng.random(items) < 0.3 for _ in range(tasks)]
         after = [own | (rng.random(items) < 0.4 / 0.7) for own in before]
         found.append(gain([of(own) for own in before], [of(own) for own in after]).p_value < 0.05)
-    assert np.mean(found) >= 0.9
+    assert np.mean(found) >= power
 
 
 def test_a_task_without_a_gain_is_never_found_too_often():

@@ -76,9 +76,7 @@ def both(small: Planted, large: Planted) -> EqualFlops:
     return EqualFlops(small, large)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("budget", "samples"), [(120, 2), (129.9, 2), (130, 3), (150, 5), (405, 30), (10_000, MOST)]
-)
+@pytest.mark.parametrize(("budget", "samples"), [(120, 2), (129.9, 2), (130, 3), (150, 5), (405, 30), (10_000, MOST)])
 def test_as_many_samples_as_are_paid_for(budget, samples):
     found = both(Planted("small"), Planted("large", once=budget)).counts
     assert found["samples"] == [samples]
@@ -117,7 +115,9 @@ def test_operations_that_do_not_suffice_for_two_answers_are_a_reason(once):
 @pytest.mark.parametrize(("small", "large"), [((float("nan"),), 1000.0), ((10.0,), float("nan"))])
 def test_operations_that_are_not_counted_are_a_reason(small, large):
     pair = both(Planted("small", small), Planted("large", once=large))
-    with pytest.raises(NotApplicable, match=rf"^the operations of {'small' if large == 1000 else 'large'} are not counted"):
+    with pytest.raises(
+        NotApplicable, match=rf"^the operations of {'small' if large == 1000 else 'large'} are not counted"
+    ):
         _ = pair.way
 
 

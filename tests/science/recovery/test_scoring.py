@@ -76,7 +76,7 @@ def test_what_is_wrong(text, answer):
 
 def test_each_text_has_its_own_answer():
     assert right([" a", " b", " a"], [" a", " a", " b"]).tolist() == [True, False, False]
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(ValueError, match="shorter"):
         right([" a", " b"], [" a"])
 
 

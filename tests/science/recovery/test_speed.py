@@ -24,7 +24,9 @@ def dataset(ratios: np.ndarray, seed: int = 0) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     unmodified = rng.uniform(10, 100, len(ratios))
     values = np.stack([unmodified, unmodified * rng.permutation(ratios)])[None]
-    return xr.Dataset({"rate": (("setting", "kind", "repeat"), values)}, coords={"setting": ["own"], "kind": list(KINDS)})
+    return xr.Dataset(
+        {"rate": (("setting", "kind", "repeat"), values)}, coords={"setting": ["own"], "kind": list(KINDS)}
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
