@@ -21,11 +21,14 @@ from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
+from semphase.measure.decoding_speed import decoding_rates
 from semphase.models import fixture, load
 from semphase.plugin.running import lacks
 from semphase.report.drawing import draw
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.heads.facet import SHARE
+from semphase.science.recovery import speed
+from semphase.science.recovery.spending import TRIALS, Trial
 from semphase.store import Store
 from semphase.study import JointStudy, Study
 from semphase.study.budget import Budget
@@ -39,6 +42,7 @@ WORDS = 6
 BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
 CHUNK = 128
 SPENT = Sizes(documents=(4, 6, 8), control_sizes=2, validation_documents=4, document_tokens=20)
+TRIAL = Trial(calibrate=8, judge=8, tasks=1)
 
 
 def declared() -> list[tuple[Claim, Callable[..., Any]]]:
@@ -77,11 +81,17 @@ def small_corpus() -> Corpus:
     return load_corpus("grammar")
 
 
+def rates_of_short_texts(model: Any, edits: Any, batch: int, context: int, *rest: Any) -> Any:
+    return decoding_rates(model, edits, min(batch, 2), min(context, 32), *rest)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _spending() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, BUDGET.name, SPENT)
         patch.setattr(chunking, "CHUNK", CHUNK)
+        patch.setitem(TRIALS, BUDGET.name, TRIAL)
+        patch.setattr(speed, "decoding_rates", rates_of_short_texts)
         yield
 
 

@@ -122,7 +122,7 @@ def readable(study: Study, task: Task) -> str | None:
     except (SemphaseError, NotApplicable) as problem:
         return str(problem).rstrip(".")
     again = asked_again(task.prompts, [""] * len(task.prompts), task.between, 2)
-    question = max(len(model.encode(text)) for text in again.question)
+    question = max(len(model.encode(text)) - length for text, length in zip(again.texts or (), lengths, strict=True))
     if max(lengths) + ROUNDS * (max(task.tokens, *map(len, answers)) + question) > model.context:
         return f"{ROUNDS} rounds of it are longer than the {model.context} tokens that the model reads"
     return None

@@ -53,8 +53,12 @@ class EqualFlops:
 
     @cached_property
     def counts(self) -> dict[Way, list[int]]:
-        """How often the small model may answer each task, by ways that fit at least twice."""
+        """How often the small model may answer each task, by ways that fit at least twice.
+
+        NotApplicable where the operations of one of the models are not counted.
+        """
         paid = [own.flops.mean() for own in self.large.rounds(tasks=self._calibrating, rounds=1)[0]]
+        _require_counted(self.large, paid)
         rounds = self.small.rounds(tasks=self._calibrating)
         fitting = [
             sum(bool(after[task].flops.mean() <= budget) for after in rounds) for task, budget in enumerate(paid)
@@ -64,9 +68,18 @@ class EqualFlops:
         return {way: counts for way, counts in found.items() if min(counts) >= 2}
 
     def _samples(self, task: Task, budget: float) -> int:
-        one, two = (self.small.chosen(choice="random", tasks=[task], samples=n)[0].flops.mean() for n in (2, 4))
-        each = (two - one) / 2
-        return int(min(MOST, np.floor((budget - (one - 2 * each)) / each)))
+        """The most samples within the budget: as many as the first four let expect, and fewer where they took more."""
+        two, four = (self._paid(task, count) for count in (2, 4))
+        _require_counted(self.small, [two, four])
+        each = (four - two) / 2
+        fitting = float(np.floor((budget - (two - 2 * each)) / each)) if each > 0 else float(MOST)
+        count = int(min(MOST, fitting))
+        while count >= 2 and self._paid(task, count) > budget:
+            count -= 1
+        return count
+
+    def _paid(self, task: Task, samples: int) -> float:
+        return float(self.small.chosen(choice="random", tasks=[task], samples=samples)[0].flops.mean())
 
     @cached_property
     def way(self) -> Way:
@@ -108,6 +121,11 @@ class EqualFlops:
             self.small.chosen(choice=choice, tasks=[task], samples=count)[0]
             for task, count in zip(tasks, counts, strict=True)
         ]
+
+
+def _require_counted(recovery: Recovery, flops: Sequence[float]) -> None:
+    if not np.isfinite(flops).all():
+        raise NotApplicable(f"the operations of {recovery.study.label} are not counted")
 
 
 def _mixed(rounds: Sequence[Answered], seed: int) -> Answered:

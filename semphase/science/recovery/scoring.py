@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,9 +13,10 @@ _LETTERS = re.compile(r"[^\W_]+")
 
 
 def normalised(text: str) -> list[str]:
-    """The words of a text's first line that has some: small letters, without punctuation."""
+    """The words of a text's first line that has some: in one case and one way to write accents, without punctuation."""
     for line in text.splitlines():
-        words = _LETTERS.findall(line.lower())
+        # Small letters would depend on what follows: a sigma at a word's end is another one.
+        words = _LETTERS.findall(unicodedata.normalize("NFC", line.casefold()))
         if words:
             return words
     return []

@@ -11,9 +11,9 @@
 | `holder` | a document of the tiny models' language that told who holds a thing | the name | how far back |
 | `agreement` | a sentence of that language up to its verb | is or are | the number of the noun in between |
 
-LAMBADA is that of Paperno et al. 2016 (1606.06031). Items of the two parts are made of different sentences, passages,
-documents and draws. No two items of one part share a passage, a document, or a word of the lexicon, so that they are
-independent units.
+LAMBADA is that of Paperno et al. 2016 (1606.06031). Items of the two parts ask about different sentences, passages,
+documents and draws. No two items of one part ask about the same passage, document or word of the lexicon, so that they
+are independent units; the examples of `senses` are calibrating sentences of other words in either part.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from semphase.data.corpus import grammar
@@ -218,8 +219,13 @@ _SEEN = 160
 
 
 def _documents(part: Part, rng: random.Random) -> list[str]:
-    documents = grammar.sample_text(_GRAMMAR_TOKENS, _GRAMMAR_SEEDS[part]).split("\n")
+    documents = _sampled(_GRAMMAR_SEEDS[part])
     return rng.sample(documents, len(documents))
+
+
+@cache
+def _sampled(seed: int) -> tuple[str, ...]:
+    return tuple(grammar.sample_text(_GRAMMAR_TOKENS, seed).split("\n"))
 
 
 def _holders(_sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
