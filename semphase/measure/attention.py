@@ -95,8 +95,8 @@ class Attending:
     def scores(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position key"]:
         """q·k·scaling of the chosen heads (all by default), not masked."""
         chosen = list(range(self.heads)) if heads is None else heads
-        keys = self.key[:, [head // self.group for head in chosen]]
-        scores = self.query[:, chosen] @ keys.transpose(-1, -2) * self.scaling
+        keys, query = self._of(self.key, chosen), self.query if chosen == self._all else self.query[:, chosen]
+        scores = query @ keys.transpose(-1, -2) * self.scaling
         return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
 
     def weighted(
@@ -104,8 +104,18 @@ class Attending:
     ) -> Float[Tensor, "batch position chosen d_value"]:
         """Values weighted by attention weights of the chosen heads."""
         chosen = list(range(self.heads)) if heads is None else heads
-        values = self.value[:, [head // self.group for head in chosen]]
+        values = self._of(self.value, chosen)
         return (weights.to(values.dtype) @ values).transpose(1, 2)
+
+    @property
+    def _all(self) -> list[int]:
+        return list(range(self.heads))
+
+    def _of(self, keys: Float[Tensor, "batch kv key d"], heads: list[int]) -> Float[Tensor, "batch chosen key d"]:
+        """Keys or values of some heads; without a copy where every head has its own and all are chosen."""
+        if self.group == 1 and heads == self._all:
+            return keys
+        return keys[:, [head // self.group for head in heads]]
 
 
 Change = Callable[[Attending], Outputs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from semphase.measure import kernels
 from semphase.measure.attention import Attending, Outputs
-from semphase.measure.changes import CROSSING, FORMS, reformed
+from semphase.measure.changes import CROSSING, reformed
 from semphase.measure.edit_base import Edit
 from semphase.measure.edits import Zeroed
 from semphase.measure.generating.cache import KeysAndValues, RunningState
@@ -135,7 +135,7 @@ class LightAttention:
         self.filled, self.groups = numbers(filled), len(groups)
         self.first_of = numbers([filled.index(place) for place in softmax])
         self.formed = {
-            form: _Chosen(numbers(places), numbers([kept.index(present.key_of(place)) for place in places]))
+            form: _Each(tuple((place, kept.index(present.key_of(place))) for place in places))
             for form, places in formed.items()
         }
         self.linear = _Chosen(numbers(linear), numbers([present.key_of(place) for place in linear]))
@@ -169,12 +169,11 @@ class LightAttention:
             key, value = self.cache.extend(key, value)
             seen = replace(seen, key=key, value=value, mask=self.now.seen(self.mask))
             made = [self._next(seen)] if self.groups else []
-            return made + [_formed(own.of(seen), form) for form, own in self.formed.items()]
-        self.cache.begin(key, value)
-        seen = replace(seen, key=key, value=value)
-        made = [_softmax_outputs(self.softmax.of(seen))] if self.groups else []
-        # One head after the other, to bound memory.
-        return made + [reformed(own.of(seen), list(range(len(own.heads))), form) for form, own in self.formed.items()]
+        else:
+            self.cache.begin(key, value)
+            seen = replace(seen, key=key, value=value)
+            made = [_softmax_outputs(self.softmax.of(seen))] if self.groups else []
+        return made + [reformed(head, [0], form) for form, own in self.formed.items() for head in own.each(seen)]
 
     def _next(self, seen: Attending) -> Outputs:
         query, mask = seen.query.index_select(1, self.filled), _of_heads(seen.mask, self.filled)
@@ -210,6 +209,24 @@ class _Chosen:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """Some heads one by one, by their places and those of their key heads, without copies of keys."""
+
+    pairs: tuple[tuple[int, int], ...]
+
+    def each(self, seen: Attending) -> Iterator[Attending]:
+        """What one head sees after the other."""
+        for head, key in self.pairs:
+            yield replace(
+                seen,
+                query=seen.query.narrow(1, head, 1),
+                key=seen.key.narrow(1, key, 1),
+                value=seen.value.narrow(1, key, 1),
+                mask=seen.mask if seen.mask is None or seen.mask.shape[1] == 1 else seen.mask.narrow(1, head, 1),
+            )
+
+
 def _wide(own: Attending) -> Attending:
     dtype = torch.promote_types(own.query.dtype, torch.float32)
     return replace(own, query=own.query.to(dtype), key=own.key.to(dtype), value=own.value.to(dtype))
@@ -217,11 +234,6 @@ def _wide(own: Attending) -> Attending:
 
 def _of_heads(mask: Tensor | None, heads: Int[Tensor, " chosen"]) -> Tensor | None:
     return mask if mask is None or mask.shape[1] == 1 else mask[:, heads]
-
-
-def _formed(own: Attending, form: str) -> Outputs:
-    heads = list(range(own.heads))
-    return own.weighted(FORMS[form](own, heads), heads)
 
 
 def _softmax_outputs(part: Attending) -> Outputs:
