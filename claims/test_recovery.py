@@ -16,7 +16,7 @@ from semphase import LEXICON, TEXT, JointStudy, Judge, Needs, Study, at_least, c
 from semphase.science.heads import facet as heads
 from semphase.science.heads import forms
 from semphase.science.recovery import comparing, equal_flops, facet, figures, speed
-from semphase.science.recovery.spending import SAMPLES
+from semphase.science.recovery.spending import SAMPLES, SETTINGS, name_of
 
 SOURCE = "001 exp10"
 LIGHT = Needs(layers=2, heads=10)
@@ -28,7 +28,7 @@ GAIN = "gain in accuracy"
     statement="the lightened model generates faster",
     criterion="tokens/s ≥ 1.1 × the unmodified model's, same engine, same cache, at batch 1 and 16 and context 128 and "
     "1,024",
-    parts=tuple(at_least(1.1, speed.name_of(*setting)) for setting in speed.SETTINGS),
+    parts=tuple(at_least(1.1, name_of(*setting)) for setting in SETTINGS),
     estimator="tokens per second of greedy steps behind a prompt that has been read, lightened over unmodified, in runs "
     "that take turns; median over 9 runs, order statistics",
     source=SOURCE,

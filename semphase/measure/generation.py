@@ -26,10 +26,10 @@ from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
 from semphase.measure.generating.continuing import Continued
 from semphase.measure.generating.flops import Cost
-from semphase.measure.generating.plan import NOTHING, STOP, Decoding, Plan
+from semphase.measure.generating.plan import STOP, Decoding, Plan
 from semphase.measure.generating.sampling import digits, next_tokens
 from semphase.measure.generating.steps import Anew, Remembered, Run, logits_anew
-from semphase.measure.items import Items
+from semphase.measure.items import NOTHING, Items
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import MEMORY
 from semphase.measure.scores import Answers

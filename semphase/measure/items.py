@@ -12,6 +12,9 @@ from jaxtyping import Int
 
 from semphase.errors import SemphaseError
 
+NOTHING = -1
+"""In the place of tokens behind a text's end."""
+
 
 @dataclass(frozen=True)
 class Items:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Shaped
 
 from semphase.data.prompts import Prompts
-from semphase.measure.generating.plan import NOTHING
-from semphase.measure.items import Items
-from semphase.models import Model
+from semphase.measure.items import NOTHING, Items
 from semphase.stats.ngrams import repeated_share
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from semphase.models import Model
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from wandering import (
 
 from semphase.errors import SemphaseError
 from semphase.measure.edits import added, averaged, patched, replaced, resampled, set_to, without, zeroed
-from semphase.measure.generating.plan import NOTHING
 from semphase.measure.generation import continuation
+from semphase.measure.items import NOTHING
 from semphase.measure.sites import (
     ALL,
     attention,

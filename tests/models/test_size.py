@@ -26,7 +26,7 @@ def test_the_bounds(parameters, name):
 
 def test_the_catalogue():
     sizes = [size_class(name) for name in CATALOGUE]
-    assert sizes == ["tiny", "tiny", "small", "medium", "small", "medium", "large", "xl"]
+    assert sizes == ["tiny", "tiny", "tiny", "small", "medium", "small", "medium", "large", "xl"]
 
 
 def test_folders_and_files(home, loaded, tmp_path):

@@ -13,8 +13,6 @@ from semphase.measure.items import Items
 from semphase.measure.scores import Answers
 from semphase.models import Model
 
-NOTHING = -1
-"""In the place of tokens behind a row's end."""
 FREE, STOP = -1, -2
 """In the place of a given token: the model chooses, or the row is at its end."""
 

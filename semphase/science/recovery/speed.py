@@ -12,20 +12,14 @@ from semphase.errors import NotApplicable
 from semphase.machine import hardware
 from semphase.measure.decoding_speed import cost_of, decoding_rates
 from semphase.measure.edit_base import Edit, identity_of
+from semphase.science.recovery.spending import SETTINGS, name_of
 from semphase.stats.estimate import Estimate
 from semphase.study.study import Study
 
-SETTINGS = ((1, 128), (1, 1024), (16, 128), (16, 1024))
-"""Batch, and tokens that a text has in the end."""
 STEPS = 4
 REPEATS = 9
 """The fewest whose second lowest and second highest value hold the median in 95 % of cases."""
 KINDS = ("unmodified", "lightened")
-
-
-def name_of(batch: int, context: int) -> str:
-    """The name of a setting, as a part of the claim."""
-    return f"ratio at batch {batch}, context {context}"
 
 
 def rates(study: Study, lightened: Sequence[Edit]) -> xr.Dataset:

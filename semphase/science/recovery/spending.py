@@ -26,3 +26,10 @@ SAMPLES = 5
 TEMPERATURE = 0.7
 TOKENS = 16
 """Tokens of a generated text. All four were fixed before anything was generated."""
+SETTINGS = ((1, 128), (1, 1024), (16, 128), (16, 1024))
+"""Batch, and tokens that a text has in the end, at which speed is taken."""
+
+
+def name_of(batch: int, context: int) -> str:
+    """The name of a setting of speed, as a part of the claim."""
+    return f"ratio at batch {batch}, context {context}"

@@ -14,7 +14,8 @@ from semphase.measure.edits import zeroed
 from semphase.measure.sites import heads
 from semphase.measure.wiring import form
 from semphase.science.recovery import speed
-from semphase.science.recovery.speed import KINDS, REPEATS, SETTINGS, flops_ratios, name_of, rates, ratio
+from semphase.science.recovery.speed import KINDS, REPEATS, flops_ratios, rates, ratio
+from semphase.science.recovery.spending import SETTINGS, name_of
 
 LIGHT = (zeroed(heads([(0, 1), (0, 2), (1, 0)])), form(heads([(0, 0), (2, 3)]), "identity"))
 
