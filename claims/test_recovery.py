@@ -39,15 +39,14 @@ GAIN = "gain in accuracy"
     timed=True,
 )
 def test_speed(study: Study, judge: Judge) -> None:
-    found = speed.rates(study, forms.lightened(study.facet(heads.Heads)))
+    light = forms.lightened(study.facet(heads.Heads))
+    found = speed.rates(study, light)
     ratios = {name: speed.ratio(found, name) for name in found["setting"].values}
     detail = {
         "tokens per second": {
             name: {kind: found["rate"].sel(setting=name, kind=kind).values for kind in speed.KINDS} for name in ratios
         },
-        "FLOPs of a token, lightened over unmodified": speed.flops_ratios(
-            study, forms.lightened(study.facet(heads.Heads))
-        ),
+        "FLOPs of a token, lightened over unmodified": speed.flops_ratios(study, light),
         "device": str(study.model.device),
     }
     judge(ratios, detail=detail, figures=[figures.decoding_speed])

@@ -106,12 +106,9 @@ def embedded(model: Model, ids: Int[Tensor, "chunk position"], change: Change | 
         found.append(first_tensor(args if args else kwargs["hidden_states"]))
         raise Seen
 
-    def embed(_part: nn.Module, _args: Any, output: Tensor) -> Tensor:
-        return entered(change, output)
-
     with ExitStack() as hooks:
         hooks.callback(model.anatomy.blocks[0].register_forward_pre_hook(leave, with_kwargs=True).remove)
-        hooks.callback(model.anatomy.embed.register_forward_hook(embed).remove)
+        hooks.callback(model.anatomy.embed.register_forward_hook(partial(_embedding_hook, change)).remove)
         hooks.enter_context(suppress(Seen))
         model.module.base_model(input_ids=ids, use_cache=False)
     return found[0]
@@ -134,7 +131,7 @@ def under(model: Model, changes: BlockChanges) -> Iterator[None]:
         yield
 
 
-def _embedding_hook(change: Change | BlockChange, _part: nn.Module, _args: Any, output: Tensor) -> Tensor:
+def _embedding_hook(change: Change | BlockChange | None, _part: nn.Module, _args: Any, output: Tensor) -> Tensor:
     return entered(change, output)
 
 
@@ -152,7 +149,7 @@ def _changed(model: Model, layer: int, change: BlockChange, own: Callable[..., A
             stream, rest = kwargs.pop("hidden_states"), ()
         stream = entered(change, stream)
         if change.skipped:
-            return (stream,) if issubclass(returned_type(model), tuple) else stream
+            return _passed_through(model, stream)
         with _hooked(model, layer, change, stream):
             return own(stream, *rest, **kwargs)
 
@@ -218,18 +215,23 @@ def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[Call]:
     a chunk's keys at every replay. The blocks are called but not run.
     """
     calls: list[Call] = []
-    returned = returned_type(model)
+    returned_type(model)  # found out before the blocks are stood in for
 
     def record(*args: Any, **kwargs: Any) -> Any:
         stream = first_tensor(args if args else kwargs["hidden_states"])
         calls.append((args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
-        return (stream,) if issubclass(returned, tuple) else stream
+        return _passed_through(model, stream)
 
     with ExitStack() as stack, no_grad(), attending(model, {}):
         for block in model.anatomy.blocks:
             stack.enter_context(_replaced(block, record))
         model.module.base_model(input_ids=ids, use_cache=False)
     return calls
+
+
+def _passed_through(model: Model, stream: Stream) -> Any:
+    """The stream as a block of the family would return it."""
+    return (stream,) if issubclass(returned_type(model), tuple) else stream
 
 
 @remembered

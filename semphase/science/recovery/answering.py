@@ -19,6 +19,7 @@ from semphase.study.generated import Generated
 from semphase.study.study import Study
 
 Feedback = Literal["own", "shuffled", "another item's"]
+Choice = Literal["likeliest", "first", "random"]
 Edits = Sequence[Edit]
 
 
@@ -83,9 +84,7 @@ def in_rounds(
     return found
 
 
-def best_of(
-    study: Study, task: Task, edits: Edits, samples: int, choice: Literal["likeliest", "first", "random"], seed: int = 0
-) -> Answered:
+def best_of(study: Study, task: Task, edits: Edits, samples: int, choice: Choice, seed: int = 0) -> Answered:
     """One of several sampled texts for each item: the one with the highest mean log p of its tokens under the model itself.
 
     "first" and "random" look at no text. FLOPs are those of all samples, for "first" of one.
@@ -145,7 +144,7 @@ def _shuffled(text: str, seed: int, item: int) -> str:
     return " " + " ".join(words)
 
 
-def _chosen(made: Generated, choice: str, seed: int) -> Shaped[np.ndarray, " item"]:
+def _chosen(made: Generated, choice: Choice, seed: int) -> Shaped[np.ndarray, " item"]:
     prompts, samples = made.tokens.shape[:2]
     if choice == "random":
         return np.random.default_rng([seed, samples]).integers(0, samples, size=prompts)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from semphase.errors import NotApplicable
-from semphase.science.recovery.answering import Answered, Task
+from semphase.science.recovery.answering import Answered, Choice, Task
 from semphase.science.recovery.calibration import readable
 from semphase.science.recovery.facet import Recovery
 from semphase.science.recovery.spending import ROUNDS
@@ -98,7 +98,7 @@ class EqualFlops:
         }
         return max(accuracy, key=lambda way: float(accuracy[way]))
 
-    def repeated(self, choice: str = "likeliest") -> list[Answered]:
+    def repeated(self, choice: Choice = "likeliest") -> list[Answered]:
         """The small model's answers to the judged items; `choice` is that among samples."""
         return self._answers(self.way, self.tasks, choice)
 
@@ -112,7 +112,7 @@ class EqualFlops:
             for task, count in enumerate(self.counts["rounds"])
         ]
 
-    def _answers(self, way: Way, tasks: Sequence[Task], choice: str) -> list[Answered]:
+    def _answers(self, way: Way, tasks: Sequence[Task], choice: Choice) -> list[Answered]:
         counts = self.counts[way]
         if way == "rounds":
             every = self.small.rounds(tasks=tasks, rounds=min(ROUNDS, max(counts)))

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from semphase.measure.edit_base import Edit
-from semphase.science.recovery.answering import Answered, Feedback, Task, best_of, in_rounds
+from semphase.science.recovery.answering import Answered, Choice, Feedback, Task, best_of, in_rounds
 from semphase.science.recovery.calibration import Calibrated, calibrated
 from semphase.science.recovery.spending import ROUNDS, SAMPLES, TRIALS, Trial
 from semphase.science.recovery.tasks import Sources
@@ -62,10 +62,10 @@ class Recovery:
     def chosen(
         self,
         edits: Sequence[Edit] = (),
-        choice: str = "likeliest",
+        choice: Choice = "likeliest",
         tasks: Sequence[Task] | None = None,
         samples: int = SAMPLES,
     ) -> ByTask:
         """One of several sampled texts for each item, task by task."""
         own = self.tasks if tasks is None else tasks
-        return [best_of(self.study, task, edits, samples, choice, self.study.seed) for task in own]  # type: ignore[arg-type]
+        return [best_of(self.study, task, edits, samples, choice, self.study.seed) for task in own]

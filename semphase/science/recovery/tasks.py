@@ -28,6 +28,7 @@ from typing import Literal
 from semphase.data.corpus import grammar
 from semphase.data.corpus.topics import AMBIGUOUS, TOPICS
 from semphase.data.lexicon import Lexicon
+from semphase.data.lexicon.words import Word
 from semphase.data.prompts import Prompts
 
 Part = Literal["calibrate", "judge"]
@@ -114,11 +115,11 @@ def _senses(sources: Sources, level: str, part: Part, rng: random.Random) -> Ite
         yield Item("".join(f"{text} {sense}\n\n" for text, sense in lines), question, answer)
 
 
-def _sense(word: object, roles: tuple[str, ...], part: Part, rng: random.Random) -> tuple[str, str]:
+def _sense(word: Word, roles: tuple[str, ...], part: Part, rng: random.Random) -> tuple[str, str]:
     side = rng.choice("ab")
     # Sentences of even number calibrate, those of odd number judge.
-    sentences = [text for role in roles for text in word.prompts(f"{role}_{side}")[PARTS.index(part) :: 2]]  # type: ignore[attr-defined]
-    senses = [getattr(word, "sense_a"), getattr(word, "sense_b")]  # noqa: B009
+    sentences = [text for role in roles for text in word.prompts(f"{role}_{side}")[PARTS.index(part) :: 2]]
+    senses = [word.sense_a, word.sense_b]
     answer = senses["ab".index(side)]
     first, second = rng.sample(senses, 2)
     return f"{rng.choice(sentences)}.\n{first} or {second}?", answer
