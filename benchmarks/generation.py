@@ -42,12 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0, or 2 with one sentence."""
     options = parsed(arguments)
     from generation_methods import measured  # slow to import
-    from generation_results import markdown, show
+    from generation_results import markdown, show_circumstances, show_table
 
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        found = measured(options)
-        show(found, Console())
+        console = Console()
+        found = measured(options, lambda rows: show_table(rows, console))
+        show_circumstances(found, console)
         options.out.write_text(markdown(found), encoding="utf-8")
     except (SemphaseError, OSError) as problem:
         print(f"generation.py: {problem}", file=sys.stderr)

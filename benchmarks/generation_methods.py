@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from semphase.measure.sites import heads
 from semphase.measure.text import text_chunks
 from semphase.measure.wiring import form
 from semphase.models import Model, load
+from semphase.progress import progress
 
 LINEAR = "identity"
 TIE = 1e-3
@@ -32,8 +32,8 @@ TIE = 1e-3
 Method = Callable[[], Int[Tensor, "row token"]]
 
 
-def measured(options: Namespace) -> Results:
-    """Everything that the options ask for."""
+def measured(options: Namespace, told: Callable[[Sequence[Row]], None]) -> Results:
+    """Everything that the options ask for; `told` gets the rows of some prompts as soon as they are known."""
     model = load(options.model, device="cpu", processing="raw")
     corpus = sources.load(options.corpus) if options.corpus else sources.default_corpus(options.model)[0]
     settings: Any = model.module.generation_config
@@ -43,8 +43,8 @@ def measured(options: Namespace) -> Results:
     contexts = list(dict.fromkeys(min(context, model.context - options.tokens) for context in options.contexts))
     for count in options.rows:
         for context in contexts:
-            print(f"{count} × {context} tokens", file=sys.stderr, flush=True)
             found, equal = _compared(model, clock, _prompts(model, corpus, count, context), options)
+            told(found)
             rows += found
             same += equal
     facts = {
@@ -91,12 +91,16 @@ def _compared(
     methods: dict[str, Method] = {THEIRS: lambda: _theirs(model, ids, options.tokens)}
     for name, edits in _edits(model).items():
         methods[name] = lambda edits=edits: _ours(model, ids, edits, options.tokens)  # type: ignore[misc]
-    same = _agreeing(model, ids, methods[THEIRS](), methods[PLAIN]())
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
-    for turn in range(options.repeats):
-        # In turn, forwards and backwards, so that none always follows the same one.
-        for name in list(methods)[:: -1 if turn % 2 else 1]:
-            runs[name].append(clock.time(methods[name])[:2])
+    label = f"{ids.shape[0]} × {ids.shape[1]:,} tokens"
+    with progress(label, total=2 + options.repeats * len(methods)) as advance:
+        same = _agreeing(model, ids, methods[THEIRS](), methods[PLAIN]())
+        advance(2)
+        for turn in range(options.repeats):
+            # In turn, forwards and backwards, so that none always follows the same one.
+            for name in list(methods)[:: -1 if turn % 2 else 1]:
+                runs[name].append(clock.time(methods[name])[:2])
+                advance(1)
     return [Row(name, *ids.shape, options.tokens, tuple(own)) for name, own in runs.items()], same
 
 

@@ -48,6 +48,12 @@ class Row:
         ]
 
 
+def table(rows: Sequence[Row]) -> tuple[str, list[list[str]]]:
+    """The name and the cells of the methods on the same prompts."""
+    theirs = next(row for row in rows if row.name == THEIRS)
+    return f"{theirs.prompts} × {theirs.context:,} tokens", [row.cells(theirs) for row in rows]
+
+
 @dataclass(frozen=True)
 class Results:
     """Everything that a run has found."""
@@ -64,13 +70,8 @@ class Results:
     @property
     def tables(self) -> dict[str, list[list[str]]]:
         """The cells of all methods, by the prompts that they read."""
-        theirs = {(row.prompts, row.context): row for row in self.rows if row.name == THEIRS}
-        return {
-            f"{prompts} × {context:,} tokens": [
-                row.cells(own) for row in self.rows if (row.prompts, row.context) == (prompts, context)
-            ]
-            for (prompts, context), own in theirs.items()
-        }
+        settings = dict.fromkeys((row.prompts, row.context) for row in self.rows)
+        return dict(table([row for row in self.rows if (row.prompts, row.context) == own]) for own in settings)
 
     @property
     def circumstances(self) -> list[str]:
@@ -101,13 +102,17 @@ def _spread(values: Sequence[float]) -> str:
     return f"{median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
 
 
-def show(found: Results, console: Console) -> None:
-    """Print everything."""
-    console.print(Text(found.title, style="bold"))
+def show_table(rows: Sequence[Row], console: Console) -> None:
+    """Print what came of some prompts."""
+    name, cells = table(rows)
+    console.print(Text(f"\n{name}"), listed(HEADS, cells))
+
+
+def show_circumstances(found: Results, console: Console) -> None:
+    """Print what holds for all of them."""
+    console.print(Text(f"\n{found.title}", style="bold"))
     for line in found.circumstances:
         console.print(Text(line))
-    for name, rows in found.tables.items():
-        console.print(Text(f"\n{name}"), listed(HEADS, rows))
     for line in found.remarks:
         console.print(Text(f"· {line}"))
 

@@ -42,17 +42,29 @@ def share_increase(
 ) -> tuple[float, float, float]:
     """The share of pairs with b = 1 less that with a = 1, and both ends of its interval, `tails` left out below and above.
 
-    Agresti and Min 2005 (Statistics in Medicine 24, 729): half a pair is added to each of the four cells, so that
-    pairs which never differ leave a width as well.
+    Tango's score interval (1998, Statistics in Medicine 17, 891): every increase that the score test does not reject,
+    so that pairs which never differ leave a width as well, and rare gains without losses are covered.
     """
     gained, lost, n = int(np.sum(b > a)), int(np.sum(b < a)), len(a)
     if n == 0:
         raise SemphaseError("an increase of a share needs pairs and got none; take some.")
-    up, down, pairs = gained + 0.5, lost + 0.5, n + 2
-    centre = (up - down) / pairs
-    error = float(np.sqrt((up + down) / pairs - centre**2) / np.sqrt(pairs))
-    below, above = (float(scipy.stats.norm.ppf(1 - tail)) * error for tail in tails)
-    return (gained - lost) / n, max(-1.0, centre - below), min(1.0, centre + above)
+    below, above = (float(scipy.stats.norm.isf(tail)) for tail in tails)
+    return (gained - lost) / n, -_score_bound(lost, gained, n, below), _score_bound(gained, lost, n, above)
+
+
+def _score_bound(gained: int, lost: int, n: int, z: float) -> float:
+    """The largest increase that the score test keeps, at z standard errors."""
+    found = (gained - lost) / n
+
+    def beyond(increase: float) -> float:
+        # The likeliest share of lost pairs, were this the increase; the variance of the mean difference follows.
+        linear = (2 * n - gained + lost) * increase - gained - lost
+        root = np.sqrt(linear**2 + 8 * n * lost * increase * (1 - increase))
+        variance = 2 * (root - linear) / (4 * n) + increase * (1 - increase)
+        return float(n * (increase - found) ** 2 - z**2 * max(0.0, variance))
+
+    # At what was found the variance may be 0 (no pair differs, or every one), which is no end; at 1 it always is.
+    return 1.0 if found == 1 else float(scipy.optimize.brentq(beyond, found + 1e-12, 1.0))
 
 
 def mcnemar_p(a: Float[np.ndarray, " pair"], b: Float[np.ndarray, " pair"]) -> float:

@@ -199,7 +199,7 @@ class Study:
         prompt that leaves no room in the model's context, for several samples at temperature 0, and for an edit that moves
         nothing, unless `must_move` is False.
         """
-        decoding = plan.Decoding(tokens, float(temperature), samples, self.seed if seed is None else seed)
+        decoding = plan.Decoding(tokens, temperature, samples, self.seed if seed is None else seed)
         return self.prompts(prompts, edits, must_move=must_move).generate(decoding, answers)
 
     def chosen(self, prompts: Prompts) -> Prompts:

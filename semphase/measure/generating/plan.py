@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -28,14 +29,16 @@ class Decoding:
 
     def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
         """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
-        if self.tokens < 1 or self.samples < 1:
+        if not all(isinstance(number, Integral) and number >= 1 for number in (self.tokens, self.samples)):
             raise SemphaseError(
-                f"{self.tokens} tokens and {self.samples} samples were asked for; ask for at least one."
+                f"{self.tokens!r} tokens and {self.samples!r} samples were asked for; ask for a whole number from 1 on."
             )
-        if not 0 <= self.temperature < float("inf"):
+        if not (isinstance(self.temperature, Real) and 0 <= self.temperature < float("inf")):
             raise SemphaseError(
-                f"the temperature {self.temperature} is no number from 0 upwards; 0 takes the likeliest."
+                f"the temperature {self.temperature!r} is no number from 0 upwards; 0 takes the likeliest."
             )
+        if not isinstance(self.seed, Integral):
+            raise SemphaseError(f"the seed {self.seed!r} is no whole number; give one.")
         if self.samples > 1 and self.temperature == 0:
             raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
         room = max(self.tokens, max(map(len, answers or ()), default=0))
@@ -59,7 +62,7 @@ class Plan:
     def of(cls, items: Items, decoding: Decoding, answers: Answers | None) -> Plan:
         """The plan for some prompts."""
         steps = max(decoding.tokens, max(map(len, answers or ()), default=0))
-        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, decoding.seed)
+        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, int(decoding.seed))
         uniform = np.pad(drawn, ((0, 0), (0, int(answers is not None)), (0, steps - decoding.tokens)))
         forced = np.full(uniform.shape, FREE)
         forced[:, :, decoding.tokens :] = STOP

@@ -69,8 +69,8 @@ def in_rounds(
     """The answers after each round, greedily generated.
 
     Before every further round the text of the last one is put behind its question and the question is asked again, so
-    that the model reads all it has written (001, exp10 I). `feedback` puts the text's words in random order, or the text
-    that the model wrote to the next item, in its place.
+    that the model reads all it has written (001, exp10 I). `feedback` puts the text's words in random order, or a text of
+    the same length that the model wrote to another item, in its place.
     """
     found: list[Answered] = []
     prompts, total = task.prompts, np.zeros(len(task.prompts))
@@ -80,7 +80,9 @@ def in_rounds(
         total = total + _flops(made)
         written = [(*own, *made.written(item)) for item, own in enumerate(written)]
         found.append(_answered(made, prompts, total, written))
-        prompts = asked_again(prompts, _fed(made.texts[:, 0], feedback, seed), task.between, number + 2)
+        lengths = [len(made.written(item)) for item in range(len(written))]
+        fed = _fed(list(made.texts[:, 0]), lengths, feedback, seed)
+        prompts = asked_again(prompts, fed, task.between, number + 2)
     return found
 
 
@@ -132,10 +134,21 @@ def _texts(
     )
 
 
-def _fed(texts: Shaped[np.ndarray, " item"], feedback: Feedback, seed: int) -> list[str]:
+def _fed(texts: list[str], lengths: Sequence[int], feedback: Feedback, seed: int) -> list[str]:
     if feedback == "another item's":
-        return list(np.roll(texts, -1))
-    return [_shuffled(text, seed, item) for item, text in enumerate(texts)] if feedback == "shuffled" else list(texts)
+        return [texts[other] for other in _others(lengths)]
+    return [_shuffled(text, seed, item) for item, text in enumerate(texts)] if feedback == "shuffled" else texts
+
+
+def _others(lengths: Sequence[int]) -> list[int]:
+    """For every item the next one whose text has as many tokens, or nearly as many where none has."""
+    n = len(lengths)
+
+    def other(item: int) -> int:
+        following = ((item + step) % n for step in range(1, n))
+        return min(following, key=lambda at: abs(lengths[at] - lengths[item]))
+
+    return [other(item) for item in range(n)]
 
 
 def _shuffled(text: str, seed: int, item: int) -> str:

@@ -13,7 +13,7 @@ from semphase.stats.paired import mcnemar_p, share_increase
 from semphase.verdict import Evidence
 
 TAIL = 0.025
-METHOD = "interval of a paired difference of shares (Agresti and Min 2005) for each task"
+METHOD = "score interval of a paired difference of shares (Tango 1998) for each task"
 
 
 def gain(before: Sequence[Answered], after: Sequence[Answered]) -> Evidence:

@@ -112,21 +112,29 @@ def test_a_question_is_asked_again_behind_what_followed():
 
 
 def test_shuffled_feedback_has_the_same_words_in_another_order():
-    texts = np.array([" the bank and\nthe shore of the river", " one", ""], dtype=object)
-    found = _fed(texts, "shuffled", 0)
+    texts, lengths = [" the bank and\nthe shore of the river", " one", ""], [9, 1, 0]
+    found = _fed(texts, lengths, "shuffled", 0)
     assert [Counter(own.split()) for own in found] == [Counter(own.split()) for own in texts]
     assert found[0].split() != texts[0].split()
     assert all(own.startswith(" ") for own in found)
-    assert _fed(texts, "shuffled", 0) == found
-    assert _fed(texts, "shuffled", 1)[0] != found[0]
-    same = _fed(np.array([texts[0]] * 2, dtype=object), "shuffled", 0)
+    assert _fed(texts, lengths, "shuffled", 0) == found
+    assert _fed(texts, lengths, "shuffled", 1)[0] != found[0]
+    same = _fed([texts[0]] * 2, [9, 9], "shuffled", 0)
     assert same[0] != same[1]
 
 
-def test_feedback_of_another_item_is_never_an_item_s_own():
-    texts = np.array([" a", " b", " c"], dtype=object)
-    assert _fed(texts, "another item's", 0) == [" b", " c", " a"]
-    assert _fed(texts, "own", 0) == [" a", " b", " c"]
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([4, 4, 4, 4], ["b", "c", "d", "a"]),
+        ([4, 9, 4, 9], ["c", "d", "a", "b"]),
+        ([4, 9, 5, 16], ["c", "c", "a", "b"]),  # where none is as long, the nearest
+    ],
+)
+def test_feedback_of_another_item_is_as_long_and_never_an_item_s_own(lengths, expected):
+    texts = ["a", "b", "c", "d"]
+    assert _fed(texts, lengths, "another item's", 0) == expected
+    assert _fed(texts, lengths, "own", 0) == texts
 
 
 def test_controls_read_other_texts_from_the_second_round_on(study, asked):
