@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
+import _pytest.unraisableexception
 import hypothesis
 import jaxtyping
 import pytest
@@ -28,9 +29,17 @@ for _package in (semphase.measure, semphase.models, semphase.science):
     for _found in walk_packages(_package.__path__, f"{_package.__name__}."):
         import_module(_found.name)
 
-# What was imported stays: collections of garbage need not go through it (0.25 s each), and some callees ask for them.
+# What was imported and collected stays: collections of garbage need not go through it. Each pytest that a test runs asks
+# for five of them, which takes up to 1.5 s late in the suite.
 gc.collect()
 gc.freeze()
+_pytest.unraisableexception.gc_collect_harder = lambda iterations: None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """So do the tests themselves."""
+    gc.freeze()
+
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("semphase", deadline=None)
@@ -44,6 +53,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def uncollected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that correct p by Holm's method many times: statsmodels collects garbage each time."""
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
 
 
 @pytest.fixture

@@ -61,6 +61,8 @@ def declared() -> list[tuple[Claim, Callable[..., Any]]]:
 
 DECLARED = declared()
 every_claim = pytest.mark.parametrize(("claim", "test"), DECLARED, ids=[claim.id for claim, _ in DECLARED])
+LONG = ("critical", "cvfp", "heads", "linear", "recovery")
+"""Groups whose sweeps, copies and trainings take their time."""
 
 
 @cache
@@ -140,7 +142,13 @@ def test_an_edited_threshold_shows(claim: Claim, test: Callable[..., Any]) -> No
         assert edited.fingerprint() != claim.fingerprint()
 
 
-@every_claim
+def every_claim_long_ones_marked() -> list[Any]:
+    long = [claim.needs.models > 1 or claim.id.partition(".")[0] in LONG for claim, _ in DECLARED]
+    marks = [[pytest.mark.slow] if own else [] for own in long]
+    return [pytest.param(*own, id=own[0].id, marks=more) for own, more in zip(DECLARED, marks, strict=True)]
+
+
+@pytest.mark.parametrize(("claim", "test"), every_claim_long_ones_marked())
 def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Path, tmp_path: Path) -> None:
     judge = Judge(claim)
     with suppress(NotApplicable):  # which is an answer too, and a reason comes with it

@@ -59,7 +59,10 @@ def test_dead_heads_have_no_importance_and_live_ones_have(study: Study) -> None:
     assert abs(effects[live]).max() > 1e-3
 
 
-@pytest.mark.parametrize("claim", ["heads.removable", "heads.removable-any-order", "linear.identity", "linear.relu"])
+LONG = [pytest.param(claim, marks=pytest.mark.slow) for claim in ("linear.identity", "linear.relu")]
+
+
+@pytest.mark.parametrize("claim", ["heads.removable", "heads.removable-any-order", *LONG])
 def test_a_third_of_dead_heads_can_go(claim: str, study: Study, verdict_on: Callable[[str, Any], Verdict]) -> None:
     verdict = verdict_on(claim, study)
     assert verdict.verdict == "supported"

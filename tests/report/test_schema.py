@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semphase.report.schema import Document, Entry, Run, document_of, published_for, summary_of
@@ -39,7 +39,8 @@ def test_holm_runs_over_the_entries_with_a_p_value(document: Document) -> None:
     }
 
 
-@settings(max_examples=20, deadline=None)
+@pytest.mark.usefixtures("uncollected")
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(p_values=st.lists(st.floats(0, 1), max_size=12))
 def test_correction_is_holms_step_down(entries: list[Entry], p_values: list[float]) -> None:
     listed = [{**entries[0], "id": f"a.{place:02}", "p_value": p} for place, p in enumerate(p_values)]
