@@ -138,7 +138,8 @@ def test_equal_flops(study: JointStudy, judge: Judge) -> None:
         "large": large.study.label,
         "tasks tried": large.calibrated.told(),
         "small × N by": both.way,
-        "N": dict(zip(tasks, both.counts[both.way], strict=True)),
+        "N": dict(zip(tasks, both.judged_counts, strict=True)),
+        "FLOPs, small × N over large × 1": comparing.flops_ratios(repeated, once),
         "answers": {
             f"{large.study.label} × 1": by_task(tasks, [once]),
             f"{small.study.label} × N": by_task(tasks, [repeated]),
@@ -168,13 +169,12 @@ def test_hypothesis_5(study: Study, judge: Judge) -> None:
     recovery, own = study.facet(facet.Recovery), study.facet(heads.Heads)
     light, random = recovery.rounds(forms.lightened(own)), recovery.rounds(forms.lightened_at_random(own))
     unmodified, best = recovery.rounds(), recovery.best_number_of_rounds
+    comparing.require_no_more_flops(light[-1], unmodified[-1])
     answers = {"unmodified": unmodified, "lightened": light, "random heads": random}
     detail = {
         **told(recovery, answers),
         "rounds of the unmodified model": best,
-        "FLOPs of 3 rounds, lightened over unmodified": [
-            float(a.flops.mean() / b.flops.mean()) for a, b in zip(light[-1], unmodified[-1], strict=True)
-        ],
+        "FLOPs of 3 rounds, lightened over unmodified": comparing.flops_ratios(light[-1], unmodified[-1]),
         "by task": comparing.by_task(names(recovery), unmodified[best - 1], light[-1]),
     }
     gain, chance = (comparing.smallest_gain(unmodified[best - 1], made[-1]) for made in (light, random))

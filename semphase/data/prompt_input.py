@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import operator
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -32,13 +33,17 @@ def texts_of(name: str, texts: Any) -> tuple[str, ...]:
     for number, text in enumerate(found):
         if not isinstance(text, str) or not text.strip():
             raise SemphaseError(f"prompt {number} of {name!r} is {text!r}; give texts that are not empty.")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise SemphaseError(
+                f"prompt {number} of {name!r} holds half a letter: {text!r}; give text that is Unicode."
+            )
     return tuple(str(text) for text in found)
 
 
 def ids_of(name: str, ids: Any) -> tuple[tuple[int, ...], ...]:
     """Token ids [prompt][token] from lists, arrays or tensors; at least one token in each prompt."""
     try:
-        found = tuple(tuple(int(token) for token in own) for own in _plain(ids))
+        found = tuple(tuple(operator.index(token) for token in own) for own in _plain(ids))
     except (TypeError, ValueError) as problem:
         raise SemphaseError(
             f"the prompts {name!r} are no token ids ({problem}); give integers [prompt][token]."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,8 +115,12 @@ def answers_of(model: Model, prompts: Prompts, answers: Any, what: str = "answer
 
 
 def _one_each(prompts: Prompts, answers: Any, what: str) -> list[Any]:
-    if isinstance(answers, str | int | np.integer):
+    if isinstance(answers, str) or _is_id(answers):
         return [answers] * len(prompts)
+    if isinstance(answers, Mapping) or not isinstance(answers, Iterable):
+        raise SemphaseError(
+            f"{what} is {answers!r}; give a text or a token id for all prompts, or a list of one for each."
+        )
     given = list(answers.tolist() if hasattr(answers, "tolist") else answers)
     if len(given) != len(prompts):
         raise SemphaseError(
@@ -129,13 +133,18 @@ def _one_each(prompts: Prompts, answers: Any, what: str) -> list[Any]:
 def _tokens(model: Model, prompts: Prompts, items: Items, number: int, answer: Any, what: str) -> tuple[int, ...]:
     if isinstance(answer, str):
         return _continued(model, prompts, items, number, answer)
-    found = tuple(answer.tolist() if hasattr(answer, "tolist") else answer) if np.ndim(answer) else (int(answer),)
+    plain = answer.tolist() if hasattr(answer, "tolist") else answer
+    found = tuple(plain) if isinstance(plain, Iterable) else (plain,)
     vocabulary = _vocabulary(model)
-    if not found or not all(isinstance(token, int) and 0 <= token < vocabulary for token in found):
+    if not found or not all(_is_id(token) and 0 <= token < vocabulary for token in found):
         raise SemphaseError(
             f"{what} has {answer!r} for prompt {number}; give texts, or token ids of {model.name}, 0 to {vocabulary - 1}."
         )
-    return found
+    return tuple(int(token) for token in found)
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, int | np.integer) and not isinstance(given, bool)
 
 
 def _continued(model: Model, prompts: Prompts, items: Items, number: int, answer: str) -> tuple[int, ...]:

@@ -59,7 +59,7 @@ def _score_bound(gained: int, lost: int, n: int, z: float) -> float:
     def beyond(increase: float) -> float:
         # The likeliest share of lost pairs, were this the increase; the variance of the mean difference follows.
         linear = (2 * n - gained + lost) * increase - gained - lost
-        root = np.sqrt(linear**2 + 8 * n * lost * increase * (1 - increase))
+        root = np.sqrt(max(0.0, linear**2 + 8 * n * lost * increase * (1 - increase)))
         variance = 2 * (root - linear) / (4 * n) + increase * (1 - increase)
         return float(n * (increase - found) ** 2 - z**2 * max(0.0, variance))
 

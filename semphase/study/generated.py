@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from semphase.data.prompts import Prompts
+from semphase.errors import SemphaseError
 from semphase.measure.items import NOTHING, Items
 from semphase.stats.ngrams import repeated_share
 
@@ -54,6 +55,8 @@ class Generated:
 
     def repeated(self, n: int = 4) -> Float[np.ndarray, "prompt sample"]:
         """The share of each text's n-grams of tokens that occurred in it before; nan for texts shorter than n."""
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise SemphaseError(f"n-grams of {n!r} tokens are none; give a whole number from 1 on.")
         found = np.full(self.tokens.shape[:2], np.nan)
         for prompt, sample in np.ndindex(found.shape):
             found[prompt, sample] = repeated_share(self.written(prompt, sample), n)

@@ -160,6 +160,8 @@ def _moves(study: Owner, items: Items, edits: tuple[Edit, ...]) -> bool:
 
 def as_edits(given: Edit | Iterable[Edit]) -> tuple[Edit, ...]:
     """One edit or several; SemphaseError for what is none."""
+    if not isinstance(given, Edit | Iterable):
+        raise SemphaseError(f"{given!r} is no edit; make one such as zeroed(head(1, 2)), or give () for none.")
     found = (given,) if isinstance(given, Edit) else tuple(given)
     for edit in found:
         if not isinstance(edit, Edit):

@@ -233,13 +233,14 @@ def test_equal_flops(
     monkeypatch.setattr(EqualFlops, "tasks", [SimpleNamespace(name=name) for name in TASKS])
     monkeypatch.setattr(EqualFlops, "once", [answered(large) for _ in TASKS])
     monkeypatch.setattr(EqualFlops, "way", "samples")
-    monkeypatch.setattr(EqualFlops, "counts", {"samples": [3, 4, 5]})
+    monkeypatch.setattr(EqualFlops, "judged_counts", [3, 4, 5])
     monkeypatch.setattr(EqualFlops, "repeated", lambda _: [answered(small) for _ in TASKS])
     monkeypatch.setattr(EqualFlops, "at_random", lambda _: [answered(random) for _ in TASKS])
     found = verdict_on("recovery.equal-flops", JointStudy(tuple(study_of(model) for model in models)))
     assert (found.verdict, found.discriminating) == (verdict, discriminates), found.detail["parts"]
     assert (found.detail["small"], found.detail["large"]) == ("tiny-short", "tiny-deep")
     assert found.detail["N"] == dict(zip(TASKS, (3, 4, 5), strict=True))
+    assert found.detail["FLOPs, small × N over large × 1"] == [1.0] * len(TASKS)
     assert drawn(found) == list(TASKS)
 
 

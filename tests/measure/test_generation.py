@@ -229,9 +229,11 @@ def test_it_stops_when_every_row_has_ended(wandering, monkeypatch):
 @pytest.mark.parametrize(
     ("told", "decoding"),
     [
-        ("0 tokens and 1 samples were asked for; ask for a whole number from 1 on", {"tokens": 0}),
-        ("3 tokens and 0 samples were asked for; ask for a whole number", {"tokens": 3, "samples": 0}),
-        ("2.5 tokens and 1 samples were asked for; ask for a whole number", {"tokens": 2.5}),
+        ("tokens is 0; ask for a whole number from 1 on", {"tokens": 0}),
+        ("samples is 0; ask for a whole number", {"tokens": 3, "samples": 0}),
+        ("tokens is 2.5; ask for a whole number", {"tokens": 2.5}),
+        ("samples is True; ask for a whole number", {"tokens": 3, "samples": True, "temperature": 1.0}),
+        ("4097 samples of each prompt are more than 4096", {"tokens": 3, "samples": 4097, "temperature": 1.0}),
         ("the seed 0.5 is no whole number", {"tokens": 3, "seed": 0.5}),
         ("the temperature 'hot' is no number", {"tokens": 3, "temperature": "hot"}),
         ("2 samples at temperature 0 are all alike", {"tokens": 3, "samples": 2}),

@@ -128,8 +128,8 @@ def test_bad_questions_are_one_sentence_and_compute_nothing(study, model, prompt
     for ask, told in (
         (lambda: study.generate(TEXTS), "is no set of prompts"),
         (lambda: study.generate(prompts, ["zeroed"]), "'zeroed' is no edit"),
-        (lambda: study.generate(prompts, tokens=0), "0 tokens and 1 samples were asked for"),
-        (lambda: study.generate(prompts, samples=0), "32 tokens and 0 samples were asked for"),
+        (lambda: study.generate(prompts, tokens=0), "tokens is 0; ask for a whole number"),
+        (lambda: study.generate(prompts, samples=0), "samples is 0; ask for a whole number"),
         (lambda: study.generate(prompts, samples=2), "2 samples at temperature 0 are all alike"),
         (lambda: study.generate(prompts, temperature=-0.5), "the temperature -0.5 is no number"),
         (lambda: study.generate(prompts, temperature=float("nan")), "the temperature nan is no number"),

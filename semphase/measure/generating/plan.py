@@ -14,6 +14,8 @@ from semphase.measure.items import Items
 from semphase.measure.scores import Answers
 from semphase.models import Model
 
+MOST_SAMPLES = 4096
+"""All samples of a prompt are written side by side."""
 FREE, STOP = -1, -2
 """In the place of a given token: the model chooses, or the row is at its end."""
 
@@ -29,15 +31,19 @@ class Decoding:
 
     def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
         """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
-        if not all(isinstance(number, Integral) and number >= 1 for number in (self.tokens, self.samples)):
+        for name, number in (("tokens", self.tokens), ("samples", self.samples)):
+            if not (_whole(number) and number >= 1):
+                raise SemphaseError(f"{name} is {number!r}; ask for a whole number from 1 on.")
+        if self.samples > MOST_SAMPLES:
             raise SemphaseError(
-                f"{self.tokens!r} tokens and {self.samples!r} samples were asked for; ask for a whole number from 1 on."
+                f"{self.samples} samples of each prompt are more than {MOST_SAMPLES}; ask for fewer at a time, each time "
+                "with another seed."
             )
-        if not (isinstance(self.temperature, Real) and 0 <= self.temperature < float("inf")):
+        if not (_real(self.temperature) and 0 <= self.temperature < float("inf")):
             raise SemphaseError(
                 f"the temperature {self.temperature!r} is no number from 0 upwards; 0 takes the likeliest."
             )
-        if not isinstance(self.seed, Integral):
+        if not _whole(self.seed):
             raise SemphaseError(f"the seed {self.seed!r} is no whole number; give one.")
         if self.samples > 1 and self.temperature == 0:
             raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
@@ -48,6 +54,14 @@ class Decoding:
                     f"prompt {item} has {length} tokens and {model.name} reads {model.context}, so {room} more do not fit; "
                     "shorten the prompt or ask for fewer tokens."
                 )
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def _real(number: object) -> bool:
+    return isinstance(number, Real) and not isinstance(number, bool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

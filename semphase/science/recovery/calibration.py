@@ -47,10 +47,10 @@ class Calibrated:
 
 
 def calibrated(study: Study, sources: Sources, trial: Trial) -> Calibrated:
-    """The first tasks of which a level has the unmodified model between 20 and 90 % right, on both parts of the items.
+    """The first tasks of which a level has the unmodified model between 20 and 90 % right on the calibrating items.
 
-    Of several such levels the one nearest to 55 % on the calibrating items. NotApplicable, which says what was tried,
-    where there is no task.
+    Of several such levels the one nearest to 55 %. On the judging items the accuracy is only told: choosing by it would
+    move what the claims compare with. NotApplicable, which says what was tried, where there is no task.
     """
     tasks: list[Task] = []
     calibrating: list[Task] = []
@@ -66,14 +66,17 @@ def calibrated(study: Study, sources: Sources, trial: Trial) -> Calibrated:
             tasks.append(chosen[0])
             calibrating.append(chosen[1])
     if not tasks:
-        raise NotApplicable(f"no task has {study.label} between 20 and 90 % right; tried {_sentence(tried)}.")
+        raise NotApplicable(
+            f"no task has {study.label} between 20 and 90 % right; give another model, or a --corpus and a --lexicon in its "
+            f"language. Tried {_sentence(tried)}."
+        )
     return Calibrated(tuple(tasks), tuple(calibrating), tuple(tried))
 
 
 def _judged(
     study: Study, sources: Sources, ladder: Ladder, levels: list[tuple[Tried, Task | None]], trial: Trial
 ) -> tuple[tuple[Task, Task] | None, list[Tried]]:
-    """Of the levels within bounds the one nearest to 55 % which is so on the judging items, too; what was tried there."""
+    """Of the levels within bounds the one nearest to 55 % whose judging items the model can read; what was tried there."""
     fitting = [
         (abs(found.accuracy - MIDDLE), found.level, task)
         for found, task in levels
@@ -85,10 +88,8 @@ def _judged(
         if not isinstance(task, Task):
             tried.append(Tried(ladder.name, f"{level}, judging items", None, task))
             continue
-        accuracy = in_rounds(study, task, (), 1)[0].accuracy
-        tried.append(Tried(ladder.name, f"{level}, judging items", accuracy))
-        if LEAST <= accuracy <= MOST:
-            return (task, first), tried
+        tried.append(Tried(ladder.name, f"{level}, judging items", in_rounds(study, task, (), 1)[0].accuracy))
+        return (task, first), tried
     return None, tried
 
 
@@ -105,31 +106,34 @@ def _task(study: Study, ladder: Ladder, level: str, prompts: Prompts | None) -> 
     """The task with these items, or why the model cannot do it."""
     if prompts is None:
         return "fewer than two items can be made"
-    task = Task(ladder.name, level, prompts, ladder.between, TOKENS)
-    reason = readable(study, task)
-    if reason is not None:
-        return reason
-    longest = max(map(len, answers_of(study.tokenizing_model, prompts, prompts.answer, "answers")))
-    return replace(task, tokens=max(TOKENS, longest))
+    return fitted(study, Task(ladder.name, level, prompts, ladder.between, TOKENS))
 
 
-def readable(study: Study, task: Task) -> str | None:
-    """Why a model cannot read the items, their answers, or all rounds of them; None if it can."""
+def fitted(study: Study, task: Task) -> Task | str:
+    """The task with tokens enough for every answer in the model's own; or why it cannot read the items or all rounds."""
     model = study.tokenizing_model
     try:
         lengths = items_of(model, task.prompts).lengths
         answers = answers_of(model, task.prompts, task.prompts.answer, "answers")
     except (SemphaseError, NotApplicable) as problem:
-        return str(problem).rstrip(".")
+        return str(problem).partition(";")[0].rstrip(".")  # the way out is meant for who writes prompts
     again = asked_again(task.prompts, [""] * len(task.prompts), task.between, 2)
     question = max(len(model.encode(text)) - length for text, length in zip(again.texts or (), lengths, strict=True))
-    if max(lengths) + ROUNDS * (max(task.tokens, *map(len, answers)) + question) > model.context:
+    tokens = max(task.tokens, *map(len, answers))
+    if max(lengths) + ROUNDS * (tokens + question) > model.context:
         return f"{ROUNDS} rounds of it are longer than the {model.context} tokens that the model reads"
-    return None
+    return replace(task, tokens=tokens)
 
 
 def _sentence(tried: list[Tried]) -> str:
-    by_task: dict[str, list[str]] = {}
+    by_task: dict[str, dict[str, list[Tried]]] = {}
     for own in tried:
-        by_task.setdefault(own.task, []).append(str(own))
-    return "; ".join(f"{task}: {', '.join(levels)}" for task, levels in by_task.items())
+        by_task.setdefault(own.task, {}).setdefault(own.reason or own.level, []).append(own)
+    told = {task: ", ".join(_together(same) for same in levels.values()) for task, levels in by_task.items()}
+    return "; ".join(f"{task}: {levels}" for task, levels in told.items())
+
+
+def _together(same: list[Tried]) -> str:
+    """Levels that fail for the same reason, which is told once."""
+    *first, last = same
+    return ", ".join([*(own.level for own in first), str(last)])

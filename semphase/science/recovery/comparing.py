@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
+from semphase.errors import NotApplicable
 from semphase.science.recovery.answering import Answered
 from semphase.stats.estimate import Estimate
 from semphase.stats.paired import mcnemar_p, share_increase
@@ -37,6 +38,21 @@ def smallest_gain(before: Sequence[Answered], after: Sequence[Answered]) -> Esti
     name = f"smallest of {len(found)} tasks" if len(found) > 1 else "one task"
     items = sum(len(own.right) for own in before)
     return Estimate(value, min(low, value), max(high, value), f"{name}, {METHOD}", items, "share")
+
+
+def flops_ratios(those: Sequence[Answered], over: Sequence[Answered]) -> list[float]:
+    """Task by task, the operations of one way of answering over those of another."""
+    return [float(a.flops.mean() / b.flops.mean()) for a, b in zip(those, over, strict=True)]
+
+
+def require_no_more_flops(light: Sequence[Answered], unmodified: Sequence[Answered]) -> None:
+    """NotApplicable where what should be lighter takes more operations in a task, or where they are not counted."""
+    most = max(flops_ratios(light, unmodified))
+    if not most <= 1:
+        told = (
+            f"takes {most:.3g} times the operations" if np.isfinite(most) else "takes operations that are not counted"
+        )
+        raise NotApplicable(f"the lightened model {told}, so it is no lighter one")
 
 
 def _flags(a: Answered, b: Answered) -> tuple[np.ndarray, np.ndarray]:

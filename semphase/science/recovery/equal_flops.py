@@ -11,7 +11,7 @@ import numpy as np
 
 from semphase.errors import NotApplicable
 from semphase.science.recovery.answering import Answered, Choice, Task
-from semphase.science.recovery.calibration import readable
+from semphase.science.recovery.calibration import fitted
 from semphase.science.recovery.facet import Recovery
 from semphase.science.recovery.spending import ROUNDS
 
@@ -28,23 +28,26 @@ class EqualFlops:
     large: Recovery
 
     @cached_property
-    def places(self) -> tuple[int, ...]:
-        """The large model's tasks that the small one can read, by their places."""
+    def _both(self) -> list[tuple[Task, Task]]:
+        """The large model's tasks that the small one can read, to judge and to calibrate, with room for either's tokens."""
         found = self.large.calibrated
-        both = zip(found.tasks, found.calibrating, strict=True)
-        kept = [k for k, pair in enumerate(both) if all(readable(self.small.study, task) is None for task in pair)]
+        pairs = [
+            (fitted(self.small.study, judged), fitted(self.small.study, first))
+            for judged, first in zip(found.tasks, found.calibrating, strict=True)
+        ]
+        kept = [(judged, first) for judged, first in pairs if isinstance(judged, Task) and isinstance(first, Task)]
         if not kept:
             raise NotApplicable(f"{self.small.study.label} reads none of the tasks that suit {self.large.study.label}")
-        return tuple(kept)
+        return kept
 
     @property
     def tasks(self) -> list[Task]:
         """The tasks that are judged."""
-        return [self.large.calibrated.tasks[k] for k in self.places]
+        return [judged for judged, _ in self._both]
 
     @property
     def _calibrating(self) -> list[Task]:
-        return [self.large.calibrated.calibrating[k] for k in self.places]
+        return [first for _, first in self._both]
 
     @cached_property
     def once(self) -> list[Answered]:
@@ -82,6 +85,19 @@ class EqualFlops:
         return float(self.small.chosen(choice="random", tasks=[task], samples=samples)[0].flops.mean())
 
     @cached_property
+    def judged_counts(self) -> list[int]:
+        """How often it answers each judged task: fewer times where those items' operations pay for fewer."""
+        return [
+            next((n for n in range(count, 1, -1) if self._judged_paid(place, n) <= own.flops.mean()), 1)
+            for place, (count, own) in enumerate(zip(self.counts[self.way], self.once, strict=True))
+        ]
+
+    def _judged_paid(self, place: int, count: int) -> float:
+        if self.way == "samples":
+            return self._paid(self.tasks[place], count)
+        return float(self.small.rounds(tasks=self.tasks)[count - 1][place].flops.mean())
+
+    @cached_property
     def way(self) -> Way:
         """Rounds or samples, whichever has the higher mean accuracy on the calibrating items.
 
@@ -93,14 +109,14 @@ class EqualFlops:
                 " answer twice"
             )
         accuracy = {
-            way: np.mean([own.accuracy for own in self._answers(way, self._calibrating, "likeliest")])
+            way: np.mean([own.accuracy for own in self._answers(way, self._calibrating, self.counts[way], "likeliest")])
             for way in self.counts
         }
         return max(accuracy, key=lambda way: float(accuracy[way]))
 
     def repeated(self, choice: Choice = "likeliest") -> list[Answered]:
         """The small model's answers to the judged items; `choice` is that among samples."""
-        return self._answers(self.way, self.tasks, choice)
+        return self._answers(self.way, self.tasks, self.judged_counts, choice)
 
     def at_random(self) -> list[Answered]:
         """The same with one of as many samples, or of as many rounds, taken at random."""
@@ -109,11 +125,10 @@ class EqualFlops:
         every = self.small.rounds(tasks=self.tasks)
         return [
             _mixed([every[n][task] for n in range(count)], self.small.study.seed)
-            for task, count in enumerate(self.counts["rounds"])
+            for task, count in enumerate(self.judged_counts)
         ]
 
-    def _answers(self, way: Way, tasks: Sequence[Task], choice: Choice) -> list[Answered]:
-        counts = self.counts[way]
+    def _answers(self, way: Way, tasks: Sequence[Task], counts: Sequence[int], choice: Choice) -> list[Answered]:
         if way == "rounds":
             every = self.small.rounds(tasks=tasks, rounds=min(ROUNDS, max(counts)))
             return [every[count - 1][task] for task, count in enumerate(counts)]

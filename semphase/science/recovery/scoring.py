@@ -9,16 +9,20 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Bool
 
-_LETTERS = re.compile(r"[^\W_]+")
+_WORDS = re.compile(r"(?<!\w)[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w)|[^\W_]+")
+"""Numbers with their sign and decimals, and runs of letters and digits."""
 
 
 def normalised(text: str) -> list[str]:
-    """The words of a text's first line that has some: in one case and one way to write accents, without punctuation."""
+    """The words of a text's first line that has some: in one case and one way to write accents, without punctuation.
+
+    A number is one word with its sign and its decimals; commas between thousands are left out.
+    """
     for line in text.splitlines():
         # Small letters would depend on what follows: a sigma at a word's end is another one.
-        words = _LETTERS.findall(unicodedata.normalize("NFC", line.casefold()))
+        words = _WORDS.findall(unicodedata.normalize("NFC", line.casefold()))
         if words:
-            return words
+            return [word.replace(",", "").replace("−", "-") for word in words]
     return []
 
 

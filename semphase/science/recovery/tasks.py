@@ -12,12 +12,14 @@
 | `agreement` | a sentence of that language up to its verb | is or are | the number of the noun in between |
 
 LAMBADA is that of Paperno et al. 2016 (1606.06031). Items of the two parts ask about different sentences, passages,
-documents and draws. No two items of one part ask about the same passage, document or word of the lexicon, so that they
-are independent units; the examples of `senses` are calibrating sentences of other words in either part.
+documents, sums and words. No two items of one part ask about the same passage, document, sum or word of the lexicon, so
+that they are independent units, and no example shows the answer; the examples of `senses` are calibrating sentences of
+other words in either part.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +85,23 @@ class Ladder:
         return as_prompts(f"recovery/{self.name}/{level}/{part}", items)
 
 
+_IN_VAIN = 1000
+
+
+class _Questions:
+    """Which questions a part may still ask: each once, and by their digests none that the other part asks."""
+
+    def __init__(self, part: Part) -> None:
+        self._part, self._asked = PARTS.index(part), set[str]()
+
+    def new(self, question: str) -> bool:
+        """Whether this one is the part's own and was not asked before; from now on it was."""
+        own = hashlib.sha256(question.encode()).digest()[0] % len(PARTS) == self._part
+        known = question in self._asked
+        self._asked.add(question)
+        return own and not known
+
+
 def as_prompts(name: str, items: Sequence[Item]) -> Prompts:
     """Items as a set of prompts with the labels `header`, `question` and `answer`."""
     return Prompts.of(
@@ -106,13 +125,19 @@ _SENSES: Mapping[str, tuple[tuple[str, ...], int]] = {
 
 def _senses(sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
     roles, examples = _SENSES[level]
-    words = list(sources.lexicon.words)
+    words = [word for word in sources.lexicon.words if _distinct(word)]
     for asked in rng.sample(words, len(words)):
         others = [word for word in words if word is not asked]
         shown = rng.sample(others, min(examples, len(others)))
         lines = [_sense(word, ("direction",), "calibrate", rng) for word in shown]
         question, answer = _sense(asked, roles, part, rng)
         yield Item("".join(f"{text} {sense}\n\n" for text, sense in lines), question, answer)
+
+
+def _distinct(word: Word) -> bool:
+    """Can "… or …?" name its two senses, so that an answer is one of them?"""
+    senses = {sense.strip().casefold() for sense in (word.sense_a, word.sense_b)}
+    return len(senses) == 2 and not any(" or " in sense or "\n" in sense for sense in senses)
 
 
 def _sense(word: Word, roles: tuple[str, ...], part: Part, rng: random.Random) -> tuple[str, str]:
@@ -171,12 +196,22 @@ _SUMS: Mapping[str, tuple[int, int]] = {
 _SUM_EXAMPLES = 6
 
 
-def _sums(_sources: Sources, level: str, _part: Part, rng: random.Random) -> Iterator[Item]:
+def _sums(_sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
     count, below = _SUMS[level]
-    while True:
-        lines = [[rng.randrange(1, below) for _ in range(count)] for _ in range(_SUM_EXAMPLES + 1)]
-        *shown, asked = [(" + ".join(map(str, line)) + " =", str(sum(line))) for line in lines]
-        yield Item("".join(f"{text} {answer}\n" for text, answer in shown), *asked)
+    questions, in_vain = _Questions(part), 0
+    while in_vain < _IN_VAIN:
+        *shown, asked = [[rng.randrange(1, below) for _ in range(count)] for _ in range(_SUM_EXAMPLES + 1)]
+        # The same numbers in another order are the same sum.
+        if sorted(asked) in map(sorted, shown) or not questions.new(f"{sorted(asked)}"):
+            in_vain += 1
+            continue
+        in_vain = 0
+        header = "".join(f"{_sum(line)} {sum(line)}\n" for line in shown)
+        yield Item(header, _sum(asked), str(sum(asked)))
+
+
+def _sum(numbers: Sequence[int]) -> str:
+    return " + ".join(map(str, numbers)) + " ="
 
 
 # Words said again
@@ -198,9 +233,14 @@ def _copies(sources: Sources, level: str, part: Part, rng: random.Random) -> Ite
     if len(known) < count:
         return
     words = rng.sample(known, min(len(known), _COMMON))
-    while True:
+    questions, in_vain = _Questions(part), 0
+    while in_vain < _IN_VAIN:
         lines = [rng.sample(words, count) for _ in range(_COPY_EXAMPLES + 1)]
         *shown, asked = [(" ".join(line) + " ,", " ".join(line[::order])) for line in lines]
+        if asked in shown or not questions.new(asked[0]):
+            in_vain += 1
+            continue
+        in_vain = 0
         yield Item("".join(f"{text} {answer} .\n" for text, answer in shown), *asked)
 
 
@@ -208,7 +248,7 @@ def _copies(sources: Sources, level: str, part: Part, rng: random.Random) -> Ite
 
 _GRAMMAR_SEEDS: Mapping[Part, int] = {"calibrate": 11, "judge": 12}
 """Samples that no model was trained on."""
-_GRAMMAR_TOKENS = 60_000
+_GRAMMAR_TOKENS = 400_000
 _HELD = re.compile(r"the (\w+ \w+) is with (\w+) \.")
 _DISTANCES: Mapping[str, tuple[int, int]] = {
     "said up to 15 words before": (0, 15),
@@ -231,12 +271,13 @@ def _sampled(seed: int) -> tuple[str, ...]:
 
 def _holders(_sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
     least, most = _DISTANCES[level]
+    questions = _Questions(part)
     for document in _documents(part, rng):
         for found in rng.sample(matches := list(_HELD.finditer(document)), len(matches)):
             thing, name = found.groups()
             before = document[: found.start()].split()[-_SEEN:]
             back = _back(before, thing.split())
-            if back is not None and least <= back <= most:
+            if back is not None and least <= back <= most and questions.new(" ".join([*before, thing])):
                 yield Item(" ".join(before), f" the {thing} is with", name)
                 break
 
@@ -251,11 +292,13 @@ _NEAR = re.compile(r"the (\w+) near the (\w+) (is|are) \w+ \.")
 
 
 def _agreements(_sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
+    questions = _Questions(part)
     for document in _documents(part, rng):
         for found in rng.sample(matches := list(_NEAR.finditer(document)), len(matches)):
             subject, place, verb = found.groups()
-            if (place.endswith("s") == (verb == "are")) == (level == "same number"):
-                before = document[: found.start()].split()[-_SEEN // 4 :]
+            before = document[: found.start()].split()[-_SEEN // 4 :]
+            fits = (place.endswith("s") == (verb == "are")) == (level == "same number")
+            if fits and questions.new(" ".join([*before, subject, place])):
                 yield Item(" ".join(before), f" the {subject} near the {place}", verb)
                 break
 
@@ -277,11 +320,12 @@ def _words_of_language(
 ) -> Iterator[Item]:
     """One word of each document, with as many words before it as the level says."""
     length = _CONTEXTS[level]
+    questions = _Questions(part)
     for document in _documents(part, rng):
         words = document.split()
         places = [k for k in range(length, len(words)) if asked(words, k)]
-        if places:
-            k = rng.choice(places)
+        k = next((k for k in rng.sample(places, len(places)) if questions.new(" ".join(words[k - length : k]))), None)
+        if k is not None:
             yield Item(" ".join(words[k - length : k - 3]), " " + " ".join(words[k - 3 : k]), words[k])
 
 

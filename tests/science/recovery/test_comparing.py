@@ -11,8 +11,15 @@ from planted_answers import answered, of
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
-from semphase.errors import SemphaseError
-from semphase.science.recovery.comparing import TAIL, by_task, gain, smallest_gain
+from semphase.errors import NotApplicable, SemphaseError
+from semphase.science.recovery.comparing import (
+    TAIL,
+    by_task,
+    flops_ratios,
+    gain,
+    require_no_more_flops,
+    smallest_gain,
+)
 from semphase.stats.paired import mcnemar_p, share_increase
 
 ITEMS = 96
@@ -68,6 +75,13 @@ def test_draws_of_correlated_answers_are_covered():
     # Twelve settings of 120 draws: a share of 0.93 comes out below 0.915 in 2 of 100 repetitions.
     assert np.mean(covered) >= 0.93
     assert min(covered) >= 0.87
+
+
+@pytest.mark.parametrize("n", range(1, 401, 3))
+def test_the_same_for_all_pairs_has_an_interval_for_any_number(n):
+    value, low, high = share_increase(np.ones(n), np.zeros(n), BOTH)
+    assert value == low == -1
+    assert -1 < high <= 1
 
 
 @pytest.mark.parametrize("n", [2, 24])
@@ -213,6 +227,16 @@ def test_a_task_without_a_gain_is_never_found_too_often():
         after = [before[0] | (rng.random(ITEMS) < 0.7), rng.random(ITEMS) < 0.4]
         found.append(gain([of(own) for own in before], [of(own) for own in after]).p_value < 0.05)
     assert np.mean(found) <= 0.08
+
+
+def test_what_takes_more_operations_is_not_lighter():
+    light, same = [answered(0.5, flops=2.0), answered(0.5, flops=3.0)], [answered(0.5, flops=2.0)] * 2
+    require_no_more_flops(same, same)
+    assert flops_ratios(light, same) == [1.0, 1.5]
+    with pytest.raises(NotApplicable, match=r"takes 1\.5 times the operations, so it is no lighter one"):
+        require_no_more_flops(light, same)
+    with pytest.raises(NotApplicable, match=r"takes operations that are not counted"):
+        require_no_more_flops([answered(0.5, flops=float("nan"))], same[:1])
 
 
 def test_what_is_told_of_each_task():

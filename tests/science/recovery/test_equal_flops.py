@@ -19,10 +19,20 @@ from semphase.science.recovery.calibration import Calibrated
 from semphase.science.recovery.equal_flops import MOST, EqualFlops
 from semphase.science.recovery.facet import Recovery
 from semphase.science.recovery.spending import ROUNDS
-from semphase.science.recovery.tasks import LADDERS, Sources
+from semphase.science.recovery.tasks import LADDERS, Item, Sources, as_prompts
 from semphase.study import Study
 
 PROMPT = 100.0
+
+
+class PartOf(Task):
+    """A task that knows its part."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, name: str, part: str) -> None:
+        super().__init__(name, "only", as_prompts("own", [Item("", "a", "b")] * 2), "", 1)
+        object.__setattr__(self, "part", part)
 
 
 @dataclass
@@ -36,6 +46,8 @@ class Planted:
     accuracy: dict[str, float] = field(default_factory=dict)
     """By "rounds" and "samples", on the calibrating items."""
     names: tuple[str, ...] = ("a",)
+    judged: float = 1.0
+    """How much dearer the judged items are."""
     asked: list[tuple[str, Any, int]] = field(default_factory=list)
 
     @property
@@ -45,7 +57,7 @@ class Planted:
     @property
     def calibrated(self) -> Calibrated:
         def tasks(part: str) -> tuple[Any, ...]:
-            return tuple(SimpleNamespace(name=name, part=part) for name in self.names)
+            return tuple(PartOf(name, part) for name in self.names)
 
         return Calibrated(tasks("judge"), tasks("calibrate"), ())
 
@@ -63,13 +75,15 @@ class Planted:
 
     def _answered(self, way: str, task: Any, flops: float) -> Answered:
         share = self.accuracy.get(way, 0.5)
-        return answered(share if task.part == "calibrate" else 1 - share, 20, flops)
+        if task.part == "calibrate":
+            return answered(share, 20, flops)
+        return answered(1 - share, 20, flops * self.judged)
 
 
 @pytest.fixture(autouse=True)
-def _readable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fitted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real" not in request.node.name:
-        monkeypatch.setattr(equal_flops, "readable", lambda _study, _task: None)
+        monkeypatch.setattr(equal_flops, "fitted", lambda _study, task: task)
 
 
 def both(small: Planted, large: Planted) -> EqualFlops:
@@ -148,6 +162,15 @@ def test_samples_at_random_are_as_many(monkeypatch):
     assert small.asked[-2:] == [("likeliest", "judge", 5), ("random", "judge", 5)]
 
 
+@pytest.mark.parametrize(("dearer", "counts"), [(1.0, [5]), (1.05, [4]), (3.0, [1])])
+def test_judged_items_that_cost_more_are_answered_less_often(dearer, counts):
+    """Five fit on the calibrating items, 100 for the prompt and 10 each for 150."""
+    pair = both(Planted("small", judged=dearer), Planted("large", once=150))
+    assert pair.counts["samples"] == [5]
+    assert pair.judged_counts == counts
+    assert (pair.repeated()[0].flops.mean() <= pair.once[0].flops.mean()) == (dearer < 3)
+
+
 def test_one_of_the_rounds_at_random_costs_all():
     rounds = [of(np.arange(60) % 3 == k, flops) for k, flops in enumerate((1.0, 3.0, 6.0))]
     found, again, other = (equal_flops._mixed(rounds, seed) for seed in (0, 0, 1))
@@ -161,14 +184,13 @@ def test_one_of_the_rounds_at_random_costs_all():
 
 
 def test_tasks_that_the_small_model_cannot_read_are_left_out(monkeypatch):
-    def readable(_study, task):
-        return "no" if (task.name, task.part) in (("a", "judge"), ("c", "calibrate")) else None
+    def fitted(_study, task):
+        return "no" if (task.name, task.part) in (("a", "judge"), ("c", "calibrate")) else task
 
-    monkeypatch.setattr(equal_flops, "readable", readable)
+    monkeypatch.setattr(equal_flops, "fitted", fitted)
     pair = both(Planted("small"), Planted("large", names=("a", "b", "c")))
-    assert pair.places == (1,)
     assert [task.name for task in pair.tasks] == ["b"]
-    monkeypatch.setattr(equal_flops, "readable", lambda *_: "no")
+    monkeypatch.setattr(equal_flops, "fitted", lambda *_: "no")
     with pytest.raises(NotApplicable, match=r"^small reads none of the tasks that suit large$"):
         _ = both(Planted("small"), Planted("large")).tasks
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -88,6 +89,46 @@ def test_fewer_than_two_items_are_none(name, level):
     found = LADDER[name].prompts(nothing, level, "judge", COUNT)
     assert (found is None) == (name in ("senses", "last-word", "copying"))
     assert LADDER[name].prompts(sources("grammar"), level, "judge", 1) is None
+
+
+def asked(name: str, level: str, part: str) -> list[object]:
+    """The questions of a part without what says nothing of them: examples, and the order of the numbers of a sum."""
+    found = LADDER[name].prompts(sources("grammar"), level, part, 96)
+    assert found is not None
+    if name == "arithmetic":
+        return [tuple(sorted(map(int, re.findall(r"\d+", question)))) for _, question, _ in rows(found)]
+    return [question if name == "copying" else header + question for header, question, _ in rows(found)]
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "copying", *IN_LANGUAGE])
+def test_no_question_is_asked_twice_nor_in_both_parts(name):
+    for level in LADDER[name].levels:
+        first, second = (asked(name, level, part) for part in tasks.PARTS)
+        assert len(set(first)) == len(first)
+        assert len(set(second)) == len(second)
+        assert not set(first) & set(second)
+
+
+@levels_of("arithmetic", "copying")
+def test_no_example_shows_the_answer(name, level):
+    found = LADDER[name].prompts(sources("grammar"), level, "judge", 96)
+    for header, question, _ in rows(found):
+        shown = [line.partition(" =" if name == "arithmetic" else " ,")[0] for line in header.splitlines()]
+        own = question.removesuffix(" =").removesuffix(" ,")
+        assert sorted(own.split()) not in [sorted(line.split()) for line in shown] or name == "copying"
+        assert own not in shown
+
+
+@pytest.mark.parametrize(
+    "senses", [("river", "River "), ("this or that", "money"), ("one\nline", "money"), ("money", "low sound or tool")]
+)
+def test_senses_that_a_question_cannot_tell_apart_are_not_asked(senses):
+    words = sources("english").lexicon.words[:4]
+    odd = replace(words[0], sense_a=senses[0], sense_b=senses[1])
+    own = Sources(Lexicon((odd, *words[1:])), "", 0)
+    found = LADDER["senses"].prompts(own, LADDER["senses"].levels[0], "judge", COUNT)
+    assert len(found) == 3
+    assert not any(odd.sense_b in text for text in found.texts)
 
 
 def test_a_source_gives_as_many_as_it_has():
