@@ -49,8 +49,9 @@ class Calibrated:
 def calibrated(study: Study, sources: Sources, trial: Trial) -> Calibrated:
     """The first tasks of which a level has the unmodified model between 20 and 90 % right on the calibrating items.
 
-    Of several such levels the one nearest to 55 %. On the judging items the accuracy is only told: choosing by it would
-    move what the claims compare with. NotApplicable, which says what was tried, where there is no task.
+    Of several such levels the one nearest to 55 %. The judging items choose no level; a task is left out where the model
+    is outside of the bounds on them, where changes would hardly show. NotApplicable, which says what was tried, where
+    there is no task.
     """
     tasks: list[Task] = []
     calibrating: list[Task] = []
@@ -88,8 +89,9 @@ def _judged(
         if not isinstance(task, Task):
             tried.append(Tried(ladder.name, f"{level}, judging items", None, task))
             continue
-        tried.append(Tried(ladder.name, f"{level}, judging items", in_rounds(study, task, (), 1)[0].accuracy))
-        return (task, first), tried
+        accuracy = in_rounds(study, task, (), 1)[0].accuracy
+        tried.append(Tried(ladder.name, f"{level}, judging items", accuracy))
+        return ((task, first) if LEAST <= accuracy <= MOST else None), tried
     return None, tried
 
 

@@ -82,20 +82,21 @@ def test_the_level_nearest_to_the_middle_is_taken(study, sources, plant):
     }
 
 
-def test_the_judging_items_are_told_and_choose_nothing(study, sources, plant):
-    """Their answers are compared with: a level that was taken for them would be nearer to the middle than it is."""
-    asked = plant(own={"fair": (0.8, 0.85), "middle": (0.5, 0.95), "hard": (0.3, 0.15)})
+def test_the_judging_items_choose_no_level(study, sources, plant):
+    """Another level in place of one that is too easy for them would be chosen by what it is judged by."""
+    asked = plant(own={"fair": (0.8, 0.85), "middle": (0.5, 0.95), "hard": (0.3, 0.3)}, next={"only": (0.5, 0.5)})
     found = calibrated(study, sources, FEW)
-    assert [task.level for task in found.tasks] == ["middle"]
-    assert asked[3:] == ["own: middle, judge"]
+    assert [(task.name, task.level) for task in found.tasks] == [("next", "only")]
+    assert asked[3:] == ["own: middle, judge", "next: only, calibrate", "next: only, judge"]
     assert found.told()["own"]["middle, judging items"] == 0.95
 
 
 @pytest.mark.parametrize(
     ("share", "fits"), [(0.15, False), (0.2, True), (0.9, True), (0.95, False), (0.0, False), (1.0, False)]
 )
-def test_the_bounds_belong_to_the_range(study, sources, plant, share, fits):
-    plant(own={"only": (share, 0.5)})
+@pytest.mark.parametrize("part", ["calibrating", "judging"])
+def test_the_bounds_belong_to_the_range(study, sources, plant, share, fits, part):
+    plant(own={"only": (share, 0.5) if part == "calibrating" else (0.5, share)})
     if fits:
         assert len(calibrated(study, sources, FEW).tasks) == 1
     else:
@@ -112,12 +113,12 @@ def test_the_first_tasks_that_fit_are_taken_and_no_more_are_tried(study, sources
 
 
 def test_a_model_that_no_task_suits_is_told_every_level_and_its_accuracy(study, sources, plant):
-    plant(easy={"one": (1.0, 1.0), "two": (0.95, 0.5)}, hard={"three": (0.05, 0.0)})
+    plant(easy={"one": (1.0, 1.0), "two": (0.5, 0.95)}, hard={"three": (0.05, 0.0)})
     with pytest.raises(NotApplicable) as found:
         calibrated(study, sources, FEW)
     assert str(found.value) == (
         "no task has tiny between 20 and 90 % right; give another model, or a --corpus and a --lexicon in its language. "
-        "Tried easy: one 100 %, two 95 %; hard: three 5 %."
+        "Tried easy: one 100 %, two 50 %, two, judging items 95 %; hard: three 5 %."
     )
 
 
