@@ -72,7 +72,18 @@ def lacks(claim: Claim, study: Any) -> str:
         ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
     )
     short = ((what, there, needed) for what, there, needed in offers if there < needed)
-    return next((f"needs {needed} {what}, the study has {there}" for what, there, needed in short), "")
+    return next(
+        (f"needs {needed} {what}, the study has {there}{_same(study, what)}" for what, there, needed in short), ""
+    )
+
+
+def _same(study: Any, what: str) -> str:
+    """Which of the models are one, where that is why there are too few."""
+    names: dict[str, list[str]] = {}
+    for model in study.models if what == "models" else ():
+        names.setdefault(model.sha256, []).append(model.name)
+    twins = [own for own in names.values() if len(own) > 1]
+    return f": {' and '.join(twins[0])} hold the same weights" if twins else ""
 
 
 def finish(item: pytest.Item) -> None:

@@ -179,6 +179,15 @@ def test_refuses_a_study_that_lacks_what_it_needs(claim: Claim, test: Callable[.
     assert lacks(claim, poor)
 
 
+def test_the_same_weights_twice_are_one_model_and_named() -> None:
+    claim = next(own for own, _ in DECLARED if own.id == "recovery.equal-flops")
+    models = [SimpleNamespace(sha256="0", name=name, layers=6, heads=4) for name in ("one", "copy")]
+    study = SimpleNamespace(models=tuple(models), lexicon=SimpleNamespace(words=range(WORDS)))
+    assert lacks(claim, study) == "needs 2 models, the study has 1: one and copy hold the same weights"
+    models[1].sha256 = "1"
+    assert lacks(claim, study) == ""
+
+
 @pytest.mark.parametrize(
     "claim", [own for own, _ in DECLARED if "0.30·heads" in own.criterion + own.estimator], ids=lambda claim: claim.id
 )
