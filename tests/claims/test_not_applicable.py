@@ -39,6 +39,7 @@ class Shape:
     layers: int
     heads: int
     language: str = "english"
+    name: str = "one"
 
 
 @dataclass(frozen=True, slots=True)
