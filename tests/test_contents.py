@@ -64,6 +64,7 @@ def test_the_nouns_need_no_torch() -> None:
     assert ran(code) == "False"
 
 
+@pytest.mark.slow
 def test_a_module_is_imported_when_a_public_name_of_it_is_used() -> None:
     code = (
         "import sys; from semphase.science.heads import facet\n"

@@ -135,6 +135,7 @@ def judged(copy: Copy, file: str, folder: Path) -> list[dict]:
     return json.loads((folder / "reports/latest/verdicts.json").read_text(encoding="utf-8"))["claims"]
 
 
+@pytest.mark.slow
 def test_an_edit_is_importable_and_moves_the_loss(copy: Copy) -> None:
     copy.follow(EDIT)
     told = copy.run(

@@ -57,6 +57,7 @@ COSINES = [model(zigzag_cosine, 12, noise=0.0), model(zigzag_cosine, 16, noise=0
 ONE_COSINE = [COSINES[0], model(drop, 12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claim", "plans", "expected"),
     [

@@ -145,7 +145,9 @@ def hooked(kind, layer, function, kept=RANGE >= 0, heads=None):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("family", SIX)
+@pytest.mark.parametrize(
+    "family", [own if own in ("gpt2", "gemma3_text") else pytest.param(own, marks=pytest.mark.slow) for own in SIX]
+)
 def test_every_edit_at_every_site_agrees_with_hooks(of_family, ids, family, kind):
     model, lens, run, base = of_family(family)
     width = shape_of(model).width(kind) or POSITIONS

@@ -56,6 +56,11 @@ def site_of(kind, **where):
     return sites.embedding(**where) if kind == "embedding" else getattr(sites, kind)(ALL, **where)
 
 
+UNLIKE = ("gpt2", "gpt_neox", "gemma3_text", "opt")
+"""Families that differ most: biases, parallel blocks, norms behind what is written, positions."""
+SOME_SLOW = [own if own in UNLIKE else pytest.param(own, marks=pytest.mark.slow) for own in FAMILIES]
+
+
 @pytest.fixture
 def narrow(monkeypatch):
     """Passes of so few tokens that prompts share one with some others only."""
@@ -63,7 +68,7 @@ def narrow(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SOME_SLOW)
 def test_every_site_is_that_of_transformer_lens(loaded, family, kind):
     model = loaded(family)
     items = prompts((12, 12))
@@ -95,7 +100,7 @@ def test_prompts_read_together_are_those_read_alone(loaded, family, kind, narrow
         assert np.isnan(beyond).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SOME_SLOW)
 def test_no_number_depends_on_neighbours_under_any_edit(loaded, family, narrow):
     model, items = loaded(family), prompts()
     other = OwnRun(model, prompts((14, 13, 12, 14, 15), seed=1))

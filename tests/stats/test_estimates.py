@@ -242,6 +242,7 @@ def holds(found, truth):
     return found.low <= truth <= found.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "n"), [(normal, 5), (normal, 20), (heavy, 20), (skewed, 50)])
 def test_the_interval_of_a_mean_covers(world, n):
     rng = np.random.default_rng(0)
@@ -261,6 +262,7 @@ def test_the_interval_of_a_share_covers(p):
     assert sum(holds(share(rng.random(50) < p), p) for _ in range(WORLDS)) >= LEAST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "rho"), [(12, 0.0), (20, 0.6), (50, 0.9)])
 def test_the_interval_of_a_correlation_covers(n, rho):
     rng, held = np.random.default_rng(3), 0
@@ -278,6 +280,7 @@ def test_the_interval_of_a_perplexity_ratio_covers():
     assert held >= LEAST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.0, 0.3])
 def test_the_interval_of_the_worst_of_many_covers_and_mirrors(gap):
     rng, held = np.random.default_rng(5), 0

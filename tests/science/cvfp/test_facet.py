@@ -56,6 +56,7 @@ def test_every_budget_says_what_trainings_spend():
     assert set(BUDGETS) <= set(SIZES)
 
 
+@pytest.mark.slow
 def test_every_training_stands_in_its_place(grid):
     made = grid()
     assert made.log_ppl.point.shape == (2, 2, 2)
@@ -84,6 +85,7 @@ def test_numbers_by_size_have_an_interval_each(grid):
         assert alpha[name].value == made.law("alpha").point[at]
 
 
+@pytest.mark.slow
 def test_a_training_is_done_once(study, grid, monkeypatch):
     first = grid()
     monkeypatch.setattr("semphase.science.cvfp.facet.train", refuse)
