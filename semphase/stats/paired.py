@@ -60,7 +60,7 @@ def _score_bound(gained: int, lost: int, n: int, z: float) -> float:
         # The likeliest share of lost pairs, were this the increase; the variance of the mean difference follows.
         linear = (2 * n - gained + lost) * increase - gained - lost
         root = np.sqrt(max(0.0, linear**2 + 8 * n * lost * increase * (1 - increase)))
-        variance = 2 * (root - linear) / (4 * n) + increase * (1 - increase)
+        variance = (root - linear) / (2 * n) + increase * (1 - increase)
         return float(n * (increase - found) ** 2 - z**2 * max(0.0, variance))
 
     # At what was found the variance may be 0 (no pair differs, or every one), which is no end; at 1 it always is.

@@ -124,10 +124,17 @@ def test_prompts_of_token_ids_have_texts(study, model, prompts):
 def test_bad_questions_are_one_sentence_and_compute_nothing(study, model, prompts, calls):
     study.generate(prompts, zeroed(head(1, 2)), tokens=1)
     long = Prompts.of_tokens("long", [[5] * (model.context + 1)])
+    plain = Prompts.of("plain", prompts.texts)
     calls.clear()
     for ask, told in (
         (lambda: study.generate(TEXTS), "is no set of prompts"),
         (lambda: study.generate(prompts, ["zeroed"]), "'zeroed' is no edit"),
+        (lambda: study.generate(prompts, None), "None is no edit"),
+        (lambda: study.generate(plain, answers=1.5), "answers is 1.5; give a text or a token id"),
+        (lambda: study.generate(plain, answers={" the": 1}), "answers is {.*}; give a text or a token id"),
+        (lambda: study.generate(plain, answers=[None, " a", 1.5]), "answers has None for prompt 0"),
+        (lambda: study.generate(plain, answers=[1.5, 2, 3]), "answers has 1.5 for prompt 0"),
+        (lambda: study.generate(plain, answers=True), "answers is True"),
         (lambda: study.generate(prompts, tokens=0), "tokens is 0; ask for a whole number"),
         (lambda: study.generate(prompts, samples=0), "samples is 0; ask for a whole number"),
         (lambda: study.generate(prompts, samples=2), "2 samples at temperature 0 are all alike"),

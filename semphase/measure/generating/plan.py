@@ -29,8 +29,8 @@ class Decoding:
     samples: int = 1
     seed: int = 0
 
-    def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
-        """SemphaseError for numbers that make no sense, and for a prompt that leaves no room in the model's context."""
+    def __post_init__(self) -> None:
+        """SemphaseError for numbers that make no sense; those of one value are one, in whatever type they come."""
         for name, number in (("tokens", self.tokens), ("samples", self.samples)):
             if not (_whole(number) and number >= 1):
                 raise SemphaseError(f"{name} is {number!r}; ask for a whole number from 1 on.")
@@ -47,6 +47,11 @@ class Decoding:
             raise SemphaseError(f"the seed {self.seed!r} is no whole number; give one.")
         if self.samples > 1 and self.temperature == 0:
             raise SemphaseError(f"{self.samples} samples at temperature 0 are all alike; give a temperature above 0.")
+        for name, kind in (("tokens", int), ("temperature", float), ("samples", int), ("seed", int)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+
+    def require(self, model: Model, items: Items, answers: Answers | None = None) -> None:
+        """SemphaseError for a prompt that leaves no room in the model's context."""
         room = max(self.tokens, max(map(len, answers or ()), default=0))
         for item, length in enumerate(items.lengths):
             if length + room > model.context:
@@ -76,7 +81,7 @@ class Plan:
     def of(cls, items: Items, decoding: Decoding, answers: Answers | None) -> Plan:
         """The plan for some prompts."""
         steps = max(decoding.tokens, max(map(len, answers or ()), default=0))
-        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, int(decoding.seed))
+        drawn = uniforms(items.tokens, decoding.samples, decoding.tokens, decoding.seed)
         uniform = np.pad(drawn, ((0, 0), (0, int(answers is not None)), (0, steps - decoding.tokens)))
         forced = np.full(uniform.shape, FREE)
         forced[:, :, decoding.tokens :] = STOP

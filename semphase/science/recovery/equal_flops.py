@@ -88,14 +88,14 @@ class EqualFlops:
     def judged_counts(self) -> list[int]:
         """How often it answers each judged task: fewer times where those items' operations pay for fewer."""
         return [
-            next((n for n in range(count, 1, -1) if self._judged_paid(place, n) <= own.flops.mean()), 1)
-            for place, (count, own) in enumerate(zip(self.counts[self.way], self.once, strict=True))
+            next((n for n in range(count, 1, -1) if self._judged_paid(task, n) <= own.flops.mean()), 1)
+            for task, count, own in zip(self.tasks, self.counts[self.way], self.once, strict=True)
         ]
 
-    def _judged_paid(self, place: int, count: int) -> float:
+    def _judged_paid(self, task: Task, count: int) -> float:
         if self.way == "samples":
-            return self._paid(self.tasks[place], count)
-        return float(self.small.rounds(tasks=self.tasks)[count - 1][place].flops.mean())
+            return self._paid(task, count)
+        return float(self.small.rounds(tasks=[task], rounds=count)[-1][0].flops.mean())
 
     @cached_property
     def way(self) -> Way:

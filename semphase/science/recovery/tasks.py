@@ -102,6 +102,18 @@ class _Questions:
         return own and not known
 
 
+def _new(part: Part, drawn: Iterator[tuple[str, Item]]) -> Iterator[Item]:
+    """Of items that are drawn without end, each with its question, the part's own, until none has come for long."""
+    questions, in_vain = _Questions(part), 0
+    for question, item in drawn:
+        in_vain += 1
+        if questions.new(question):
+            in_vain = 0
+            yield item
+        if in_vain == _IN_VAIN:
+            return
+
+
 def as_prompts(name: str, items: Sequence[Item]) -> Prompts:
     """Items as a set of prompts with the labels `header`, `question` and `answer`."""
     return Prompts.of(
@@ -197,17 +209,16 @@ _SUM_EXAMPLES = 6
 
 
 def _sums(_sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
-    count, below = _SUMS[level]
-    questions, in_vain = _Questions(part), 0
-    while in_vain < _IN_VAIN:
+    return _new(part, _drawn_sums(*_SUMS[level], rng))
+
+
+def _drawn_sums(count: int, below: int, rng: random.Random) -> Iterator[tuple[str, Item]]:
+    while True:
         *shown, asked = [[rng.randrange(1, below) for _ in range(count)] for _ in range(_SUM_EXAMPLES + 1)]
         # The same numbers in another order are the same sum.
-        if sorted(asked) in map(sorted, shown) or not questions.new(f"{sorted(asked)}"):
-            in_vain += 1
-            continue
-        in_vain = 0
-        header = "".join(f"{_sum(line)} {sum(line)}\n" for line in shown)
-        yield Item(header, _sum(asked), str(sum(asked)))
+        if sorted(asked) not in map(sorted, shown):
+            header = "".join(f"{_sum(line)} {sum(line)}\n" for line in shown)
+            yield f"{sorted(asked)}", Item(header, _sum(asked), str(sum(asked)))
 
 
 def _sum(numbers: Sequence[int]) -> str:
@@ -230,18 +241,16 @@ _COMMON = 300
 def _copies(sources: Sources, level: str, part: Part, rng: random.Random) -> Iterator[Item]:
     count, order = _COPIES[level]
     known = sorted(set(_WORD.findall(sources.held_out(part))))
-    if len(known) < count:
-        return
     words = rng.sample(known, min(len(known), _COMMON))
-    questions, in_vain = _Questions(part), 0
-    while in_vain < _IN_VAIN:
+    return _new(part, _drawn_copies(words, count, order, rng)) if len(words) >= count else iter(())
+
+
+def _drawn_copies(words: Sequence[str], count: int, order: int, rng: random.Random) -> Iterator[tuple[str, Item]]:
+    while True:
         lines = [rng.sample(words, count) for _ in range(_COPY_EXAMPLES + 1)]
         *shown, asked = [(" ".join(line) + " ,", " ".join(line[::order])) for line in lines]
-        if asked in shown or not questions.new(asked[0]):
-            in_vain += 1
-            continue
-        in_vain = 0
-        yield Item("".join(f"{text} {answer} .\n" for text, answer in shown), *asked)
+        if asked not in shown:
+            yield asked[0], Item("".join(f"{text} {answer} .\n" for text, answer in shown), *asked)
 
 
 # The tiny models' language
