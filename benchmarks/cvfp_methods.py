@@ -75,7 +75,7 @@ class Library:
 
     def contexts(self) -> Reply:
         """Sequential and parallel contexts of the block that phase 1 gives, and how near they are."""
-        block = train_contexts(self.shape, Recipe(), self.training, seed=SEED).block
+        block = train_contexts(self.shape, Recipe(), self.training, seeds=[SEED])[0].block
         slow, reference = _timed(lambda: sequential_contexts(block, self.training))
         fast, settled = _timed(lambda: parallel_contexts(block, self.training, Recipe()))
         near = torch.nn.functional.cosine_similarity(settled.contexts, reference, dim=1)
@@ -97,7 +97,7 @@ class Library:
         with tempfile.TemporaryDirectory() as folder:
             kept = Checkpoints(Path(folder), "benchmark")
             first, found = _timed(
-                lambda: train_contexts(self.shape, RECIPE, self.training, seed=SEED, checkpoints=kept)
+                lambda: train_contexts(self.shape, RECIPE, self.training, seeds=[SEED], checkpoints=kept)
             )
             readings = (
                 with_contexts(found.block, self.training, found.contexts),

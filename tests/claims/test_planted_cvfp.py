@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,14 @@ def study_in(folder: Any) -> Study:
 
 def planted(world: World) -> Callable[[Cvfp, Training], Any]:
     """Trainings of a world, which are not kept in a store."""
-    return lambda cvfp, own: world.train(
-        own.configuration, own.recipe, cvfp.vocabulary, *cvfp.split(own), seed=own.seed
-    )
+
+    def trained(cvfp: Cvfp, stack: Sequence[Training]) -> dict[Training, Any]:
+        return {
+            own: world.train(own.configuration, own.recipe, cvfp.vocabulary, *cvfp.split(own), seed=own.seed)
+            for own in stack
+        }
+
+    return trained
 
 
 @pytest.fixture(scope="module", autouse=True)

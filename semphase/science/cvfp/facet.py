@@ -9,7 +9,7 @@ context.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from jaxtyping import Int
 
 from semphase.data.corpus.documents import Documents, in_documents
 from semphase.machine import hardware
-from semphase.science.cvfp.grids import Grid, Measured, Text, Training
+from semphase.science.cvfp.grids import Grid, Measured, Text, Training, differing_in_seed
 from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
 from semphase.science.cvfp.model.configuration import Kind
 from semphase.science.cvfp.spending import SIZES, Sizes
@@ -158,28 +158,43 @@ class Cvfp:
     # Trainings
 
     def _all(self, name: str, trainings: Sequence[Training]) -> list[xr.Dataset]:
-        missing = [own for own in trainings if not self.study.store.path(self._key(own)).exists()]
-        label = f"{len(missing)} CVFP trainings of {self.study.label} ({name}), in documents"
-        fresh = {}
-        if missing:
+        stacks = differing_in_seed(trainings)
+        missing = {own: not self.study.store.path(self._key(own)).exists() for own in trainings}
+        unfinished = [stack for stack in stacks if any(missing[own] for own in stack)]
+        found: dict[Training, xr.Dataset] = {}
+        if unfinished:
+            count = sum(missing.values())
+            label = f"{count} CVFP trainings of {self.study.label} ({name}), in documents"
             workers = workers_for(self.vocabulary.width, self.vocabulary.rows.device)
-            with self.study.progress(label, sum(own.documents for own in missing)) as advance:
-                results = each_of(missing, self.trained, workers, lambda own: advance(own.documents))
-            fresh = dict(zip(missing, results, strict=True))
-        return [fresh[own] if own in fresh else self.trained(own) for own in trainings]
+            with self.study.progress(label, sum(own.documents for own in trainings if missing[own])) as advance:
 
-    def trained(self, own: Training) -> xr.Dataset:
-        """What a training gave, from the store or made now; it resumes from the checkpoints of one that was killed."""
-        key = self._key(own)
-        folder = self.study.store.path(key).with_suffix("")
+                def done(stack: Sequence[Training]) -> None:
+                    advance(sum(own.documents for own in stack if missing[own]))
 
-        def measure() -> xr.Dataset:
-            return train(
-                own.configuration, own.recipe, self.vocabulary, *self.split(own),
-                seed=own.seed, kind=own.kind, folder=folder,
-            )  # fmt: skip
+                for made in each_of(unfinished, self.trained, workers, done):
+                    found |= made
+        for stack in stacks:
+            if stack not in unfinished:
+                found |= self.trained(stack)
+        return [found[own] for own in trainings]
 
-        return self.study.store.get(key, measure)
+    def trained(self, stack: Sequence[Training]) -> dict[Training, xr.Dataset]:
+        """What trainings that differ in their seed gave; those that the store lacks are made now, side by side.
+
+        They resume from the checkpoints of such that were killed.
+        """
+
+        def measure(missing: Sequence[Training]) -> Iterator[tuple[Training, xr.Dataset]]:
+            if missing:
+                own = missing[0]
+                made = train(
+                    own.configuration, own.recipe, self.vocabulary, *self.split(own),
+                    seeds=[each.seed for each in missing], kind=own.kind,
+                    folder=self.study.store.path(self._key(own)).with_suffix(""),
+                )  # fmt: skip
+                yield from zip(missing, made, strict=True)
+
+        return self.study.store.several({own: self._key(own) for own in stack}, measure)
 
     def split(self, own: Training) -> tuple[Ids, Int[np.ndarray, "held_out position"]]:
         """Training and validation documents as rows of the vocabulary."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Literal
@@ -41,6 +41,14 @@ class Training:
     recipe: Recipe
     kind: Kind
     text: Text
+
+
+def differing_in_seed(trainings: Sequence[Training]) -> list[tuple[Training, ...]]:
+    """Trainings sorted into those that could take their steps together, in the order of the first of each."""
+    stacks: dict[Training, list[Training]] = {}
+    for own in trainings:
+        stacks.setdefault(replace(own, seed=0), []).append(own)
+    return [tuple(stack) for stack in stacks.values()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,8 @@ def test_a_broken_training_leaves_those_before_it(study, grid, monkeypatch):
     monkeypatch.setattr("semphase.science.cvfp.facet.train", break_third)
     with pytest.raises(SemphaseError, match="phase 2 diverged"):
         grid()
-    assert len(list(study.store.root.rglob("*.nc"))) == 2
+    # Two configurations or sizes with two seeds each.
+    assert len(list(study.store.root.rglob("*.nc"))) == 4
 
 
 def test_parallel_contexts_are_nearer_to_their_own_place_than_to_others(study):

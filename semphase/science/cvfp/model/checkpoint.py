@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,17 @@ class Checkpoints:
 
     folder: Path
     identity: str
+    seconds: float = 10.0
+    _written: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    def due(self, phase: str) -> bool:
+        """Whether a phase has gone on for `seconds` since its state was last written, or since this was first asked."""
+        return time.monotonic() - self._written.setdefault(phase, time.monotonic()) >= self.seconds
 
     def write(self, phase: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
         """Put the state of a phase in the place of its last one; SemphaseError where it cannot be written."""
         header = {"identity": self.identity, "facts": json.dumps(facts)}
+        self._written[phase] = time.monotonic()
         try:
             with atomically(self._path(phase)) as scratch:
                 save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, scratch, header)

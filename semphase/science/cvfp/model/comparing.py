@@ -43,7 +43,7 @@ def agreement(
     step; "evaluated" are a parallel iteration's with the finished block.
     """
     stream = stream_of(vocabulary, training, configuration.tokens)
-    found = train_contexts(configuration, recipe, stream, seed=seed, advance=advance)
+    (found,) = train_contexts(configuration, recipe, stream, seeds=[seed], advance=advance)
     settled = parallel_contexts(found.block, stream, recipe)
     reference = sequential_contexts(found.block, stream)
     measured = [_nearness(each, reference) for each in (found.contexts, settled.contexts)]
@@ -87,7 +87,7 @@ def cache_times(
     ones; `largest_difference` is between their outputs. Repeats take turns, so that a busy moment hits both.
     """
     stream = stream_of(vocabulary, training, configuration.tokens)
-    found = train_contexts(configuration, recipe, stream, seed=seed)
+    (found,) = train_contexts(configuration, recipe, stream, seeds=[seed])
     builders = (layer_outputs_sequential, layer_outputs_parallel)
     outputs = [build(found.block, stream, found.contexts) for build in builders]
     seconds = np.empty((2, repeats))

@@ -72,11 +72,13 @@ def _iterated(
     return fresh, torch.cat(change)
 
 
-def before(contexts: Contexts, part: slice, first: Float[Tensor, "1 width"]) -> Float[Tensor, "seen width"]:
+def before(
+    contexts: Float[Tensor, "*member token width"], part: slice, first: Float[Tensor, "*member 1 width"]
+) -> Float[Tensor, "*member seen width"]:
     """The context that each token of a part sees: the one before it, `first` at the beginning of the stream."""
     if part.start:
-        return contexts[part.start - 1 : part.stop - 1]
-    return torch.cat([first, contexts[: part.stop - 1]])
+        return contexts[..., part.start - 1 : part.stop - 1, :]
+    return torch.cat([first, contexts[..., : part.stop - 1, :]], dim=-2)
 
 
 def outputs_of(

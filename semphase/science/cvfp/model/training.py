@@ -1,9 +1,9 @@
-"""A whole training: both phases, and the figures that come out of it as one labelled dataset."""
+"""Whole trainings: both phases, and the figures that come out of it as one labelled dataset."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from semphase.science.cvfp.model.checkpoint import Checkpoints
 from semphase.science.cvfp.model.configuration import Configuration, Kind, Recipe
 from semphase.science.cvfp.model.contexts import Contexts, parallel_contexts
 from semphase.science.cvfp.model.embedding import Documents, TokenStream, Vocabulary, stream_of
-from semphase.science.cvfp.model.phase1 import ContextRecord, initial_block, train_contexts
+from semphase.science.cvfp.model.phase1 import ContextRecord, TrainedContexts, initial_block, train_contexts
 from semphase.science.cvfp.model.phase2 import (
     EpochRecord,
     Reading,
@@ -36,13 +36,13 @@ SPLITS = ("training", "validation")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """What one training is asked for."""
+    """What trainings that differ in their seed alone are asked for."""
 
     configuration: Configuration
     recipe: Recipe
     vocabulary: Vocabulary
     streams: tuple[TokenStream, TokenStream]
-    seed: int
+    seeds: Sequence[int]
     kind: Kind
     checkpoints: Checkpoints
     advance: Callable[[int], None]
@@ -50,7 +50,7 @@ class _Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Contexts:
-    """The contexts of both splits, what phase 2 reads of them, and how they came about."""
+    """The contexts of both splits in one training, what phase 2 reads of them, and how they came about."""
 
     contexts: tuple[Contexts, Float[Tensor, "held_out width"]]
     readings: tuple[Reading, Reading]
@@ -64,12 +64,15 @@ def train(
     training: Documents,
     validation: HeldOut,
     *,
-    seed: int,
+    seeds: Sequence[int],
     kind: Kind,
     folder: Path,
     advance: Callable[[int], None] = lambda _: None,
-) -> xr.Dataset:
-    """Train one configuration on documents of vocabulary rows, [document, position]; a split is one stream.
+) -> list[xr.Dataset]:
+    """Train one configuration on documents of vocabulary rows, [document, position], for each seed; a split is one stream.
+
+    The trainings take their steps together, as one batched product each, and every one ends by its own rule; alone
+    each gives the same numbers, but for the rounding of such products.
 
     `kind`: "fixed-point" is the protocol; "reservoir" leaves the context block as it starts; "bigram" reads the last
     token alone and zeros for contexts, so that its token block has one input token whatever the configuration says.
@@ -84,21 +87,22 @@ def train(
     `singular_values` relative to their sum; NaN for the bigram. `unseen`: validation tokens whose type is not in
     training. The attributes hold what was trained and how it ended.
 
-    A killed training goes on from its last iteration or epoch in `folder`, which is emptied at the end. `advance` is
-    told `most` + `epochs` steps in all. Raises SemphaseError for widths or documents that do not fit, on divergence,
-    and where no checkpoint can be written.
+    Killed trainings go on in `folder` from a state that is some seconds old at most; it is emptied at the end.
+    `advance` is told `most` + `epochs` steps in all. Raises SemphaseError for widths or documents that do not fit, on
+    divergence, and where no checkpoint can be written.
     """
     _fit(configuration, vocabulary, training, validation)
     tokens = 1 if kind == "bigram" else configuration.tokens
     streams = (stream_of(vocabulary, training, tokens), stream_of(vocabulary, validation, tokens))
-    checkpoints = Checkpoints(folder, _identity(configuration, recipe, vocabulary, streams, seed, kind))
-    task = _Task(configuration, recipe, vocabulary, streams, seed, kind, checkpoints, advance)
+    checkpoints = Checkpoints(folder, _identity(configuration, recipe, vocabulary, streams, seeds, kind))
+    task = _Task(configuration, recipe, vocabulary, streams, seeds, kind, checkpoints, advance)
     contexts = _contexts(task)
     shape = configuration.with_tokens(tokens)
+    readings = zip(*(own.readings for own in contexts), strict=True)
     trained = train_tokens(
-        shape, recipe, vocabulary.head, *contexts.readings, seed=seed, checkpoints=checkpoints, advance=advance
+        shape, recipe, vocabulary.head, *readings, seeds=seeds, checkpoints=checkpoints, advance=advance
     )
-    found = _dataset(task, shape, contexts, trained)
+    found = [_dataset(task, shape, *each) for each in zip(seeds, contexts, trained, strict=True)]
     checkpoints.clear()
     return found
 
@@ -120,26 +124,30 @@ def _identity(
     recipe: Recipe,
     vocabulary: Vocabulary,
     streams: tuple[TokenStream, TokenStream],
-    seed: int,
+    seeds: Sequence[int],
     kind: Kind,
 ) -> str:
-    digest = hashlib.sha256(repr((configuration, recipe, seed, kind, [s.length for s in streams])).encode())
+    digest = hashlib.sha256(repr((configuration, recipe, [*seeds], kind, [s.length for s in streams])).encode())
     for tensor in (vocabulary.rows, vocabulary.head, *[stream.ids for stream in streams]):
         digest.update(str(tensor.dtype).encode() + tensor.cpu().double().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _contexts(task: _Task) -> _Contexts:
+def _contexts(task: _Task) -> list[_Contexts]:
     make = {"fixed-point": _fixed_point, "reservoir": _reservoir, "bigram": _bigram}
     return make[task.kind](task)
 
 
-def _fixed_point(task: _Task) -> _Contexts:
-    training, validation = task.streams
+def _fixed_point(task: _Task) -> list[_Contexts]:
     found = train_contexts(
-        task.configuration, task.recipe, training,
-        seed=task.seed, checkpoints=task.checkpoints, advance=task.advance,
+        task.configuration, task.recipe, task.streams[0],
+        seeds=task.seeds, checkpoints=task.checkpoints, advance=task.advance,
     )  # fmt: skip
+    return [_settled(task, own) for own in found]
+
+
+def _settled(task: _Task, found: TrainedContexts) -> _Contexts:
+    training, validation = task.streams
     settled = parallel_contexts(found.block, validation, task.recipe)
     readings = (
         with_contexts(found.block, training, found.contexts),
@@ -148,24 +156,28 @@ def _fixed_point(task: _Task) -> _Contexts:
     return _Contexts((found.contexts, settled.contexts), readings, found.record)
 
 
-def _reservoir(task: _Task) -> _Contexts:
-    block = initial_block(task.configuration, task.seed, task.vocabulary.rows).requires_grad_(False)
-    training, validation = (parallel_contexts(block, stream, task.recipe).contexts for stream in task.streams)
+def _reservoir(task: _Task) -> list[_Contexts]:
     task.advance(task.recipe.most)
+    return [_untrained(task, seed) for seed in task.seeds]
+
+
+def _untrained(task: _Task, seed: int) -> _Contexts:
+    block = initial_block(task.configuration, seed, task.vocabulary.rows).requires_grad_(False)
+    training, validation = (parallel_contexts(block, stream, task.recipe).contexts for stream in task.streams)
     readings = with_contexts(block, task.streams[0], training), with_contexts(block, task.streams[1], validation)
     return _Contexts((training, validation), readings, ContextRecord())
 
 
-def _bigram(task: _Task) -> _Contexts:
+def _bigram(task: _Task) -> list[_Contexts]:
     training, validation = (without_contexts(task.configuration, stream) for stream in task.streams)
     task.advance(task.recipe.most)
     zeros = [
         task.vocabulary.rows.new_zeros(1, task.configuration.context_width).expand(len(s), -1) for s in task.streams
     ]
-    return _Contexts((zeros[0], zeros[1]), (training, validation), ContextRecord())
+    return [_Contexts((zeros[0], zeros[1]), (training, validation), ContextRecord())] * len(task.seeds)
 
 
-def _dataset(task: _Task, shape: Configuration, contexts: _Contexts, trained: TrainedTokens) -> xr.Dataset:
+def _dataset(task: _Task, shape: Configuration, seed: int, contexts: _Contexts, trained: TrainedTokens) -> xr.Dataset:
     documents = [
         _by_document(task, trained.block, reading, split)
         for reading, split in zip(contexts.readings, SPLITS, strict=True)
@@ -174,7 +186,7 @@ def _dataset(task: _Task, shape: Configuration, contexts: _Contexts, trained: Tr
     known = np.unique(task.streams[0].ids.cpu().numpy())
     unseen = int((~np.isin(task.streams[1].ids.cpu().numpy(), known)).sum())
     facts = {
-        "configuration": task.configuration.name, "kind": task.kind, "seed": task.seed, "types": len(task.vocabulary.rows),
+        "configuration": task.configuration.name, "kind": task.kind, "seed": seed, "types": len(task.vocabulary.rows),
         "iterations": contexts.record.iterations, "fixed_point_reached": int(contexts.record.reached),
         "epochs": trained.record.epochs, "best_epoch": trained.record.best,
         "context_parameters": 0 if task.kind == "bigram" else task.configuration.context_parameters,

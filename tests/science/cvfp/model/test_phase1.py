@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from semphase.errors import SemphaseError
-from semphase.science.cvfp.model import Configuration, ContextBlock, Recipe, normalised, stream_of, train_contexts
+from semphase.science.cvfp.model import Configuration, Recipe, normalised, stream_of, train_contexts
 from semphase.science.cvfp.model.phase1 import initial_block, terms_of
+from semphase.science.cvfp.model.stack import StackedLayer
 
 SHAPE = Configuration(2, 2, 16, 24)
 QUIET = Recipe(noise=0.0, start=0.0, context_batch=130, most=6, share=1.0, converged=0.0)
@@ -55,7 +56,7 @@ def plain(vocabulary, documents, recipe, seed):
 
 def test_it_is_the_plain_loop(vocabulary, documents, stream):
     recipe = replace(QUIET, converged=0.3)
-    found = train_contexts(SHAPE, recipe, stream, seed=2)
+    (found,) = train_contexts(SHAPE, recipe, stream, seeds=[2])
     block, contexts, losses, shares = plain(vocabulary, documents, recipe, 2)
     np.testing.assert_allclose(found.record.losses, losses, rtol=CLOSE)
     np.testing.assert_allclose(found.record.converged, shares, atol=1 / 20)
@@ -73,29 +74,29 @@ def test_the_written_slope_is_autograds(weight):
     spread = -torch.linalg.matrix_norm(contexts - contexts.mean(dim=0)) / 30
     fixed = (contexts - last).square().mean()
     ((1 - weight) * fixed + weight * spread).backward()
-    terms, change, slope = terms_of(contexts.detach(), last, weight)
-    np.testing.assert_allclose(terms, [fixed.item(), spread.item()], rtol=1e-12)
-    np.testing.assert_allclose(change, (contexts.detach() - last).square().mean(dim=1), rtol=1e-12)
-    np.testing.assert_allclose(slope, contexts.grad, rtol=1e-10, atol=1e-15)
+    terms, change, slope = terms_of(contexts.detach()[None], last[None], weight)
+    np.testing.assert_allclose(terms[0], [fixed.item(), spread.item()], rtol=1e-12)
+    np.testing.assert_allclose(change[0], (contexts.detach() - last).square().mean(dim=1), rtol=1e-12)
+    np.testing.assert_allclose(slope[0], contexts.grad, rtol=1e-10, atol=1e-15)
 
 
 def test_equal_contexts_have_a_slope_of_zero():
-    _, _, slope = terms_of(torch.ones(4, 3), torch.ones(4, 3), 0.9)
+    _, _, slope = terms_of(torch.ones(1, 4, 3), torch.ones(1, 4, 3), 0.9)
     assert bool((slope == 0).all())
 
 
 def test_it_stops_when_the_share_has_converged_and_not_before_the_fewest(stream):
     told = []
-    found = train_contexts(SHAPE, replace(QUIET, converged=1e9, most=9), stream, seed=1, advance=told.append)
+    (found,) = train_contexts(SHAPE, replace(QUIET, converged=1e9, most=9), stream, seeds=[1], advance=told.append)
     assert (found.record.iterations, found.record.reached) == (5, True)
     assert sum(told) == 9
-    never = train_contexts(SHAPE, QUIET, stream, seed=1)
+    (never,) = train_contexts(SHAPE, QUIET, stream, seeds=[1])
     assert (never.record.iterations, never.record.reached) == (6, False)
 
 
 def test_a_seed_gives_the_same_and_another_something_else(stream):
     recipe = Recipe(most=5)
-    first, again, other = (train_contexts(SHAPE, recipe, stream, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (train_contexts(SHAPE, recipe, stream, seeds=[seed])[0] for seed in (1, 1, 2))
     assert torch.equal(first.contexts, again.contexts)
     assert not torch.allclose(first.contexts, other.contexts, atol=0.1)
 
@@ -103,17 +104,17 @@ def test_a_seed_gives_the_same_and_another_something_else(stream):
 def test_noise_and_start_have_their_size(vocabulary, documents, monkeypatch):
     """What the block is given in the first iteration differs from the start by Gaussian noise of 0.1."""
     seen = []
-    own = ContextBlock.forward
+    own = StackedLayer.forward
 
-    def watched(self, context, inputs):
-        seen.append(context)
-        return own(self, context, inputs)
+    def watched(self, x, *rest, **named):
+        seen.append(x)
+        return own(self, x, *rest, **named)
 
-    monkeypatch.setattr(ContextBlock, "forward", watched)
+    monkeypatch.setattr(StackedLayer, "forward", watched)
     stream = stream_of(vocabulary, np.tile(documents, (10, 1)), 2)
-    train_contexts(SHAPE, Recipe(fewest=1, most=1, start=0.0), stream, seed=1)
-    train_contexts(SHAPE, Recipe(fewest=1, most=1, noise=0.0), stream, seed=1)
-    noise, start = seen
+    train_contexts(SHAPE, Recipe(fewest=1, most=1, start=0.0), stream, seeds=[1])
+    train_contexts(SHAPE, Recipe(fewest=1, most=1, noise=0.0), stream, seeds=[1])
+    noise, _, start, _ = seen
     # Standard deviations of 57,600 Gaussian numbers are known to 0.3 %: one in ten thousand is off by 1.2 %.
     assert noise.std() == pytest.approx(0.1, rel=0.012)
     assert start.std() == pytest.approx(0.01, rel=0.012)
@@ -121,13 +122,13 @@ def test_noise_and_start_have_their_size(vocabulary, documents, monkeypatch):
 
 def test_nothing_moves_the_global_random_state(stream):
     state = torch.get_rng_state()
-    train_contexts(SHAPE, Recipe(most=5), stream, seed=1)
+    train_contexts(SHAPE, Recipe(most=5), stream, seeds=[1])
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_divergence_names_phase_iteration_and_configuration(stream):
     with pytest.raises(SemphaseError, match="phase 1 of 2L-24d-2tok diverged in iteration 2: the loss is no number"):
-        train_contexts(SHAPE, replace(QUIET, context_rate=1e38), stream, seed=1)
+        train_contexts(SHAPE, replace(QUIET, context_rate=1e38), stream, seeds=[1])
 
 
 def test_an_embedding_that_is_no_number_is_found_at_once(vocabulary, documents):
@@ -135,4 +136,4 @@ def test_an_embedding_that_is_no_number_is_found_at_once(vocabulary, documents):
     head[documents[0, 0]] = float("nan")
     stream = stream_of(normalised(head, vocabulary.types), documents, 2)
     with pytest.raises(SemphaseError, match="diverged in iteration 1"):
-        train_contexts(SHAPE, QUIET, stream, seed=1)
+        train_contexts(SHAPE, QUIET, stream, seeds=[1])

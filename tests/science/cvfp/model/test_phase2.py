@@ -28,6 +28,11 @@ def readings(vocabulary, documents):
     return [with_contexts(block, stream, sequential_contexts(block, stream)) for stream in streams]
 
 
+def split(readings):
+    """The readings of one member, training and validation."""
+    return [[reading] for reading in readings]
+
+
 def read_by_hand(reading, block_of_contexts, contexts):
     """The token block's inputs at every position, one position after the other."""
     outputs, inputs = [], []
@@ -63,14 +68,14 @@ def plain(vocabulary, readings, contexts, recipe):
 def test_it_is_the_plain_loop(vocabulary, readings):
     block = initial_block(SHAPE, 0, vocabulary.rows).requires_grad_(False)
     contexts = [(block, sequential_contexts(block, reading.stream)) for reading in readings]
-    found = train_tokens(SHAPE, RECIPE, vocabulary.head, *readings, seed=2)
+    (found,) = train_tokens(SHAPE, RECIPE, vocabulary.head, *split(readings), seeds=[2])
     expected = plain(vocabulary, readings, contexts, RECIPE)
     np.testing.assert_allclose(found.record.perplexity, expected, rtol=CLOSE)
 
 
 def test_the_block_it_gives_is_that_of_the_best_epoch(vocabulary, readings):
     recipe = replace(RECIPE, epochs=12, token_rate=0.1, patience=12)
-    found = train_tokens(SHAPE, recipe, vocabulary.head, *readings, seed=2)
+    (found,) = train_tokens(SHAPE, recipe, vocabulary.head, *split(readings), seeds=[2])
     assert found.record.epochs == 12
     assert 0 < found.record.best < 11
     nats, _ = every_prediction(found.block, recipe, vocabulary.head, readings[1])
@@ -99,7 +104,7 @@ def test_early_stopping_waits_for_its_patience(validation, patience, over):
 def test_steps_that_were_not_needed_are_told_as_well(vocabulary, readings):
     told = []
     recipe = replace(RECIPE, epochs=30, token_rate=0.3, patience=1)
-    found = train_tokens(SHAPE, recipe, vocabulary.head, *readings, seed=2, advance=told.append)
+    (found,) = train_tokens(SHAPE, recipe, vocabulary.head, *split(readings), seeds=[2], advance=told.append)
     assert found.record.epochs < 30
     assert sum(told) == 30
 
@@ -126,4 +131,4 @@ def test_batches_and_pieces_are_not_visible_in_predictions(vocabulary, readings,
 def test_divergence_names_phase_epoch_and_configuration(vocabulary, readings):
     recipe = replace(RECIPE, token_rate=1e38)
     with pytest.raises(SemphaseError, match="phase 2 of 2L-24d-2tok diverged in epoch 1: the loss is no number"):
-        train_tokens(SHAPE, recipe, vocabulary.head, *readings, seed=2)
+        train_tokens(SHAPE, recipe, vocabulary.head, *split(readings), seeds=[2])

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model import Configuration, Recipe, normalised, train
@@ -26,8 +25,14 @@ def run(folder, recipe=RECIPE, **options):
     torch.set_num_threads(1)
     rows = torch.randn(40, 16, generator=torch.Generator().manual_seed(3))
     text = np.random.default_rng(4).integers(40, size=(12, 20))
-    options = {"seed": 1, "kind": "fixed-point"} | options
-    return train(SHAPE, recipe, normalised(rows, np.arange(40)), text[:8], text[8:], folder=folder, **options)
+    options = {"seeds": [1, 2], "kind": "fixed-point"} | options
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "due", lambda *_: True)
+        return train(SHAPE, recipe, normalised(rows, np.arange(40)), text[:8], text[8:], folder=folder, **options)
+
+
+def same(some, others):
+    return all(own.identical(other) for own, other in zip(some, others, strict=True))
 
 
 KILLED = """
@@ -68,7 +73,7 @@ def test_a_kill_changes_nothing(tmp_path, write, left, first):
     assert sum(told) == RECIPE.most + RECIPE.epochs
     if len(left) == 2:
         assert told[2] == 2
-    xr.testing.assert_identical(resumed, run(tmp_path / "other"))
+    assert same(resumed, run(tmp_path / "other"))
     assert not folder.exists()
 
 
@@ -85,17 +90,17 @@ def broken_off(folder, recipe=RECIPE, **options):
         run(folder, recipe, advance=stop, **options)
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"recipe": replace(RECIPE, noise=0.2)}])
+@pytest.mark.parametrize("change", [{"seeds": [1, 3]}, {"recipe": replace(RECIPE, noise=0.2)}])
 def test_another_trainings_checkpoint_is_not_used(tmp_path, change):
     broken_off(tmp_path / "a", **change)
-    xr.testing.assert_identical(run(tmp_path / "a"), run(tmp_path / "b"))
+    assert same(run(tmp_path / "a"), run(tmp_path / "b"))
 
 
 def test_a_damaged_checkpoint_is_not_used(tmp_path):
     broken_off(tmp_path / "a")
     (path,) = (tmp_path / "a").glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-100])
-    xr.testing.assert_identical(run(tmp_path / "a"), run(tmp_path / "b"))
+    assert same(run(tmp_path / "a"), run(tmp_path / "b"))
 
 
 def test_divergence_leaves_the_finished_part(tmp_path):
@@ -125,3 +130,16 @@ def test_a_state_is_read_as_it_was_written(tmp_path):
     assert found[1] == {"losses": [[0.1, -1e-9]], "reached": True}
     assert all(torch.equal(found[0][name], tensor) for name, tensor in tensors.items())
     assert Checkpoints(tmp_path / "new", "yours").read("phase 1", "cpu") is None
+
+
+def test_a_state_is_due_some_time_after_the_last(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    checkpoints = Checkpoints(tmp_path / "new", "mine", seconds=5.0)
+    seen = []
+    for now in (100.0, 104.0, 105.0):
+        clock[0] = now
+        seen.append(checkpoints.due("phase 1"))
+    checkpoints.write("phase 1", {"a": torch.zeros(1)}, {})
+    clock[0] = 109.0
+    assert [*seen, checkpoints.due("phase 1"), checkpoints.due("phase 2")] == [False, False, True, False, False]

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model import Configuration, Recipe, agreement, cache_times, effective_rank, normalised, train
+from semphase.science.cvfp.model.checkpoint import Checkpoints
 from semphase.science.cvfp.model.phase1 import initial_block
 from semphase.science.cvfp.model.phase2 import with_contexts as original
 
@@ -31,8 +32,8 @@ def language(kind, documents=50, length=40):
 
 
 def trained(tmp_path, kind, documents, validation, vocabulary, shape=SHAPE, recipe=LEARN, **options):
-    options = {"seed": 1, "advance": lambda _: None, "folder": tmp_path / "checkpoints"} | options
-    return train(shape, recipe, vocabulary, documents, validation, kind=kind, **options)
+    options = {"seeds": [1], "advance": lambda _: None, "folder": tmp_path / "checkpoints"} | options
+    return train(shape, recipe, vocabulary, documents, validation, kind=kind, **options)[0]
 
 
 def perplexity(found, split="validation"):
@@ -189,12 +190,14 @@ from pathlib import Path
 import numpy as np, torch
 from semphase.science.cvfp.model import Configuration, Recipe, normalised, train
 from semphase.errors import SemphaseError
+from semphase.science.cvfp.model.checkpoint import Checkpoints
+Checkpoints.due = lambda *_: True  # a brief training writes none otherwise
 rows = torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
 text = np.random.default_rng(0).integers(40, size=(12, 20))
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     train(Configuration(1, 1, 16, 16), Recipe(), normalised(rows, np.arange(40)), text[:8], text[8:],
-          seed=1, kind="fixed-point", folder=Path(sys.argv[1]))
+          seeds=[1], kind="fixed-point", folder=Path(sys.argv[1]))
 except SemphaseError as problem:
     print(problem)
 """
@@ -208,7 +211,8 @@ def test_no_space_for_a_checkpoint_is_one_sentence(tmp_path):
     assert done.stdout.count("\n") == 1
 
 
-def test_a_folder_that_is_a_file_is_one_sentence(tmp_path, vocabulary, documents):
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path, vocabulary, documents, monkeypatch):
+    monkeypatch.setattr(Checkpoints, "due", lambda *_: True)
     (tmp_path / "file").write_text("")
     with pytest.raises(SemphaseError, match="the checkpoint of phase 1 cannot be written"):
         trained(tmp_path, "fixed-point", documents, documents, vocabulary, folder=tmp_path / "file")
@@ -228,3 +232,19 @@ def test_cache_times_are_of_equal_outputs(vocabulary, documents):
     assert dict(found.sizes) == {"form": 2, "repeat": 2}
     assert bool((found["seconds"] > 0).all())
     assert float(found["largest_difference"]) < 1e-5
+
+
+def test_trainings_side_by_side_are_single_ones_and_end_each_on_its_own(tmp_path, documents):
+    """In float64, so that what rounding does to a training is small beside what another seed does."""
+    rows = torch.randn(40, 16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    recipe = Recipe(most=30, converged=0.2, epochs=30, token_batch=64, context_batch=100, token_rate=3e-2)
+    split = documents[:8], documents[8:], normalised(rows, np.arange(40))
+    shape, seeds = Configuration(2, 2, 16, 16), [1, 2, 3]
+    together = train(shape, recipe, split[2], *split[:2], seeds=seeds, kind="fixed-point", folder=tmp_path / "together")
+    for seed, own in zip(seeds, together, strict=True):
+        alone = trained(tmp_path, "fixed-point", *split, shape, recipe, seeds=[seed])
+        assert own.attrs == alone.attrs
+        # Steps of Adam pass rounding on, at most some thousandfold in so few.
+        xr.testing.assert_allclose(own, alone, rtol=1e-6)
+    ends = {(own.attrs["iterations"], own.attrs["epochs"]) for own in together}
+    assert len(ends) > 1
