@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -90,14 +90,13 @@ def _megabytes(*wheels: Wheel) -> int:
 
 
 def _downloaded(wanted: list[str]) -> dict[str, Wheel]:
-    fresh = ROOT / ".nox" / "lock"
-    shutil.rmtree(fresh, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)  # noqa: S603
-    python = fresh / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pip = [str(python), "-m", "pip"]
-    subprocess.run([*pip, "install", "-q", "-U", "pip"], check=True)  # noqa: S603
-    subprocess.run([*pip, "download", "-q", "-d", str(fresh / "wheels"), *wanted], check=True)  # noqa: S603
-    return read(fresh / "wheels")
+    with tempfile.TemporaryDirectory() as folder:
+        fresh, wheels = Path(folder, "fresh"), Path(folder, "wheels")
+        subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)  # noqa: S603
+        pip = [str(fresh / ("Scripts/python.exe" if os.name == "nt" else "bin/python")), "-m", "pip"]
+        subprocess.run([*pip, "install", "-q", "-U", "pip"], check=True)  # noqa: S603
+        subprocess.run([*pip, "download", "-q", "-d", str(wheels), *wanted], check=True)  # noqa: S603
+        return read(wheels)
 
 
 def main() -> None:
