@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,10 +15,15 @@ nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["claims"]
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements.lock"
+DEVELOPERS = ROOT / "requirements-dev.lock"
 ENVIRONMENT = ROOT / ".nox" / "environment"
 PEERS = ROOT / ".nox" / "peers"
 CATALOGUE = runpy.run_path(str(ROOT / "semphase" / "models" / "catalogue.py"))["CATALOGUE"]
 NNSIGHT = "nnsight==0.8.1"
+# It declares more than the lock file holds; locking.py says what and why.
+BARE = "transformer-lens"
+# Half of the time that compiling takes goes into what a run never imports, or imports one file of.
+SELDOM_IMPORTED = r"[/\\](tests?|transformers[/\\]models)[/\\]"
 # glibc hands big arrays back to the kernel at once and faults every page in again; keeping them is a fifth faster.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
 
@@ -28,24 +32,51 @@ def _python(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _recipe() -> str:
-    parts = (LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode())
+def _recipe(*files: Path) -> str:
+    parts = (*(file.read_bytes() for file in files), sys.version.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _environment(session: nox.Session) -> str:
-    """The interpreter of the locked environment, installed when the lock or the project file changed."""
+def _environment(session: nox.Session, *more: Path) -> str:
+    """The interpreter of the locked environment, with the packages of more lock files; installed when a file changed."""
     stamp, python = ENVIRONMENT / "recipe.sha256", str(_python(ENVIRONMENT))
-    if stamp.exists() and stamp.read_text() == _recipe():
-        return python
-    stamp.unlink(missing_ok=True)
-    session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
-    session.run(python, "-m", "pip", "install", "-q", "-r", str(LOCK), external=True)
-    session.run(
-        python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT), external=True
-    )
-    stamp.write_text(_recipe())
+    recipe = _recipe(LOCK, ROOT / "pyproject.toml")
+    if not _holds(stamp, recipe):
+        stamp.unlink(missing_ok=True)
+        session.log("installing the locked environment, once: about a minute on two cores")
+        session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
+        # The pip of an older Python takes three times as long to read the index.
+        session.run(python, "-m", "pip", "install", "-q", "-U", "-c", str(LOCK), "pip", external=True)
+        _install(session, LOCK)
+        project = ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+        session.run(python, "-m", "pip", "install", "-q", *project, external=True)
+        stamp.write_text(recipe)
+    for lock in more:
+        stamp, recipe = ENVIRONMENT / f"{lock.stem}.sha256", _recipe(lock)
+        if not _holds(stamp, recipe):
+            _install(session, lock)
+            stamp.write_text(recipe)
     return python
+
+
+def _holds(stamp: Path, recipe: str) -> bool:
+    return stamp.exists() and stamp.read_text() == recipe
+
+
+def _install(session: nox.Session, lock: Path) -> None:
+    """Install what a lock file pins, and compile what is likely to be imported, on all cores."""
+    python = str(_python(ENVIRONMENT))
+    _, much, *pins = lock.read_text(encoding="utf-8").splitlines()
+    session.log(f"installing {lock.name}: {much.lstrip('# ')}")
+    whole = [pin for pin in pins if not pin.startswith(f"{BARE}==")]
+    bare = [pin for pin in pins if pin not in whole]
+    pip = [python, "-m", "pip", "install", "-q", "--no-compile"]
+    session.run(*pip, *whole, external=True, log=False)
+    if bare:
+        session.run(*pip, "--no-deps", *bare, external=True)
+    # Some packages hold templates that are no Python; compileall says so by its exit status.
+    compileall = ["-m", "compileall", "-qq", "-j", "0", "-x", SELDOM_IMPORTED, str(ENVIRONMENT)]
+    session.run(python, *compileall, external=True, success_codes=[0, 1])
 
 
 def _asks_for(session: nox.Session, model: str) -> bool:
@@ -75,7 +106,7 @@ def _peers(session: nox.Session) -> list[str]:
     """The option that names an environment with nnsight, at the locked versions; nothing where it cannot be had."""
     stamp, python = PEERS / "recipe.sha256", str(_python(PEERS))
     option, recipe = [f"--peer-python={python}"], hashlib.sha256(LOCK.read_bytes() + NNSIGHT.encode()).hexdigest()
-    if stamp.exists() and stamp.read_text() == recipe:
+    if _holds(stamp, recipe):
         return option
     try:
         session.run(sys.executable, "-m", "venv", "--clear", str(PEERS), external=True)
@@ -130,6 +161,7 @@ def slow(session: nox.Session) -> None:
 
 
 def _suite(session: nox.Session, marked: str) -> None:
+    _environment(session, DEVELOPERS)
     path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
     # What tests start, too, computes on one thread: two workers share two cores already.
     own = {"PYTHONPATH": path, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
@@ -139,7 +171,7 @@ def _suite(session: nox.Session, marked: str) -> None:
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff, mypy and the import contracts."""
-    python = _environment(session)
+    python = _environment(session, DEVELOPERS)
     session.run(python, "-m", "ruff", "check", ".", external=True)
     session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
     session.run(python, "-m", "mypy", external=True)
@@ -162,12 +194,5 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Write requirements.lock anew: what pip resolves today for the project with its extras."""
-    fresh = ROOT / ".nox" / "lock"
-    python = str(_python(fresh))
-    session.run(sys.executable, "-m", "venv", "--clear", str(fresh), external=True)
-    wanted = ["torch==2.13.0", "editables", f"{ROOT}[test,lint,examples]"]
-    session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
-    frozen = subprocess.check_output([python, "-m", "pip", "freeze", "--exclude", "semphase"], text=True)  # noqa: S603
-    pins = "".join(line.split("+cpu")[0] + "\n" for line in frozen.splitlines())
-    LOCK.write_text("# Written by `nox -s lock`; the nox sessions install exactly this.\n" + pins)
+    """Write both lock files anew: what pip resolves today for the project with its extras."""
+    session.run(sys.executable, str(ROOT / "locking.py"), external=True)
