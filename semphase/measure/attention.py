@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,24 @@ class Attending:
         """The heads' outputs without a change."""
         return self.attend(self)
 
+    def outputs_of(self, heads: list[int]) -> Float[Tensor, "batch position chosen d_head"]:
+        """The same for some heads; attention is worked out for no others than those that share a key head with them."""
+        groups = sorted({head // self.group for head in heads})
+        if "outputs" in vars(self) or len(groups) == self.key.shape[1]:
+            return self.outputs[:, :, heads]
+        own = [group * self.group + k for group in groups for k in range(self.group)]
+        mask = self.mask if self.mask is None or self.mask.shape[1] == 1 else self.mask[:, own]
+        part = replace(self, query=self.query[:, own], key=self.key[:, groups], value=self.value[:, groups], mask=mask)
+        return part.outputs[:, :, [own.index(head) for head in heads]]
+
+    def queries(self, start: int, end: int) -> Attending:
+        """What the queries from `start` to before `end` see, without the keys behind them where that is told by no mask."""
+        query = self.query[:, :, start:end]
+        if self.mask is not None:
+            return replace(self, query=query, mask=self.mask[:, :, start:end])
+        last = self.key.shape[2] - self.query.shape[2] + end  # queries are the last positions
+        return replace(self, query=query, key=self.key[:, :, :last], value=self.value[:, :, :last])
+
     @cached_property
     def visible(self) -> Bool[Tensor, "#batch #head position key"]:
         """Which keys each position may see."""
@@ -96,8 +114,15 @@ class Attending:
         """q·k·scaling of the chosen heads (all by default), not masked."""
         chosen = list(range(self.heads)) if heads is None else heads
         keys, query = self._of(self.key, chosen), self.query if chosen == self._all else self.query[:, chosen]
-        scores = query @ keys.transpose(-1, -2) * self.scaling
+        scores = (query * self.scaling) @ keys.transpose(-1, -2)
         return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
+
+    def visible_scores(self, heads: list[int]) -> Float[Tensor, "batch chosen position key"]:
+        """The same, 0 where a key is hidden."""
+        scores = self.scores(heads)
+        if self.mask is None:  # of a triangle half needs no reading
+            return scores.tril_(scores.shape[-1] - scores.shape[-2])
+        return scores.masked_fill_(~self.visible_to(heads), 0)
 
     def weighted(
         self, weights: Float[Tensor, "batch chosen position key"], heads: list[int] | None = None

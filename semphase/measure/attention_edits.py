@@ -85,8 +85,9 @@ class AttentionEdits:
         outputs = seen.outputs
         if self.forms:
             outputs = outputs.clone()
-            for head, form in self.forms.items():
-                outputs[:, :, [head]] = reformed(seen, [head], form)
+            for form in dict.fromkeys(self.forms.values()):
+                heads = [head for head, own in self.forms.items() if own == form]
+                outputs[:, :, heads] = reformed(seen, heads, form)
         if blind is not None:
             outputs = outputs.masked_fill(blind.transpose(1, 2)[..., None], 0)
         if not self.pattern:

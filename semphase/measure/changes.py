@@ -32,6 +32,10 @@ from semphase.measure.attention import Attending, Outputs
 Heads = tuple[int, ...]
 Scores = Float[Tensor, "batch chosen position key"]
 Form = Callable[[Attending, list[int]], Scores]
+QUERIES = 128
+"""A block; longer ones multiply more keys that none of theirs may see, shorter ones make products small."""
+SCORES = 2**25
+"""At most so many are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +54,13 @@ class Ablated:
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        outputs, chosen = seen.outputs.clone(), list(self.heads)
-        outputs[:, :, chosen] = 0 if self.by is None else self.by.outputs[chosen].to(outputs.dtype)
-        return outputs
+        return Together((self,))(seen)
+
+    def chosen(self, seen: Attending) -> Tensor:
+        """What the changed heads give, as far as it can be broadcast to [batch, position, chosen, d_head]."""
+        if self.by is None:
+            return seen.value.new_zeros(())
+        return self.by.outputs[list(self.heads)].to(seen.value.dtype)
 
 
 @dataclass(frozen=True)
@@ -64,55 +72,58 @@ class Reformed:
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        outputs, chosen = seen.outputs.clone(), list(self.heads)
-        outputs[:, :, chosen] = reformed(seen, chosen, self.form)
-        return outputs
+        return Together((self,))(seen)
+
+    def chosen(self, seen: Attending) -> Tensor:
+        """What the changed heads give, [batch, position, chosen, d_head]."""
+        return reformed(seen, list(self.heads), self.form)
 
 
 @dataclass(frozen=True)
 class Together:
-    """Several changes of different heads of one layer."""
+    """Several changes of different heads of one layer; attention is not worked out for heads that are changed."""
 
     parts: tuple[Ablated | Reformed, ...]
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        outputs = seen.outputs.clone()
+        batch, _, positions, _ = seen.query.shape
+        outputs = seen.value.new_empty(batch, positions, seen.heads, seen.value.shape[-1])
+        changed = {head for part in self.parts for head in part.heads}
+        if kept := [head for head in range(seen.heads) if head not in changed]:
+            outputs[:, :, kept] = seen.outputs_of(kept)
         for part in self.parts:
-            chosen = list(part.heads)
-            outputs[:, :, chosen] = part(seen)[:, :, chosen]
+            outputs[:, :, list(part.heads)] = part.chosen(seen)
         return outputs
 
 
 def reformed(seen: Attending, heads: list[int], form: str) -> Float[Tensor, "batch position chosen d_value"]:
-    """Outputs of the chosen heads under another form; the heads are taken one at a time to bound memory."""
-    made = [seen.weighted(FORMS[form](seen, [head]), [head]) for head in heads]
-    return torch.cat(made, dim=2)
-
-
-def _visible_scores(seen: Attending, heads: list[int]) -> Scores:
-    return seen.scores(heads).masked_fill(~seen.visible_to(heads), 0)
+    """Outputs of the chosen heads under another form, a block of queries at a time to bound memory."""
+    batch, _, positions, _ = seen.query.shape
+    size = max(1, min(QUERIES, SCORES // (batch * len(heads) * seen.key.shape[2])))
+    parts = [seen.queries(start, start + size) for start in range(0, positions, size)]
+    return torch.cat([part.weighted(FORMS[form](part, heads), heads) for part in parts], dim=1)
 
 
 def _softmax(seen: Attending, heads: list[int]) -> Scores:
-    return seen.scores(heads).masked_fill(~seen.visible_to(heads), float("-inf")).softmax(dim=-1)
+    return seen.scores(heads).masked_fill_(~seen.visible_to(heads), float("-inf")).softmax(dim=-1)
 
 
 def _identity_l1(seen: Attending, heads: list[int]) -> Scores:
-    scores = _visible_scores(seen, heads)
+    scores = seen.visible_scores(heads)
     return scores / _positive(scores.abs().sum(dim=-1, keepdim=True))
 
 
 def _relu(seen: Attending, heads: list[int]) -> Scores:
-    return _normalised(_visible_scores(seen, heads).relu())
+    return _normalised(seen.visible_scores(heads).relu())
 
 
 def _absolute(seen: Attending, heads: list[int]) -> Scores:
-    return _normalised(_visible_scores(seen, heads).abs())
+    return _normalised(seen.visible_scores(heads).abs())
 
 
 def _product(seen: Attending, heads: list[int]) -> Scores:
-    own, partner = _visible_scores(seen, heads), _visible_scores(seen, _partners(seen, heads))
+    own, partner = seen.visible_scores(heads), seen.visible_scores(_partners(seen, heads))
     return _normalised(own.relu() * partner.relu())
 
 
@@ -122,7 +133,7 @@ def _threshold(seen: Attending, heads: list[int]) -> Scores:
 
 
 def _crossed(seen: Attending, heads: list[int]) -> Tensor:
-    scores = _visible_scores(seen, heads)
+    scores = seen.visible_scores(heads)
     visible = seen.visible_to(heads)
     mean = scores.sum(dim=-1, keepdim=True) / visible.sum(dim=-1, keepdim=True)
     return (scores >= mean) & visible
@@ -142,7 +153,7 @@ def _positive(total: Tensor) -> Tensor:
 
 FORMS: Mapping[str, Form] = {
     "softmax": _softmax,
-    "identity": _visible_scores,
+    "identity": Attending.visible_scores,
     "identity-l1": _identity_l1,
     "relu": _relu,
     "absolute": _absolute,

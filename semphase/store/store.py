@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from semphase.errors import SemphaseError
 from semphase.files import atomically, write_atomically
+from semphase.store import netcdf
 
 Key = Mapping[str, Any]
 L = TypeVar("L")
@@ -101,7 +102,7 @@ class Store:
         if not checksum.exists() or checksum.read_text().strip() != _sha256(path):
             self.notices.append(f"store entry {path.name} failed its checksum and was computed again.")
             return None
-        return xr.load_dataset(path, engine="h5netcdf")
+        return netcdf.read(path)
 
 
 def canonical(key: Key) -> str:
@@ -112,7 +113,7 @@ def canonical(key: Key) -> str:
 def _write(path: Path, dataset: xr.Dataset) -> None:
     # Data first: an entry without its checksum counts as damaged, never as whole.
     with atomically(path) as scratch:
-        dataset.to_netcdf(scratch, engine="h5netcdf")
+        netcdf.write(scratch, dataset)
         checksum = _sha256(scratch)
     write_atomically(path.with_suffix(".sha256"), checksum.encode())
 

@@ -14,6 +14,7 @@ import xarray as xr
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure.measurement import Measurement, measurement
+from semphase.store import netcdf
 from semphase.study.measuring import measurement_key
 from semphase.study.substitutes import Substitutes
 
@@ -237,7 +238,7 @@ def test_an_interrupted_measurement_leaves_nothing_and_is_made_anew(study, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(xr.Dataset, "to_netcdf", stop)
+        patch.setattr(netcdf, "write", stop)
         with pytest.raises(KeyboardInterrupt):
             study.measured(embedded, [1])
     found = study.measured(embedded, [1])

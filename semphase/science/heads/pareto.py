@@ -55,14 +55,19 @@ def layer_pattern(values: Float[np.ndarray, "layer head"], draws: int, rng: np.r
     h, p = (float(x) for x in scipy.stats.kruskal(*values)) if np.ptp(values) > 0 else (0.0, 1.0)
     index: Int[np.ndarray, "draw layer head"] = rng.integers(0, heads, size=(draws, layers, heads))
     drawn = np.take_along_axis(np.broadcast_to(values, (draws, layers, heads)), index, axis=-1)
-    spread = np.array([_epsilon2(own) for own in drawn])
-    estimate = with_interval(_epsilon2(values), spread, n=values.size, what="bootstrap of heads within layers")
+    what = "bootstrap of heads within layers"
+    estimate = with_interval(float(_epsilon2(values[None])[0]), _epsilon2(drawn), n=values.size, what=what)
     third = max(1, layers // 3)
     return LayerPattern(h, p, estimate, float(values[:third].mean()), float(values[-third:].mean()))
 
 
-def _epsilon2(values: Float[np.ndarray, "layer head"]) -> float:
-    layers, n = values.shape[0], values.size
-    if np.ptp(values) == 0 or n <= layers:
-        return 0.0
-    return float((scipy.stats.kruskal(*values).statistic - layers + 1) / (n - layers))
+def _epsilon2(values: Float[np.ndarray, "draw layer head"]) -> Float[np.ndarray, " draw"]:
+    """With H as (n − 1) times the ranks' share of variance between layers, which is Kruskal's corrected for ties."""
+    draws, layers, heads = values.shape
+    n = layers * heads
+    ranks = scipy.stats.rankdata(values.reshape(draws, n), axis=-1).reshape(values.shape) - (n + 1) / 2
+    between, total = heads * (ranks.mean(axis=-1) ** 2).sum(axis=-1), (ranks**2).sum(axis=(-2, -1))
+    if n <= layers:
+        return np.zeros(draws)
+    h = np.divide((n - 1) * between, total, out=np.full(draws, layers - 1.0), where=total > 0)
+    return (h - layers + 1) / (n - layers)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ MOST_RIVAL_DRAWS = 200
 """Resamples for the interval of a rival's p; each takes two numerical fits."""
 
 
+FAR = 25.0
+"""Beyond it SciPy's erfc comes near the smallest number."""
 ERROR_DRAWS = 20
 """Draws of a measurement error under which a fit is tried again."""
 
@@ -226,7 +229,24 @@ def comparisons(values: Float[np.ndarray, " value"], xmin: float) -> tuple[Compa
         # It warns of every parameter on the way to the optimum.
         warnings.simplefilter("ignore")
         fit = powerlaw.Fit(tail, xmin=1.0, parameter_ranges={"alpha": [1, None]}, verbose=0)
+        fit.supported_distributions = {**fit.supported_distributions, "lognormal": _lognormal()}
         return _compare(fit, "lognormal"), _compare(fit, "exponential")
+
+
+@cache
+def _lognormal() -> type:
+    """powerlaw's log-normal with SciPy's erfc where that is exact: the one of mpmath takes half of the time of a fit."""
+    import powerlaw
+
+    exact = powerlaw.Lognormal._pdf_continuous_normalizer
+
+    def normaliser(self: Any) -> float:
+        below = -(self.mu - np.log(self.xmin)) / (self.sigma * np.sqrt(2))
+        if below > FAR:
+            return float(exact.fget(self))
+        return float(self.sigma * np.sqrt(np.pi / 2) * scipy.special.erfc(below))
+
+    return type("Lognormal", (powerlaw.Lognormal,), {"_pdf_continuous_normalizer": property(normaliser)})
 
 
 def _compare(fit: Any, rival: str) -> Comparison:

@@ -12,7 +12,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from semphase.models import Model
-from semphase.science.writes.spectra import Moment, left_out
+from semphase.science.writes.spectra import Moment, left_out, spectra_of
 from semphase.science.writes.sums import PARTS, WHOLE, Rows, WriteSums, write_sums
 
 Advance = Callable[[int], None]
@@ -35,8 +35,8 @@ def measure_spectra(model: Model, rows: Rows, groups: int, at_once: int, advance
         _fill_layers(model, rows, groups, chosen, arrays, pools)
         _fill_parts(model, rows, chosen, arrays["parts"])
         advance(len(chosen))
-    for at, pool in pools.items():
-        arrays["shared"][at] = pool.spectrum
+    for at, spectrum in zip(pools, spectra_of(list(pools.values())), strict=True):
+        arrays["shared"][at] = spectrum
     return xr.Dataset(found, attrs={"unit": "squared stream units of the model; norms in stream units"})
 
 
@@ -46,8 +46,10 @@ def _fill_layers(
     sums = write_sums(model, rows, chosen, WHOLE, groups)
     for i, layer in enumerate(chosen):
         *own, first = moments_of(sums, i, 0)
-        for variant, at, moment in left_out(own, first):
-            arrays["layers"][variant, at, layer] = moment.spectrum
+        kept = list(left_out(own, first))
+        spectra = spectra_of([moment for _, _, moment in kept])
+        for (variant, at, moment), spectrum in zip(kept, spectra, strict=True):
+            arrays["layers"][variant, at, layer] = spectrum
             arrays["norm"][variant, at, layer] = moment.mean_norm
             if variant == 0:
                 arrays["std"][at, layer] = moment.std_norm
@@ -61,9 +63,9 @@ def _fill_parts(
 ) -> None:
     sums = write_sums(model, rows, chosen, PARTS, groups=1)
     for i, layer in enumerate(chosen):
-        for part in range(len(PARTS)):
-            rest, first = moments_of(sums, i, part)
-            parts[:, part, layer] = (rest + first).spectrum, rest.spectrum
+        both = [moments_of(sums, i, part) for part in range(len(PARTS))]
+        found = spectra_of([kept for rest, first in both for kept in (rest + first, rest)])
+        parts[:, :, layer] = found.reshape(len(PARTS), 2, -1).transpose(1, 0, 2)
 
 
 def measure_bases(model: Model, rows: Rows, at_once: int, advance: Advance) -> xr.Dataset:

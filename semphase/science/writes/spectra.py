@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy
+import torch
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError, Undefined
+from semphase.measure.timing import one_thread
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import jackknifed, of_largest
 
@@ -79,12 +82,19 @@ class Moment:
     @property
     def spectrum(self) -> Float[np.ndarray, " component"]:
         """Eigenvalues of the covariance, largest first, none below zero."""
-        return np.maximum(np.linalg.eigvalsh(self.covariance)[::-1], 0.0)
+        return np.maximum(torch.linalg.eigvalsh(torch.from_numpy(self.covariance)).numpy()[::-1], 0.0)
 
     @property
     def basis(self) -> Float[np.ndarray, "d component"]:
         """Principal directions in columns, in the order of `spectrum`."""
         return np.linalg.eigh(self.covariance)[1][:, ::-1]
+
+
+def spectra_of(moments: Sequence[Moment]) -> Float[np.ndarray, "moment component"]:
+    """The spectrum of each, as many at a time as there are threads: one matrix keeps hardly more than one of them busy."""
+    workers = torch.get_num_threads()
+    with one_thread(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return np.stack(list(pool.map(lambda moment: moment.spectrum, moments)))
 
 
 def left_out(groups: Sequence[Moment], first: Moment) -> Iterator[tuple[int, int, Moment]]:
