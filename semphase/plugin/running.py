@@ -93,8 +93,9 @@ def finish(item: pytest.Item) -> None:
         raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
     item.stash[FIGURES] = [], []
     if judge.figures:
-        place = session_of(item.config).staging
-        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), place)
+        session = session_of(item.config)
+        kept = session.settings.store / "figures"
+        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), session.staging, kept)
 
 
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from semphase.errors import SemphaseError
 from semphase.measure.edit_base import Edit
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
+from semphase.measure.measurement import installed
 from semphase.measure.on_prompts import chunk_logits, values_at
 from semphase.measure.preflight import preflight
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
@@ -90,8 +90,8 @@ class Reading:
             "version": LOSSES_VERSION,
             "text": text,
             "what": what,
-            "torch": version("torch"),
-            "transformers": version("transformers"),
+            "torch": installed("torch"),
+            "transformers": installed("transformers"),
         }
 
     @cached_property
