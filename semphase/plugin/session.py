@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 import uuid
@@ -13,11 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from semphase import progress
 from semphase.errors import SemphaseError
 from semphase.plugin import options
 from semphase.plugin.roles import assigned, name_of
@@ -54,7 +52,6 @@ class Session:
         self.refusals: list[str] = []
         self.roles: set[str] = set()
         self.uses: Counter[str] = Counter()
-        self.terminal: TextIO | None = None
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -69,7 +66,7 @@ class Session:
         return staging_folder(options.out_folder(self.config), self.run_id)
 
     def prepare(self, claims: int, uses: Iterable[str], reads: Mapping[str, tuple[Any, ...]]) -> None:
-        """Check what the collected tests need and show progress on the terminal, unless they are only listed.
+        """Check what the collected tests need, unless they are only listed.
 
         `uses` are the models of each test, one after the other; `reads` is the data that each model is to read.
         """
@@ -80,9 +77,6 @@ class Session:
         self._check(reads)
         if self.worker is not None:
             self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
-        elif self.terminal is None:
-            self.terminal = os.fdopen(os.dup(2), "w")
-            progress.show_on(self.terminal)
 
     @contextmanager
     def refusing(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -127,12 +121,6 @@ class Session:
         refusal = output.get("semphase_refusal")
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)
-
-    def pytest_unconfigure(self) -> None:
-        """Give the terminal back."""
-        if self.terminal is not None:
-            progress.show_on(None)
-            self.terminal.close()
 
     def _check(self, reads: Mapping[str, tuple[Any, ...]]) -> None:
         from semphase.plugin.expectations import check_records

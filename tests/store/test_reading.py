@@ -39,7 +39,9 @@ def written(dataset: xr.Dataset, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("dataset", [WORDS, EMPTY, DAYS, PACKED, xr.Dataset()], ids=["words", "empty", "days", "packed", "bare"])
+@pytest.mark.parametrize(
+    "dataset", [WORDS, EMPTY, DAYS, PACKED, xr.Dataset()], ids=["words", "empty", "days", "packed", "bare"]
+)
 def test_it_is_what_xarray_reads(tmp_path: Path, dataset: xr.Dataset) -> None:
     path = written(dataset, tmp_path / "entry.nc")
     found, wanted = load(path), xr.load_dataset(path, engine="h5netcdf")
