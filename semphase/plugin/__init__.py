@@ -43,8 +43,6 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, "semphase-session")
     config.pluginmanager.register(Watch(session), "semphase-watch")
-    if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(workers.Together(), "semphase-together")
     config.pluginmanager.register(Ending(session), "semphase-ending")
     if options.value(config, "verify") and session.worker is None:
         from semphase.plugin.verification import Verification

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 
 from semphase.displays import Display, Lines, Note, display_on
 from semphase.files import atomically
-from semphase.plugin import durations
+from semphase.plugin import durations, workers
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.session import Session
 from semphase.progress import showing, spoken
@@ -25,7 +25,7 @@ from semphase.progress import showing, spoken
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-GUESSES = {"seconds": 2.0, "minutes": 60.0, "hours": 3600.0}
+GUESSES = {"seconds": 1.0, "minutes": 20.0, "hours": 1200.0}
 """Seconds of a claim that was never judged here, by its own `cost`."""
 PATIENCE = 10.0
 """Seconds for which guesses count as if they had come true: the first claims say little about the others."""
@@ -34,10 +34,11 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One test of the run, and how long it may take."""
+    """One claim of the run, and how long it may take."""
 
     name: str
     seconds: float
+    group: str
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Left:
 
     def told(self, now: float) -> str:
         """As a user reads it."""
-        return f"{len(self.done)} of {len(self.plan)} done, {spoken(self.seconds(now))} left"
+        return f"{len(self.done)} of {len(self.plan)} claims done, {spoken(self.seconds(now))} left"
 
 
 class Watch:
@@ -80,9 +81,9 @@ class Watch:
             self.notes = Path(tempfile.mkdtemp(prefix="semphase-"))
         node.workerinput["semphase_notes"] = str(self.notes)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Plan the run, unless no claim is in it."""
+        """Plan the run, unless no claim is in it; a worker tells its plan before xdist tells what it collected."""
         if session.config.option.collectonly or not any(map(claim_of, session.items)):
             return
         plan = self._planned(session.items)
@@ -93,18 +94,28 @@ class Watch:
             with atomically(folder / PLAN) as scratch:
                 scratch.write_text(json.dumps({test: asdict(own) for test, own in plan.items()}), encoding="utf-8")
 
-    def _planned(self, items: Iterable[pytest.Item]) -> dict[str, Planned]:
+    def _planned(self, items: Sequence[pytest.Item]) -> dict[str, Planned]:
         settings = self.session.settings
         known = durations.read(settings.store, settings.budget)
-        found = {}
+        groups, found = workers.groups(items), {}
         for item in items:
             claim = claim_of(item)
-            if claim is None:
-                found[item.nodeid] = Planned(item.name, 0.0)
-            else:
+            if claim is not None:
                 last = known.get(durations.name_of(claim.id, label_of(item)))
-                found[item.nodeid] = Planned(claim.id, last.seconds if last else GUESSES[claim.cost])
+                seconds = last.seconds if last else GUESSES[claim.cost]
+                found[item.nodeid] = Planned(claim.id, seconds, groups[item.nodeid])
         return found
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep together what shares measurements, where nobody asked for another way."""
+        together = config.stash.get(workers.TOGETHER, False) or config.option.dist == "loadgroup"
+        return workers.scheduler(config, log, self._group) if together else None
+
+    def _group(self, nodeid: str) -> str | None:
+        self.left = self.left or self._plan_of_workers()
+        planned = self.left.plan.get(nodeid) if self.left is not None else None
+        return planned.group if planned is not None else None
 
     # Tests
 

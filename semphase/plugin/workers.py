@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
@@ -25,6 +25,8 @@ REGISTRY = "registry.jsonl"
 
 REMARK = pytest.StashKey[str]()
 """What the user should know of the processes of a run."""
+TOGETHER = pytest.StashKey[bool]()
+"""Do claims that share measurements go to one worker?"""
 
 
 @contextmanager
@@ -45,8 +47,7 @@ def arranged(config: pytest.Config) -> Iterator[None]:
         config.stash[REMARK] = told
         yield
         return
-    if config.option.dist == "no":
-        config.option.dist = "loadgroup"
+    config.stash[TOGETHER] = config.option.dist == "no"
     with _threads(max(1, _cores() // asked) if isinstance(asked, int) else 1):
         yield
 
@@ -64,16 +65,22 @@ def _threads(each: int) -> Iterator[None]:
         os.environ.pop(THREADS, None)
 
 
-class Together:
-    """Marks, before xdist looks, the tests that one worker should have."""
+def scheduler(config: pytest.Config, log: Any, group_of: Callable[[str], str | None]) -> Any:
+    """What hands out whole groups, the largest first; by xdist's own rule where `group_of` knows none for a node id."""
+    from xdist.scheduler import LoadGroupScheduling
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Claims on the same models whose files name a measurement of the same phenomenon go together."""
-        groups = groups_of({item.path: getattr(item, "module", None) for item in items if claim_of(item) is not None})
-        for item in items:
-            if claim_of(item) is not None:
-                item.add_marker(pytest.mark.xdist_group(f"{groups[item.path]} {label_of(item)}".strip()))
+    class Grouped(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid) or super()._split_scope(nodeid)
+
+    return Grouped(config, log)
+
+
+def groups(items: Iterable[pytest.Item]) -> dict[str, str]:
+    """The group of each claim by its node id: its models, and the phenomena whose measurements its file shares."""
+    claims = [item for item in items if claim_of(item) is not None]
+    of_file = groups_of({item.path: getattr(item, "module", None) for item in claims})
+    return {item.nodeid: f"{of_file[item.path]} {label_of(item)}".strip() for item in claims}
 
 
 def groups_of(modules: Mapping[Path, ModuleType | None]) -> dict[Path, str]:
