@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_lines_come_after_five_seconds_then_every_ten_and_later_less_often(clock
     stream = io.StringIO()
     seconds = shown_at(Lines(stream, lambda: 0), stream, clock, 3600)
     assert seconds[:3] == [5, 15, 25]
-    gaps = {late - early for early, late in zip(seconds, seconds[1:], strict=False) if early > 1800}
+    gaps = {late - early for early, late in itertools.pairwise(seconds) if early > 1800}
     assert min(gaps) >= 90
     assert stream.getvalue().splitlines() == ["at work"] * len(seconds)
 
