@@ -180,12 +180,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time single heads against other tools: nox -s bench -- --model=NAME; with --cvfp or --generation, those."""
+    """Time single heads against other tools; with --cvfp, --generation or --first-command, those."""
     python = _weights(session)
-    for other in ("cvfp", "generation"):
+    for other in ("cvfp", "generation", "first-command"):
         if f"--{other}" in session.posargs:
             arguments = [argument for argument in session.posargs if argument != f"--{other}"]
-            session.run(python, str(ROOT / "benchmarks" / f"{other}.py"), *arguments, external=True, env=ALLOCATOR)
+            script = str(ROOT / "benchmarks" / f"{other.replace('-', '_')}.py")
+            session.run(python, script, *arguments, external=True, env=ALLOCATOR)
             return
     peers = [] if any(argument.startswith("--peer-python") for argument in session.posargs) else _peers(session)
     script = str(ROOT / "benchmarks" / "heads.py")

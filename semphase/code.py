@@ -60,6 +60,16 @@ def of_package(function: Callable[..., Any]) -> bool:
     return (inspect.unwrap(function).__module__ or "").partition(".")[0] == PACKAGE
 
 
+@lru_cache(maxsize=1)
+def own_sources() -> str:
+    """SHA-256 of semphase's own source files: for what is to be made anew after any change of them."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def value_identity(value: Any) -> Any:
     """A value as a key can hold it: numbers and texts as they are, arrays and functions by hash, the rest by parts.
 

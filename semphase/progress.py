@@ -1,6 +1,6 @@
-"""Live progress of a measurement: a bar on a terminal, plain lines with the time left elsewhere, nothing in an xdist worker.
+"""Live progress: what is being measured, and how far it is; nothing for what is over within a second.
 
-Measurements call `progress`; whoever owns the terminal says with `show_on` where it goes.
+Measurements call `progress`; whoever owns the terminal says with `showing` where it is seen and what stands before it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+from semphase.displays import Display, display_on
 
 Advance = Callable[[int], None]
-BAR_AFTER = 1.0
-LINE_AFTER = 5.0
-LINE_EVERY = 30.0
+EVERY = 1.0
+"""Seconds between two looks at what is under way."""
 
 
 class Progress(Protocol):
@@ -29,106 +27,72 @@ class Progress(Protocol):
         """Show that `label` is under way, until the block is left."""
 
 
-class _Place:
-    """Where progress is shown, None for standard error as it then is; nested phases share one bar."""
+class Phase:
+    """One measurement under way: `done` of `total` steps, None where nobody knows how many."""
 
-    stream: TextIO | None = None
-    bar: Bar | None = None
+    def __init__(self, label: str, total: int | None) -> None:
+        self.label = label
+        self.total = total
+        self.done = 0
+        self.begun = time.monotonic()
+
+    def advance(self, steps: int) -> None:
+        """So many steps more are done."""
+        self.done += steps
+
+    def __str__(self) -> str:
+        if not self.total or not self.done:
+            return self.label
+        left = (time.monotonic() - self.begun) * (self.total - self.done) / self.done
+        rest = f", {spoken(left)} left" if self.done < self.total else ""
+        return f"{self.label}: {self.done} of {self.total}{rest}"
 
 
-def show_on(stream: TextIO | None) -> None:
-    """Send progress to this stream; None goes back to standard error."""
-    _Place.stream = stream
+class _Board:
+    """What this process has under way, and whether somebody shows it."""
+
+    phases: list[Phase] = []  # noqa: RUF012 - there is one board
+    shown = False
 
 
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Advance]:
     """Show that `label` is under way; the yielded function takes the steps done since its last call.
 
-    Phases that end quickly show nothing. `total` is the number of steps, None where nobody knows.
+    `total` is the number of steps, None where nobody knows. Without `showing` around it, standard error shows it, except
+    in an xdist worker, whose standard error is its controller's.
     """
-    stream = _Place.stream or sys.stderr
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        yield _nowhere
-    elif stream.isatty():
-        with _bar(label, total, stream) as advance:
-            yield advance
-    else:
-        with _lines(label, total, stream) as advance:
-            yield advance
-
-
-def _nowhere(steps: int) -> None:
-    """The steps are not shown."""
-
-
-@contextmanager
-def _bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
-    from rich.markup import escape
-
-    if _Place.bar is None:
-        with _shared_bar(stream), _bar(label, total, stream) as advance:
-            yield advance
-        return
-    bar = _Place.bar
-    task = bar.add_task(escape(label), total=total)
+    phase = Phase(label, total)
+    _Board.phases.append(phase)
+    alone = not _Board.shown and "PYTEST_XDIST_WORKER" not in os.environ
     try:
-        yield lambda steps: bar.advance(task, steps)
+        with showing(display_on(sys.stderr)) if alone else nullcontext():
+            yield phase.advance
     finally:
-        bar.remove_task(task)
+        _Board.phases.remove(phase)
 
 
 @contextmanager
-def _shared_bar(stream: TextIO) -> Iterator[None]:
-    from rich.console import Console
-    from rich.progress import Progress as Bar
+def showing(display: Display, headline: Callable[[], str] = str) -> Iterator[None]:
+    """While the block runs, show every second what `headline` says and what is being measured."""
+    over = threading.Event()
 
-    bar = _Place.bar = Bar(console=Console(file=stream), transient=True)
+    def look() -> None:
+        while not over.wait(EVERY):
+            display.show(" · ".join(filter(None, [headline(), *map(str, list(_Board.phases))])))
 
-    def appear() -> None:
-        stream.write("\n")
-        bar.start()
-
-    try:
-        with _later(BAR_AFTER, appear):
-            yield
-    finally:
-        bar.stop()
-        _Place.bar = None
-
-
-@contextmanager
-def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
-    begun = time.monotonic()
-    told, done = begun + LINE_AFTER - LINE_EVERY, 0
-
-    def advance(steps: int) -> None:
-        nonlocal told, done
-        done, now = done + steps, time.monotonic()
-        if total and 0 < done < total and now - told > LINE_EVERY:
-            told = now
-            left = (now - begun) * (total - done) / done
-            print(f"{label}: {done} of {total}, about {_spoken(left)} left", file=stream, flush=True)
-
-    with _later(LINE_AFTER, lambda: print(f"{label} …", file=stream, flush=True)):
-        yield advance
-    seconds = time.monotonic() - begun
-    if seconds > LINE_AFTER:
-        print(f"{label}: {seconds:.0f} s", file=stream, flush=True)
-
-
-def _spoken(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-@contextmanager
-def _later(seconds: float, act: Callable[[], None]) -> Iterator[None]:
-    """Act once the block has lasted so long; the action is over when the block is left."""
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
+    watcher = threading.Thread(target=look, name="progress", daemon=True)
+    _Board.shown = True
+    watcher.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()
+        _Board.shown = False
+        over.set()
+        watcher.join()
+        display.clear()
+
+
+def spoken(seconds: float) -> str:
+    """A time as somebody would guess it."""
+    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"

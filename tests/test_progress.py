@@ -1,98 +1,113 @@
-"""Progress: quiet when short, lines without a terminal, a bar on one, nothing in a worker."""
+"""Progress: what is under way is looked at every second, by whoever shows it; workers of others are silent."""
 
 from __future__ import annotations
 
 import io
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-import rich.progress  # noqa: F401 - its import touches the global random state, which every test guards
 
 import semphase.progress as module
-from semphase.progress import progress, show_on
+from semphase.progress import Phase, progress, showing, spoken
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+class Seen:
+    """A display that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.cleared = 0
+
+    def show(self, text: str) -> None:
+        self.texts.append(text)
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        yield
+
+    def wait(self, text: str) -> None:
+        """Until this was shown; a test that waits in vain fails."""
+        end = time.monotonic() + 30
+        while text not in self.texts:
+            assert time.monotonic() < end, self.texts
+            time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    monkeypatch.setattr(module, "BAR_AFTER", 0.05)
-    monkeypatch.setattr(module, "LINE_AFTER", 0.05)
+    monkeypatch.setattr(module, "EVERY", 0.01)
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> io.StringIO:
-    stream: io.StringIO = request.param()
-    monkeypatch.setattr(module._Place, "stream", stream)
-    return stream
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
 
 
-@pytest.mark.parametrize("shown", [io.StringIO, Terminal], indirect=True)
-def test_short_phases_show_nothing(shown: io.StringIO) -> None:
-    with progress("heads", 3) as advance:
-        advance(3)
-    assert shown.getvalue() == ""
+def test_a_phase_says_how_much_of_it_is_left(clock: list[float]) -> None:
+    phase = Phase("heads", 8)
+    assert str(phase) == "heads"
+    phase.advance(1)
+    clock[0] = 10.0
+    assert str(phase) == "heads: 1 of 8, about 70 s left"
+    phase.advance(2)
+    clock[0] = 400.0
+    assert str(phase) == "heads: 3 of 8, about 11 min left"
+    phase.advance(5)
+    assert str(phase) == "heads: 8 of 8"
 
 
-@pytest.mark.parametrize("shown", [io.StringIO], indirect=True)
-def test_long_phases_print_two_lines(shown: io.StringIO) -> None:
-    with progress("heads", 3) as advance:
-        advance(1)
-        time.sleep(0.2)
-    assert shown.getvalue() == "heads …\nheads: 0 s\n"
+def test_a_phase_of_unknown_length_has_its_name_alone() -> None:
+    phase = Phase("fetching", None)
+    phase.advance(3)
+    assert str(phase) == "fetching"
 
 
-@pytest.mark.parametrize("shown", [io.StringIO], indirect=True)
-def test_long_phases_say_how_much_is_left(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 10.0, 20.0, 400.0, 800.0])
-    monkeypatch.setattr(module, "LINE_AFTER", 5.0)
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    with progress("heads", 8) as advance:
-        for _ in range(3):
-            advance(1)  # at 10, 20 and 400 seconds; at 20 the last line is still fresh
-    assert shown.getvalue() == "heads: 1 of 8, about 70 s left\nheads: 3 of 8, about 11 min left\nheads: 800 s\n"
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, "about 0 s"), (99.0, "about 99 s"), (150.0, "about 2 min")])
+def test_times_are_rounded_as_guesses_are(seconds: float, told: str) -> None:
+    assert spoken(seconds) == told
 
 
-@pytest.mark.parametrize("shown", [Terminal], indirect=True)
-def test_a_terminal_sees_a_bar_for_each_nested_phase(shown: io.StringIO) -> None:
-    with progress("outer", 2) as outer:
-        time.sleep(0.2)
-        outer(1)
-        with progress("inner") as inner:
-            inner(1)
-            time.sleep(0.3)
-    assert "outer" in shown.getvalue()
-    assert "50%" in shown.getvalue()
-    assert "inner" in shown.getvalue()
-    assert module._Place.bar is None
+def test_who_shows_sees_the_headline_and_every_phase_under_way() -> None:
+    seen = Seen()
+    with showing(seen, lambda: "linear.cost"):
+        seen.wait("linear.cost")
+        with progress("outer"), progress("inner"):
+            seen.wait("linear.cost · outer · inner")
+        end = len(seen.texts)
+        seen.wait("linear.cost")
+    assert "linear.cost · outer · inner" not in seen.texts[end + 1 :]
+    assert seen.cleared == 1
 
 
-@pytest.mark.parametrize("shown", [Terminal], indirect=True)
-def test_a_phase_that_breaks_takes_its_bar_along(shown: io.StringIO) -> None:
-    with pytest.raises(TypeError), progress("outer", 2) as advance:
-        advance("two")  # type: ignore[arg-type]
-    assert module._Place.bar is None
+def test_a_phase_that_breaks_is_over() -> None:
+    seen = Seen()
+    with showing(seen, lambda: "claim"):
+        with pytest.raises(ZeroDivisionError), progress("broken"):
+            _ = 1 / 0
+        assert not module._Board.phases
 
 
-@pytest.mark.parametrize("shown", [io.StringIO, Terminal], indirect=True)
-def test_workers_are_silent(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_somebody_who_shows_a_phase_is_shown_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen()
+    monkeypatch.setattr(module, "display_on", lambda stream: seen)
+    with progress("alone"):
+        seen.wait("alone")
+    assert seen.cleared == 1
+
+
+def test_a_worker_leaves_its_controllers_standard_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
-    with progress("heads", 3) as advance:
-        advance(1)
+    stream = io.StringIO()
+    monkeypatch.setattr(module.sys, "stderr", stream)
+    monkeypatch.setattr("semphase.displays.FIRST", 0.0)
+    with progress("quiet"):
         time.sleep(0.1)
-    assert shown.getvalue() == ""
-
-
-def test_the_stream_can_be_chosen() -> None:
-    before, chosen = module._Place.stream, io.StringIO()
-    show_on(chosen)
-    try:
-        with progress("heads"):
-            time.sleep(0.1)
-    finally:
-        show_on(before)
-    assert chosen.getvalue().startswith("heads …")
+    assert stream.getvalue() == ""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.plugin import collect, options, registered
+from semphase.plugin import collect, options, registered, workers
 from semphase.plugin.ending import Ending
 from semphase.plugin.fixtures import judge, study
 from semphase.plugin.session import Session, session_of
+from semphase.plugin.watch import Watch
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -27,10 +28,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    with workers.arranged(config):
+        return (yield)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return config.stash.get(workers.REMARK, None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     collect.register_markers(config)
     session = Session(config)
     config.pluginmanager.register(session, "semphase-session")
+    config.pluginmanager.register(Watch(session), "semphase-watch")
     config.pluginmanager.register(Ending(session), "semphase-ending")
     if options.value(config, "verify") and session.worker is None:
         from semphase.plugin.verification import Verification

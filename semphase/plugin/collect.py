@@ -187,8 +187,6 @@ def _marks(given: Sequence[str], config: pytest.Config) -> Iterator[pytest.MarkD
     # Only torch can tell what "auto" is, and a mere list of tests must not wait for it.
     if not names or device != "auto" or config.option.markexpr or config.option.keyword:
         yield getattr(pytest.mark, _device_kind(device) if names else "cpu")
-    if config.pluginmanager.hasplugin("xdist"):
-        yield pytest.mark.xdist_group(_id(given))
 
 
 @cache

@@ -81,7 +81,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         lexicons=tuple(here / path for path in value(config, "lexicon") or ()),
         budget=value(config, "budget"),
         out=out_folder(config),
-        store=_store_folder(config),
+        store=store_folder(config),
         seed=value(config, "seed") or 0,
         dtype=value(config, "dtype") or "float32",
         memory=value(config, "memory"),
@@ -94,6 +94,16 @@ def out_folder(config: pytest.Config) -> Path:
     """The folder of the report, absolute."""
     asked: str = value(config, "out") or DEFAULT_OUT
     return (config.invocation_params.dir / asked).resolve()
+
+
+def store_folder(config: pytest.Config) -> Path:
+    """The folder of measurements."""
+    asked: str | None = value(config, "store")
+    if asked:
+        return config.invocation_params.dir / asked
+    from platformdirs import user_cache_path
+
+    return user_cache_path("semphase", appauthor=False)
 
 
 def _options() -> dict[str, dict[str, Any]]:
@@ -124,15 +134,6 @@ def _options() -> dict[str, dict[str, Any]]:
 
 def _destination(name: str) -> str:
     return f"semphase_{name.replace('-', '_')}"
-
-
-def _store_folder(config: pytest.Config) -> Path:
-    asked: str | None = value(config, "store")
-    if asked:
-        return config.invocation_params.dir / asked
-    from platformdirs import user_cache_path
-
-    return user_cache_path("semphase", appauthor=False)
 
 
 def _device(text: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
-from semphase.plugin import expectations
+from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, RunKey
 from semphase.plugin.options import as_typed, value
@@ -31,6 +31,8 @@ JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()
 USED = pytest.StashKey[int]()
 """How many sets of prompts had been replaced in the run before the test."""
+MEASURED = pytest.StashKey[float]()
+"""Seconds that the study had measured before the test."""
 FIGURES = pytest.StashKey[tuple[list[str], list[str]]]()
 """Paths of what was drawn, and notices of what could not be."""
 
@@ -56,6 +58,7 @@ def require(item: pytest.Item) -> None:
     """Raise NotApplicable when the item's study offers less than its claim needs."""
     study = _study(item)
     item.stash[USED] = len(_substitutes(item).used)
+    item.stash[MEASURED] = _measuring(item)
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
         raise NotApplicable(lack)
@@ -93,8 +96,9 @@ def finish(item: pytest.Item) -> None:
         raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
     item.stash[FIGURES] = [], []
     if judge.figures:
-        place = session_of(item.config).staging
-        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), place)
+        session = session_of(item.config)
+        kept = session.settings.store / "figures"
+        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), session.staging, kept)
 
 
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -160,6 +164,8 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "notices": notices,
         "sampled": _sampled(item),
         "registries": registries,
+        "judged": durations.name_of(claim.id, label_of(item)),
+        "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 
@@ -202,6 +208,11 @@ def _study(item: pytest.Item) -> Any:
 def _sampled(item: pytest.Item) -> dict[str, list[str]]:
     """By model, the facets used so far whose samples `--verify` repeats."""
     return {own.label: list(own.sampled) for own in getattr(_study(item), "each", ()) if own.sampled}
+
+
+def _measuring(item: pytest.Item) -> float:
+    """Seconds that the item's study has measured so far, and not found in the store."""
+    return sum(own.store.measuring.seconds for own in getattr(_study(item), "each", ()))
 
 
 def _substitutes(item: pytest.Item) -> Substitutes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import gc
 import sys
 import time
 import uuid
@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from semphase import progress
 from semphase.errors import SemphaseError
 from semphase.plugin import options
 from semphase.plugin.roles import assigned, name_of
@@ -53,7 +52,6 @@ class Session:
         self.refusals: list[str] = []
         self.roles: set[str] = set()
         self.uses: Counter[str] = Counter()
-        self.terminal: TextIO | None = None
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -68,7 +66,7 @@ class Session:
         return staging_folder(options.out_folder(self.config), self.run_id)
 
     def prepare(self, claims: int, uses: Iterable[str], reads: Mapping[str, tuple[Any, ...]]) -> None:
-        """Check what the collected tests need and show progress on the terminal, unless they are only listed.
+        """Check what the collected tests need, unless they are only listed.
 
         `uses` are the models of each test, one after the other; `reads` is the data that each model is to read.
         """
@@ -79,9 +77,6 @@ class Session:
         self._check(reads)
         if self.worker is not None:
             self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
-        elif self.terminal is None:
-            self.terminal = os.fdopen(os.dup(2), "w")
-            progress.show_on(self.terminal)
 
     @contextmanager
     def refusing(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -127,12 +122,6 @@ class Session:
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)
 
-    def pytest_unconfigure(self) -> None:
-        """Give the terminal back."""
-        if self.terminal is not None:
-            progress.show_on(None)
-            self.terminal.close()
-
     def _check(self, reads: Mapping[str, tuple[Any, ...]]) -> None:
         from semphase.plugin.expectations import check_records
 
@@ -140,11 +129,26 @@ class Session:
             check_records(self.config.rootpath)
             check_place(self.settings.out, self.config.invocation_params.dir)
             if reads:
-                from semphase.study import check_settings
-
+                with _importing():
+                    from semphase.study import check_settings
                 check_settings(self.settings, reads)
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """The block imports torch and what stands on it, which stays until the end.
+
+    Looking through a million new objects for garbage takes a sixth of that time, and as long again each time that a
+    study is let go.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _forget_last_error() -> None:

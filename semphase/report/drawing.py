@@ -1,12 +1,21 @@
-"""Figures of a verdict: each is drawn from its detail and saved under `figures/LABEL/CLAIM/NAME.png`."""
+"""Figures of a verdict: each is drawn from its detail and saved under `figures/LABEL/CLAIM/NAME.png`.
+
+A drawing takes up to a second, so a repeated run takes the images of the last one: they are kept by the hash of all that
+is drawn, and by whom.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from semphase.code import code_hash, own_sources
+from semphase.errors import SemphaseError
 from semphase.files import write_or_refuse
 
 Drawing = Callable[[Mapping[str, Any]], Any]
@@ -14,24 +23,47 @@ Drawing = Callable[[Mapping[str, Any]], Any]
 
 
 def draw(
-    figures: Sequence[Drawing], detail: Mapping[str, Any], claim: str, label: str, folder: Path
+    figures: Sequence[Drawing], detail: Mapping[str, Any], claim: str, label: str, folder: Path, kept: Path
 ) -> tuple[list[str], list[str]]:
     """Draw the figures of a claim; returns their paths relative to `folder`, and a notice for each that failed.
 
-    Raises SemphaseError for a disk that refuses.
+    `kept` is the folder of the images of earlier runs. Raises SemphaseError for a disk that refuses.
     """
     paths, notices = [], []
     for figure in figures:
         name = figure.__name__.replace("_", "-")
         relative = f"figures/{label.replace('/', '--') or 'no-model'}/{claim}/{name}.png"
         try:
-            image = _image(figure(detail), f"{claim} · {label}" if label else claim)
+            image = _kept(figure, detail, f"{claim} · {label}" if label else claim, kept)
+        except SemphaseError:
+            raise
         except Exception as problem:
             notices.append(f"the figure {name} of {claim} could not be drawn: {type(problem).__name__}: {problem}")
             continue
         write_or_refuse(folder / relative, image, "the figure")
         paths.append(relative)
     return paths, notices
+
+
+def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) -> bytes:
+    """The image of an earlier run, or a new one, which is kept where its drawing can be told from others."""
+    identity = _identity(figure, detail, caption)
+    if identity is None:
+        return _image(figure(detail), caption)
+    path = kept / f"{identity}.png"
+    if not path.exists():
+        write_or_refuse(path, _image(figure(detail), caption), "the figure")
+    return path.read_bytes()
+
+
+def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str | None:
+    """SHA-256 of all that an image depends on; None for a drawing whose source cannot be read."""
+    try:
+        drawing = code_hash(figure)
+    except SemphaseError:
+        return None
+    told = [figure.__module__, figure.__name__, drawing, own_sources(), metadata.version("matplotlib"), caption, detail]
+    return hashlib.sha256(json.dumps(told, default=repr).encode()).hexdigest()
 
 
 def _image(figure: Any, caption: str) -> bytes:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,12 +30,41 @@ L = TypeVar("L")
 FORMAT = 1
 
 
+class Stopwatch:
+    """Seconds during which anything measured; what measures inside another or beside it counts once."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+        self._running = 0
+        self._begun = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The block measures."""
+        with self._lock:
+            self._running += 1
+            if self._running == 1:
+                self._begun = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                if self._running == 0:
+                    self.seconds += time.monotonic() - self._begun
+
+
 @dataclass(slots=True)
 class Store:
-    """A folder of measurements; `notices` collects what the reader of the report should know."""
+    """A folder of measurements.
+
+    `notices` collects what the reader of the report should know, `measuring` the time that a repetition need not take.
+    """
 
     root: Path
     notices: list[str] = field(default_factory=list)
+    measuring: Stopwatch = field(default_factory=Stopwatch, repr=False)
 
     def get(self, key: Key, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
         """The stored measurement for `key`; measured, written and read back when it is not there."""
@@ -45,7 +76,8 @@ class Store:
                 found = self._read(path)
             if found is not None:
                 return found
-            measured = measure().assign_attrs(key=canonical(key))
+            with self.measuring.running():
+                measured = measure().assign_attrs(key=canonical(key))
             with self._usable():
                 _write(path, measured)
                 written = self._read(path)
@@ -68,10 +100,11 @@ class Store:
             with self._usable():
                 read = {label: self._read(path) for label, path in paths.items()}
             found = {label: dataset for label, dataset in read.items() if dataset is not None}
-            for label, dataset in measure([label for label in keys if label not in found]):
-                with FileLock(f"{paths[label]}.lock"), self._usable():
-                    _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
-                found[label] = dataset
+            with self.measuring.running():
+                for label, dataset in measure([label for label in keys if label not in found]):
+                    with FileLock(f"{paths[label]}.lock"), self._usable():
+                        _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
+                    found[label] = dataset
         return {label: found[label] for label in keys}
 
     def require_writable(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from semphase.errors import SemphaseError
-from semphase.report.drawing import draw
+from semphase.report import drawing
 
 
 def two_lines(detail: Mapping[str, Any]) -> Figure:
@@ -19,11 +19,19 @@ def two_lines(detail: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def other_lines(detail: Mapping[str, Any]) -> Figure:
+    return two_lines(detail)
+
+
 def broken(detail: Mapping[str, Any]) -> Figure:
     return detail["nothing"]
 
 
 DETAIL = {"line": [0.0, 1.0]}
+
+
+def draw(figures, detail, claim, label, folder):
+    return drawing.draw(figures, detail, claim, label, folder, folder / "kept")
 
 
 @pytest.mark.parametrize(
@@ -46,3 +54,37 @@ def test_a_disk_that_refuses_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "figures").write_text("in the way")
     with pytest.raises(SemphaseError, match=r"two-lines\.png"):
         draw([two_lines], DETAIL, "order.high", "gpt2", tmp_path)
+
+
+def test_an_image_is_drawn_once_for_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def counted(figure: Any, caption: str) -> bytes:
+        drawn.append(caption)
+        return f"image {len(drawn)}".encode()
+
+    monkeypatch.setattr(drawing, "_image", counted)
+
+    def image(figure: drawing.Drawing, detail: Mapping[str, Any], claim: str, label: str) -> bytes:
+        paths, notices = draw([figure], detail, claim, label, tmp_path)
+        assert not notices
+        return (tmp_path / paths[0]).read_bytes()
+
+    first = image(two_lines, DETAIL, "order.high", "gpt2")
+    assert image(two_lines, dict(DETAIL), "order.high", "gpt2") == first
+    others = [
+        image(two_lines, {"line": [0.0, 2.0]}, "order.high", "gpt2"),
+        image(two_lines, DETAIL, "order.low", "gpt2"),
+        image(two_lines, DETAIL, "order.high", "tiny"),
+        image(other_lines, DETAIL, "order.high", "gpt2"),
+    ]
+    monkeypatch.setattr(drawing, "own_sources", lambda: "semphase has changed")
+    others.append(image(two_lines, DETAIL, "order.high", "gpt2"))
+    assert len({first, *others}) == 1 + len(others)
+
+
+def test_a_drawing_without_a_source_is_drawn_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {"Figure": Figure}
+    exec("def unread(detail):\n    return Figure()\n", made)
+    assert draw([made["unread"]], DETAIL, "order.high", "gpt2", tmp_path)[1] == []
+    assert not list((tmp_path / "kept").glob("*"))

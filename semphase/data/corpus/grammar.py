@@ -108,11 +108,12 @@ class _Dice:
         return items[int(self._draw() * len(items))]
 
     def weighted(self, items: Sequence[Item], weights: Sequence[float], hidden: bool = False) -> Item:
-        point, index = self._draw() * sum(weights), 0
+        total = sum(weights)
+        point, index = self._draw() * total, 0
         while index < len(items) - 1 and point >= weights[index]:
             point -= weights[index]
             index += 1
-        surprise = -math.log(weights[index] / sum(weights))
+        surprise = -math.log(weights[index] / total)
         if hidden:
             self.hidden += surprise
         else:
