@@ -22,6 +22,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from semphase.errors import SemphaseError
 from semphase.models import Model
+from semphase.models.remembered import remembered
 
 NAME = "semphase"
 Outputs = Float[Tensor, "batch position head d_head"]
@@ -173,20 +174,30 @@ def attending(model: Model, changes: Changes, attend: Change = softmax_outputs) 
 
 @contextmanager
 def _installed(model: Model) -> Iterator[None]:
-    own = model.module.config._attn_implementation
+    config = model.module.config
+    own = config._attn_implementation
     if own == NAME:
         yield
         return
+    _require_interface(model)
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = own
+
+
+@remembered
+def _require_interface(model: Model) -> None:
+    """Asked once for a model: transformers looks through all its modules, and the answer stays."""
+    own = model.module.config._attn_implementation
     try:
         model.module.set_attn_implementation(NAME)
     except (ValueError, KeyError) as refusal:
         raise _refused(model) from refusal
     if model.module.config._attn_implementation != NAME:
         raise _refused(model)
-    try:
-        yield
-    finally:
-        model.module.set_attn_implementation(own)
+    model.module.set_attn_implementation(own)
 
 
 def _refused(model: Model) -> SemphaseError:

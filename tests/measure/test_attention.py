@@ -281,8 +281,8 @@ def test_a_family_that_caps_its_scores_is_reproduced(tmp_path, monkeypatch, ids)
             assert loss == pytest.approx(lens.loss(hooks), abs=CLOSE)
 
 
-def test_a_refusing_class_is_one_sentence(loaded, monkeypatch):
-    model = loaded("llama")
+def test_a_refusing_class_is_one_sentence(tmp_path, monkeypatch):
+    model = random_model("llama", tmp_path)  # one that has not been asked before
     monkeypatch.setattr(PreTrainedModel, "_can_set_attn_implementation", classmethod(lambda cls: False))
     with (
         pytest.raises(SemphaseError, match=r"^the attention of \S+ \(llama\) does not go through .*[^.]\.$"),
