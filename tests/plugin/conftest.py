@@ -50,8 +50,10 @@ class Project:
     def run(self, *options: str, width: int = 80, plugins: tuple[str, ...] = ()) -> Ran:
         loaded = [f"-p{name}" for name in ("semphase.plugin", *plugins)]
         command = [sys.executable, "-m", "pytest", "-v", "-pno:cacheprovider", *loaded, *options]
+        # These tests may run in a worker themselves, which theirs must not take for their own.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
         environment = {
-            **os.environ,
+            **inherited,
             "PYTHONPATH": str(Path(semphase.__path__[0]).parent),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
