@@ -125,8 +125,8 @@ def _pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
 
 @nox.session(venv_backend="none")
 def claims(session: nox.Session) -> None:
-    """Judge the claims: nox -s claims -- --model=NAME."""
-    _pytest(session, "claims")
+    """Judge the claims: nox -s claims -- --model=NAME; without arguments the tiny model's, at the quick budget."""
+    _pytest(session, "claims", *([] if session.posargs else ["--budget=quick"]))
 
 
 @nox.session(venv_backend="none")

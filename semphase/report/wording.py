@@ -93,10 +93,11 @@ def unregistered(entry: Entry) -> str | None:
 
 
 def summary_line(document: Document) -> str:
-    """All counts in one sentence."""
+    """All counts in one sentence, and how much was measured for them."""
     counts, entries = document["summary"], len(document["claims"])
     return (
         f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported, "
         f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "
-        f"{counts['not_applicable']} not applicable; {counts['failed']} failed or broke"
+        f"{counts['not_applicable']} not applicable; {counts['failed']} failed or broke "
+        f"(budget {document['run']['budget']})"
     )

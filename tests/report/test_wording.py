@@ -53,6 +53,6 @@ def test_each_entry_is_worded(entries: list[Entry]) -> None:
 
 def test_the_summary_counts_in_words(document: Document, run: Run, entries: list[Entry]) -> None:
     assert summary_line(document) == (
-        "7 claims: 2 supported, 2 refuted, 1 inconclusive, 1 not applicable; 3 failed or broke"
+        "7 claims: 2 supported, 2 refuted, 1 inconclusive, 1 not applicable; 3 failed or broke (budget quick)"
     )
     assert summary_line(document_of(run, entries[:1])).startswith("1 claim: ")
