@@ -17,12 +17,11 @@ from semphase.errors import SemphaseError
 from semphase.plugin import durations, options
 from semphase.plugin.collect import claim_of, label_of, short_name
 from semphase.plugin.roles import role_in
+from semphase.verdict import registry
 
 WORTH = 30.0
 """Seconds of claims below which no second process pays: each imports torch and loads the model anew."""
 THREADS = "OMP_NUM_THREADS"
-REGISTRY = "registry.jsonl"
-
 
 REMARK = pytest.StashKey[str]()
 """What the user should know of the processes of a run."""
@@ -120,7 +119,7 @@ def _short(phenomenon: str) -> str:
 def _only_claims(config: pytest.Config) -> bool:
     """Is every folder and file of the run one of registered claims?"""
     places = list(_places(config))
-    return bool(places) and all((_folder(place) / REGISTRY).is_file() for place in places)
+    return bool(places) and all((_folder(place) / registry.NAME).is_file() for place in places)
 
 
 def _folder(place: Path) -> Path:
@@ -154,12 +153,10 @@ def _again(config: pytest.Config) -> float | None:
 
 def _declared(config: pytest.Config) -> set[str]:
     """The registered claims that the run's files name."""
-    from semphase.verdict import registry
-
     found = set()
     for place in _places(config):
         texts = [path.read_text(encoding="utf-8", errors="replace") for path in _tests(place)]
-        registered = registry.read(_folder(place) / REGISTRY).ids()
+        registered = registry.read(_folder(place) / registry.NAME).ids()
         found |= {claim for claim in registered if any(f'"{claim}"' in text for text in texts)}
     return found
 

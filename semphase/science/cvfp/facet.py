@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from jaxtyping import Int
 
 from semphase.data.corpus.documents import Documents, in_documents
 from semphase.machine import hardware
+from semphase.measure.measurement import installed
 from semphase.science.cvfp.grids import Grid, Measured, Text, Training, differing_in_seed
 from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
 from semphase.science.cvfp.model.configuration import Kind
@@ -221,7 +221,7 @@ class Cvfp:
             "embedding": self._embedding,
             "dtype": str(vocabulary.rows.dtype),
             "device": vocabulary.rows.device.type,
-            "torch": version("torch"),
+            "torch": installed("torch"),
         }
 
     @cached_property
