@@ -71,7 +71,9 @@ def train_contexts(
     is told each iteration, and after the last those that were not needed. Goes on from the last state in `checkpoints`.
     Raises SemphaseError on divergence.
     """
-    run = _begun(configuration, recipe, stream, seeds, checkpoints)
+    run = _Run(configuration, recipe, stream, seeds)
+    if checkpoints and (found := checkpoints.read(PHASE, str(stream.table.device))):
+        run.restore(*found)
     advance(run.iterations)
     while run.going:
         run.iterate()
@@ -204,20 +206,6 @@ class _Run:
             self.adam.restore(tensors)
         self.contexts = tensors["contexts"]
         self._look()
-
-
-def _begun(
-    configuration: Configuration,
-    recipe: Recipe,
-    stream: TokenStream,
-    seeds: Sequence[int],
-    checkpoints: Checkpoints | None,
-) -> _Run:
-    run = _Run(configuration, recipe, stream, seeds)
-    found = checkpoints.read(PHASE, str(stream.table.device)) if checkpoints else None
-    if found is not None:
-        run.restore(*found)
-    return run
 
 
 def _normal(stream: TokenStream, width: int, seed: int, purpose: str) -> Contexts:

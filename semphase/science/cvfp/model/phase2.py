@@ -135,7 +135,9 @@ def train_tokens(
     the last those that were not needed. Goes on from the last state in `checkpoints`. Raises SemphaseError on
     divergence.
     """
-    run = _begun(configuration, recipe, head, training, validation, seeds, checkpoints)
+    run = _Run(configuration, recipe, head, (training, validation), seeds)
+    if checkpoints and (found := checkpoints.read(PHASE, str(head.device))):
+        run.restore(*found)
     advance(run.epochs)
     while run.going:
         run.epoch()
@@ -259,22 +261,6 @@ class _Run:
         if self.going:
             self.adam.restore(tensors)
         self._look()
-
-
-def _begun(
-    configuration: Configuration,
-    recipe: Recipe,
-    head: Tensor,
-    training: Sequence[Reading],
-    validation: Sequence[Reading],
-    seeds: Sequence[int],
-    checkpoints: Checkpoints | None,
-) -> _Run:
-    run = _Run(configuration, recipe, head, (training, validation), seeds)
-    found = checkpoints.read(PHASE, str(head.device)) if checkpoints else None
-    if found is not None:
-        run.restore(*found)
-    return run
 
 
 def _sums(nats: Tensor, correct: Tensor, members: int) -> Float[Tensor, "member figure"]:
