@@ -41,10 +41,10 @@ def restore(item: pytest.Item) -> bool:
 
 def keep(item: pytest.Item) -> None:
     """Keep the verdict of the item for later runs, if its key holds all that it depends on and the disk allows it."""
-    key, (read, notices), drawn = item.stash[KEY], item.stash[BEFORE], item.stash[FIGURES]
-    if key is None or reading.since(read) or key.rests_on(reading.readers()):
+    key, drawn = item.stash.get(KEY, None), item.stash[FIGURES]
+    if key is None or key.rests_on(reading.readers()):
         return
-    if not drawn.all_kept or notices != _notices(item):
+    if not drawn.all_kept or item.stash[BEFORE] != (reading.so_far(), _notices(item)):
         return
     verdict = item.stash[JUDGE].verdict
     assert verdict is not None

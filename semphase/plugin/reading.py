@@ -10,63 +10,69 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from types import FrameType
 from typing import Any
+
+from _pytest.assertion import rewrite
 
 from semphase.code import PACKAGE, installed, of_project
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.packaged import TABLES, places
 
 _MACHINE = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/usr/lib/", "/usr/share/")
-_SOURCE_READERS = {"<frozen importlib._bootstrap_external>", linecache.__file__}
+_READING_SOURCES = {
+    "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", linecache.__file__, rewrite.__file__,
+}  # fmt: skip
 _BESIDES = frozenset({"subprocess.Popen", "os.posix_spawn", "socket.connect", "sqlite3.connect"})
-_WRITING = os.O_WRONLY | os.O_RDWR
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read, and the project's functions on whose behalf, as "module.name"."""
-
-    what: str
-    functions: frozenset[str]
+_NEW = os.O_TRUNC | os.O_EXCL
 
 
 class _Watcher:
-    """The process has one, for a hook cannot be taken out again."""
+    """The process has one, for a hook cannot be taken out again.
+
+    `count` is how much was read, `functions` are those of the project on whose behalf, `made` the files of this process.
+    """
 
     def __init__(self) -> None:
         self.known: tuple[str, ...] = ()
-        self.readings: list[Reading] = []
+        self.count = 0
+        self.functions: set[str] = set()
         self.made: set[str] = set()
-        self.busy = False
+        self.at_work: set[int] = set()
+        self.listening = False
+
+    def listen(self) -> None:
+        """Have Python call, once."""
+        if not self.listening:
+            sys.addaudithook(self.hear)
+        self.listening = True
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Python's own call, before anything is opened."""
-        if self.busy or not (event == "open" or event in _BESIDES):
+        if not self.known or not (event == "open" or event in _BESIDES) or get_ident() in self.at_work:
             return
-        self.busy = True
+        self.at_work.add(get_ident())
         try:
-            if event == "open":
-                self._opened(*arguments)
-            elif (functions := _asking(sys._getframe(1))) is not None:
-                self.readings.append(Reading(event, functions))
+            frame = sys._getframe(1)
+            if self._reads(frame, *arguments) if event == "open" else _foreign(frame):
+                self.count += 1
+                self.functions.update(_named(frame))
         except Exception:  # noqa: S110 - a file must open whatever goes wrong here
             pass
         finally:
-            self.busy = False
+            self.at_work.discard(get_ident())
 
-    def _opened(self, path: Any, _mode: str | None, flags: int) -> None:
+    def _reads(self, frame: FrameType, path: Any, _mode: str | None, flags: int) -> bool:
         if isinstance(path, int):
-            return
+            return False
         place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - for every file that opens
-        if flags & _WRITING:
+        if flags & _NEW:
             self.made.add(place)
-        elif not place.startswith(self.known) and place not in self.made:
-            frames = list(_frames(sys._getframe(2)))
-            if not any(frame.f_code.co_filename in _SOURCE_READERS for frame in frames):
-                self.readings.append(Reading(place, frozenset(_named(frames))))
+        if flags & (_NEW | os.O_WRONLY) or place in self.made or place.startswith(self.known):
+            return False
+        return not any(own.f_code.co_filename in _READING_SOURCES for own in _callers(frame))
 
 
 _WATCHER = _Watcher()
@@ -74,24 +80,23 @@ _WATCHER = _Watcher()
 
 def watch(known: Iterable[str]) -> None:
     """From now on notice what is read at paths that begin neither like these nor like Python's, its packages' or ours."""
-    if not _WATCHER.known:
-        sys.addaudithook(_WATCHER.hear)
+    _WATCHER.listen()
     _WATCHER.known = tuple({*_MACHINE, *_own(), *known})
+
+
+def rest() -> None:
+    """Notice nothing any more."""
+    _WATCHER.known = ()
 
 
 def so_far() -> int:
     """How much was read until now."""
-    return len(_WATCHER.readings)
-
-
-def since(count: int) -> list[Reading]:
-    """What was read after `so_far` said this."""
-    return _WATCHER.readings[count:]
+    return _WATCHER.count
 
 
 def readers() -> frozenset[str]:
     """All functions of the project that have read anything: what they read may be remembered, and not be opened again."""
-    return frozenset().union(*(reading.functions for reading in _WATCHER.readings))
+    return frozenset(_WATCHER.functions)
 
 
 def beginnings(folders: Iterable[Path]) -> Iterator[str]:
@@ -105,28 +110,29 @@ def _own() -> Iterator[str]:
     libraries = [Path(python["stdlib"]), Path(python["platstdlib"]), Path(sys.prefix, "share"), *installed()]
     data = [place for name in (*TABLES, *CATALOGUE) for place in places(name)]
     yield from beginnings([package, *libraries, *data])
+    yield from (entry for entry in sys.path if entry.endswith(".zip"))
 
 
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """A frame and those that wait for it, the nearest first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
-def _named(frames: Iterable[FrameType]) -> Iterator[str]:
-    for frame in frames:
-        module = frame.f_globals.get("__name__")
-        if isinstance(module, str) and of_project(module):
-            yield f"{module}.{frame.f_code.co_qualname}"
+def _named(frame: FrameType) -> Iterator[str]:
+    """The project's functions among those at work, as "module.name"."""
+    for own in _callers(frame):
+        if of_project(module := _module(own)):
+            yield f"{module}.{own.f_code.co_qualname}"
 
 
-def _asking(frame: FrameType | None) -> frozenset[str] | None:
-    """The project's functions behind a program or a connection; None for one of semphase's own."""
-    frames = list(_frames(frame))
-    for own in frames:
-        module = str(own.f_globals.get("__name__"))
-        if module.partition(".")[0] == PACKAGE and not module.startswith(f"{PACKAGE}.plugin"):
-            return None
-        if of_project(module):
-            return frozenset(_named(frames))
-    return None
+def _foreign(frame: FrameType) -> bool:
+    """Did the project ask for a program or a connection, and not semphase for one of its own?"""
+    modules = map(_module, _callers(frame))
+    nearest = next((name for name in modules if of_project(name) or name.partition(".")[0] == PACKAGE), PACKAGE)
+    return of_project(nearest)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))

@@ -34,6 +34,8 @@ USED = pytest.StashKey[int]()
 MEASURED = pytest.StashKey[float]()
 """Seconds that the study had measured before the test."""
 FIGURES = pytest.StashKey[Drawn]()
+ORIGIN = pytest.StashKey[dict[str, Any] | None]()
+"""What the study said of itself when the test was over; None without a study of a model."""
 RESTORED = pytest.StashKey[bool]()
 """Is the verdict one that was kept?"""
 KEPT = pytest.StashKey[bool]()
@@ -112,6 +114,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if not decisive or (report.skipped and unfit is None):
         return
     claim = _claim(item)
+    item.stash[ORIGIN] = _origin(item)
     judge = item.stash.get(JUDGE, None)
     verdict = judge.verdict if judge is not None else None
     if unfit is not None:
@@ -151,7 +154,7 @@ def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision) -> None:
-    claim, label, origin = _claim(item), _label(item), _origin(item)
+    claim, label, origin = _claim(item), _label(item), item.stash[ORIGIN]
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     drawn = item.stash.get(FIGURES, Drawn())
@@ -179,7 +182,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
 
 def _run_key(item: pytest.Item) -> RunKey:
     """What the verdict depends on; without a model on nothing that a run could choose, so one record serves all."""
-    origin = _origin(item)
+    origin = item.stash[ORIGIN]
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
@@ -187,7 +190,6 @@ def _run_key(item: pytest.Item) -> RunKey:
 
 
 def _origin(item: pytest.Item) -> dict[str, Any] | None:
-    """What the study says of itself; None without a study of a model."""
     study = _study(item)
     found: dict[str, Any] | None = plain(study.provenance()) if study is not None and study.models else None
     return found

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,13 @@ def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str |
         drawing = code_hash(figure)
     except SemphaseError:
         return None
-    told = [figure.__module__, figure.__name__, drawing, own_sources(), metadata.version("matplotlib"), caption, detail]
+    told = [figure.__module__, figure.__name__, drawing, own_sources(), _matplotlib(), caption, detail]
     return hashlib.sha256(json.dumps(told, default=repr).encode()).hexdigest()
+
+
+@cache
+def _matplotlib() -> str:
+    return metadata.version("matplotlib")
 
 
 def _image(figure: Any, caption: str) -> bytes:

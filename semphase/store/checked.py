@@ -14,7 +14,7 @@ _HEAD, _END = b'{"sha256": "%s",\n"content": ', b"}\n"
 
 def write(path: Path, content: Any) -> None:
     """Write what JSON can hold, infinities and nan among it, in one step; OSError where the disk refuses."""
-    write_atomically(path, _framed(json.dumps(content, ensure_ascii=False).encode()))
+    write_atomically(path, _framed(json.dumps(content).encode()))
 
 
 def read(path: Path) -> Any:
