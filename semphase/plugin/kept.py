@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from semphase.checked import read_checked, write_checked
 from semphase.errors import SemphaseError
 from semphase.plugin import reading
 from semphase.plugin.collect import claim_of, label_of
@@ -16,7 +17,6 @@ from semphase.plugin.options import value
 from semphase.plugin.running import FIGURES, JUDGE, KEPT, RESTORED, USED, substitutes_of
 from semphase.plugin.session import session_of
 from semphase.report.drawing import Drawn, drawn_before
-from semphase.store import checked
 from semphase.verdict.written import read_back, written
 
 FOLDER = "verdicts"
@@ -34,7 +34,7 @@ def restore(item: pytest.Item) -> bool:
     item.stash[BEFORE] = reading.so_far(), _notices(item)
     if key is None or value(item.config, "afresh"):
         return False
-    found = checked.read(_place(item, key))
+    found = read_checked(_place(item, key))
     item.stash[RESTORED] = item.stash[KEPT] = found is not None and _taken(item, found)
     return item.stash[RESTORED]
 
@@ -50,7 +50,7 @@ def keep(item: pytest.Item) -> None:
     assert verdict is not None
     told = {"claim": verdict.claim.id, "models": label_of(item), "figures": drawn.images, "prompts": _used(item)}
     with contextlib.suppress(OSError, SemphaseError):
-        checked.write(_place(item, key), told | {"judged": written(verdict)})
+        write_checked(_place(item, key), told | {"judged": written(verdict)})
         item.stash[KEPT] = True
 
 

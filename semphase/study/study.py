@@ -89,7 +89,12 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
+        return description.provenance(self.models, self.corpus, self.tokens, self.lexicon, self.store.notices)
+
+    @cached_property
+    def tokens(self) -> int:
+        """How many tokens the corpus has for the model."""
+        return int(self.measured(description.token_count, self.corpus))
 
     @property
     def each(self) -> tuple[Study, ...]:

@@ -12,12 +12,12 @@ from semphase.files import write_atomically
 _HEAD, _END = b'{"sha256": "%s",\n"content": ', b"}\n"
 
 
-def write(path: Path, content: Any) -> None:
+def write_checked(path: Path, content: Any) -> None:
     """Write what JSON can hold, infinities and nan among it, in one step; OSError where the disk refuses."""
     write_atomically(path, _framed(json.dumps(content).encode()))
 
 
-def read(path: Path) -> Any:
+def read_checked(path: Path) -> Any:
     """What was written; None where nothing is, or something else than what was written."""
     try:
         found = path.read_bytes()
