@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,6 @@ from semphase.data.prompts import Prompts
 from semphase.models.packaged import TABLES, fixture
 from semphase.plugin.circumstances import packages
 from semphase.plugin.collect import claim_of
-from semphase.store.store import canonical
 
 FORMAT = 1
 _OURS = frozenset({"study", "judge", "request"})
@@ -53,7 +53,7 @@ def key_of(item: pytest.Item) -> Key | None:
             "beside": _conftests(item),
             "code": {"semphase": own_sources(), "packages": packages(), "tables": _packaged()},
         }
-        name = hashlib.sha256(canonical(told).encode()).hexdigest()
+        name = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     except Exception:
         # What a test reaches can be anything; where no name is found for it, it is judged.
         return None
