@@ -10,7 +10,6 @@ import torch
 
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
-from semphase.measure.measurement import measurement
 from semphase.models import Model, mantissa_bits
 
 
@@ -45,12 +44,6 @@ def described(model: Model) -> dict[str, Any]:
         "processing": model.processing,
         "prepend_bos": model.prepend_bos,
     }
-
-
-@measurement(version=1)
-def token_count(model: Model, corpus: Corpus) -> int:
-    """How many tokens a corpus has for the model."""
-    return len(model.encode(corpus.text))
 
 
 @lru_cache(maxsize=8)
