@@ -37,11 +37,11 @@ class Key:
 def key_of(item: pytest.Item) -> Key | None:
     """The key of the item's verdict; None where some of what it depends on has no name.
 
-    So are tests with fixtures or parameters besides ours, methods, closures, and studies that are not ours.
+    There is none for tests with fixtures or parameters besides ours, methods, closures, and studies that are not ours.
     """
-    if not isinstance(item, pytest.Function) or not _has_our_fixtures_alone(item):
-        return None
     try:
+        if not isinstance(item, pytest.Function) or not _has_our_fixtures_alone(item):
+            return None
         require_plain(item.obj, "a key")
         parts = reached(item.obj)
         told = {
