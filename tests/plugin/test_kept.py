@@ -362,13 +362,7 @@ def test_a_study_of_a_model_is_told_from_others(make: Make) -> None:
     own = make(TINY)
     own.write("conftest.py", 'pytest_plugins = ["semphase.plugin.short"]\n')
     own.write("mine.toml", 'name = "own"\ntexts = ["the shelf by the bank", "the card", "anna"]\n')
-    ways: list[tuple[str, ...]] = [
-        (),
-        ("--seed=1",),
-        ("--budget=quick",),
-        ("--dtype=float64",),
-        ("--prompts=mine.toml",),
-    ]
+    ways: list[tuple[str, ...]] = [(), ("--seed=1",), ("--prompts=mine.toml",)]
     first = {}
     for options in ways:
         first[options] = run(own, "--model=tiny", *options)
