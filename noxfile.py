@@ -125,8 +125,13 @@ def _pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
 
 @nox.session(venv_backend="none")
 def claims(session: nox.Session) -> None:
-    """Judge the claims: nox -s claims -- --model=NAME; without arguments the tiny model's, at the quick budget."""
-    _pytest(session, "claims", *([] if session.posargs else ["--budget=quick"]))
+    """Judge the claims: nox -s claims -- --model=NAME; without arguments the tiny model's, quickly, on two cores."""
+    quickly = ["--budget=quick", *(["-n", "2"] if _cores() > 1 else [])]
+    _pytest(session, "claims", *([] if session.posargs else quickly))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @nox.session(venv_backend="none")

@@ -33,9 +33,19 @@ def code_hash(function: Callable[..., Any]) -> str:
     function or module of a library a name stands for. What the standard library, installed packages and semphase itself
     do inside ends the search. Raises SemphaseError where a source cannot be read.
     """
+    return hash_of(reached(function))
+
+
+def reached(function: Callable[..., Any]) -> dict[str, str]:
+    """What `code_hash` takes the hash of, by the name of each part; raises as it does."""
     reach = _Reach()
     reach.visit(inspect.unwrap(function))
-    return hashlib.sha256(repr(sorted(reach.seen.items())).encode()).hexdigest()
+    return reach.seen
+
+
+def hash_of(parts: Mapping[str, str]) -> str:
+    """SHA-256 of what a function reaches."""
+    return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()
 
 
 def require_plain(function: Callable[..., Any], what: str) -> None:
@@ -83,7 +93,7 @@ def value_identity(value: Any) -> Any:
         return {type(value).__name__: sha256}
     if is_dataclass(value) and not isinstance(value, type):
         kind, parts = type(value), {part.name: getattr(value, part.name) for part in fields(value)}
-        own = {"code": code_hash(kind)} if _of_project(kind.__module__) else {}
+        own = {"code": code_hash(kind)} if of_project(kind.__module__) else {}
         return {kind.__name__: value_identity(parts)} | own
     if isinstance(value, Mapping):
         return {str(value_identity(name)): value_identity(part) for name, part in value.items()}
@@ -169,7 +179,7 @@ class _Reach:
             self.seen[name] = f"module {thing.__name__}"
         elif inspect.isfunction(thing) or inspect.isclass(thing):
             self.seen[name] = f"{thing.__module__}.{thing.__qualname__}"
-            if _of_project(thing.__module__):
+            if of_project(thing.__module__):
                 self.visit(thing)
                 self._follow_captured(name, thing)
         elif inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing):
@@ -195,7 +205,7 @@ class _Reach:
         self.seen[name] = f"{kind.__module__}.{kind.__qualname__}"
         for part, value in _parts(thing):
             self._follow(f"{name}.{part}", value)
-        if _of_project(kind.__module__):
+        if of_project(kind.__module__):
             self._follow(f"{name}:class", kind)
         elif not _ADDRESS.search(told := repr(thing)):
             self.seen[name] += told
@@ -218,7 +228,7 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         yield from (("function", thing.func), ("arguments", thing.args), ("named", thing.keywords))
     elif hasattr(thing, "state_dict"):
         yield from thing.state_dict().items()
-    elif _of_project(type(thing).__module__):
+    elif of_project(type(thing).__module__):
         yield from getattr(thing, "__dict__", {}).items()
 
 
@@ -268,7 +278,7 @@ def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
     module = names.get(owner.id) if isinstance(owner, ast.Name) else None
     if isinstance(owner, ast.Attribute):
         module = _attribute(owner, names)
-    if not isinstance(module, ModuleType) or not _of_project(module.__name__):
+    if not isinstance(module, ModuleType) or not of_project(module.__name__):
         return None
     return getattr(module, node.attr, None)
 
@@ -278,12 +288,12 @@ def _imported(tree: ast.Module, names: Mapping[str, Any]) -> Iterator[tuple[str,
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if _of_project(alias.name):
+                if of_project(alias.name):
                     module = importlib.import_module(alias.name)
                     yield (alias.asname, module) if alias.asname else (alias.name.partition(".")[0], _top(alias.name))
         elif isinstance(node, ast.ImportFrom):
             source = importlib.util.resolve_name("." * node.level + (node.module or ""), names.get("__package__"))
-            if _of_project(source):
+            if of_project(source):
                 for alias in node.names:
                     yield alias.asname or alias.name, getattr(importlib.import_module(source), alias.name, None)
 
@@ -293,7 +303,7 @@ def _top(module: str) -> ModuleType:
 
 
 @lru_cache(maxsize=4096)
-def _of_project(module: str) -> bool:
+def of_project(module: str) -> bool:
     """Is it neither semphase nor the standard library nor an installed package?"""
     top = module.partition(".")[0]
     if top == "__main__":
@@ -301,7 +311,7 @@ def _of_project(module: str) -> bool:
     if top == PACKAGE or top in sys.stdlib_module_names:
         return False
     place = _place(module)
-    return place is not None and not any(place.is_relative_to(installed) for installed in _installed())
+    return place is not None and not any(place.is_relative_to(folder) for folder in installed())
 
 
 def _place(module: str) -> Path | None:
@@ -319,6 +329,7 @@ def _place(module: str) -> Path | None:
 
 
 @lru_cache(maxsize=1)
-def _installed() -> tuple[Path, ...]:
+def installed() -> tuple[Path, ...]:
+    """The folders of installed packages."""
     places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
     return tuple(Path(place).resolve() for place in {*places, site.getusersitepackages()})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.plugin import collect, options, registered, workers
+from semphase.plugin import collect, options, reading, registered, workers
 from semphase.plugin.ending import Ending
 from semphase.plugin.fixtures import judge, study
 from semphase.plugin.session import Session, session_of
@@ -40,6 +40,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     collect.register_markers(config)
+    reading.watch(options.known_places(config))
     session = Session(config)
     config.pluginmanager.register(session, "semphase-session")
     config.pluginmanager.register(Watch(session), "semphase-watch")
@@ -68,6 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not any(map(collect.concerns, items)):
+        reading.rest()
         return
     session = session_of(config)
     with session.refusing(items):
@@ -101,13 +103,25 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if collect.claim_of(item) is None:
         return (yield)
-    from semphase.plugin.running import finish, require, skipping
+    from semphase.plugin.kept import keep
+    from semphase.plugin.running import RESTORED, finish, require, skipping
 
     with skipping(item):
         require(item)
         result = yield
-        finish(item)
+        if not item.stash[RESTORED]:
+            finish(item)
+            keep(item)
         return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if collect.claim_of(pyfuncitem) is None:
+        return None
+    from semphase.plugin.kept import restore
+
+    return restore(pyfuncitem) or None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

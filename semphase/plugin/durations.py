@@ -12,15 +12,23 @@ from semphase.files import write_atomically
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Seconds that a claim took, and how many of them it measured what the store then held."""
+    """Seconds that a claim took when it was judged, and how many of them it measured what the store then held.
+
+    `kept` names the circumstances under which its verdict was found to be kept, and is empty where it is not.
+    """
 
     seconds: float
     measuring: float
+    kept: str = ""
 
     @property
     def again(self) -> float:
-        """Seconds that it takes with a store that holds all it measures."""
+        """Seconds that it takes with a store that holds all it measures, but not its verdict."""
         return max(0.0, self.seconds - self.measuring)
+
+    def is_kept(self, circumstances: str) -> bool:
+        """Does a run under these circumstances take the verdict from the store?"""
+        return bool(circumstances) and circumstances == self.kept
 
 
 Durations = dict[str, Duration]

@@ -47,6 +47,8 @@ class Ending:
             terminalreporter.write_sep("=", "verdicts")
             for line in lines(self.document, writer.fullwidth, writer.hasmarkup):
                 terminalreporter.write_line(line)
+        if ours.restored:
+            terminalreporter.write_line(options.as_typed(ours.config, _restored(ours)))
         if self.written:
             terminalreporter.write_line(f"report: {ours.settings.out}/report.html")
         for problem in ours.refusals + ours.problems:
@@ -63,3 +65,10 @@ class Ending:
             self.written = True
         except SemphaseError as problem:
             self.session.problems.append(options.as_typed(self.session.config, str(problem)))
+
+
+def _restored(session: Session) -> str:
+    return (
+        f"{session.restored} of {len(session.told)} verdicts from the store: same code, data and settings; "
+        "--afresh judges again"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,6 +105,16 @@ def _published(claim: Claim, label: str) -> Expected | None:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
+    """The runs of a record, read once while the file stays as it is: every claim asks for its own."""
+    try:
+        known = path.stat()
+    except OSError as problem:
+        raise SemphaseError(f"the recorded verdicts {path} cannot be read: {problem}") from problem
+    return _parsed(path, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
     try:
         runs = tomllib.loads(path.read_text(encoding="utf-8")).get("run", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:

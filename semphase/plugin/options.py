@@ -7,6 +7,7 @@ Every option is `--semphase-NAME`, so that no project breaks by having this pack
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.plugin.reading import beginnings
+from semphase.plugin.roles import role_in
 
 if TYPE_CHECKING:
     from semphase.study.settings import RunSettings
@@ -106,6 +109,19 @@ def store_folder(config: pytest.Config) -> Path:
     return user_cache_path("semphase", appauthor=False)
 
 
+def known_places(config: pytest.Config) -> list[str]:
+    """How the paths begin where nothing lies but what verdicts are named by: in the store, in caches, with models."""
+    from platformdirs import user_cache_path, user_config_path
+
+    named = [Path(role_in(name)[1]).expanduser() for name in given_models(config)]
+    models = [
+        path for path in named if path.is_dir() and path.resolve() not in (config.rootpath, *config.rootpath.parents)
+    ]
+    store = store_folder(config)
+    folders = [store / "figures", store / "verdicts", user_cache_path(), user_config_path("matplotlib"), *models]
+    return [*beginnings(folders), f"{store.absolute()}{os.sep}format-"]
+
+
 def _options() -> dict[str, dict[str, Any]]:
     """What argparse is told of each option, by its short name."""
     several: dict[str, Any] = {"action": "append"}
@@ -128,6 +144,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},
+        "afresh": switch | {"help": "judge every claim anew, also where the store has its verdict"},
         "verify": switch | {"help": "probe the precision first, repeat a sample on the CPU after"},
     }
 

@@ -21,7 +21,7 @@ from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
-from semphase.report.drawing import draw
+from semphase.report.drawing import Drawn, draw
 from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.judge import Judge
@@ -33,8 +33,13 @@ USED = pytest.StashKey[int]()
 """How many sets of prompts had been replaced in the run before the test."""
 MEASURED = pytest.StashKey[float]()
 """Seconds that the study had measured before the test."""
-FIGURES = pytest.StashKey[tuple[list[str], list[str]]]()
-"""Paths of what was drawn, and notices of what could not be."""
+FIGURES = pytest.StashKey[Drawn]()
+ORIGIN = pytest.StashKey[dict[str, Any] | None]()
+"""What the study said of itself when the test was over; None without a study of a model."""
+RESTORED = pytest.StashKey[bool]()
+"""Is the verdict one that was kept?"""
+KEPT = pytest.StashKey[bool]()
+"""Will the next run find the verdict?"""
 
 
 @contextmanager
@@ -57,7 +62,8 @@ def require_roles(item: pytest.Item) -> None:
 def require(item: pytest.Item) -> None:
     """Raise NotApplicable when the item's study offers less than its claim needs."""
     study = _study(item)
-    item.stash[USED] = len(_substitutes(item).used)
+    item.stash[RESTORED] = item.stash[KEPT] = False
+    item.stash[USED] = len(substitutes_of(item).used)
     item.stash[MEASURED] = _measuring(item)
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
@@ -90,11 +96,11 @@ def _same(study: Any, what: str) -> str:
 
 
 def finish(item: pytest.Item) -> None:
-    """After the test's body: insist on a verdict, then draw its figures."""
+    """After a test's body: insist on a verdict, then draw its figures."""
     claim, judge = _claim(item), item.stash.get(JUDGE, None)
     if judge is None or judge.verdict is None:
         raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
-    item.stash[FIGURES] = [], []
+    item.stash[FIGURES] = Drawn()
     if judge.figures:
         session = session_of(item.config)
         kept = session.settings.store / "figures"
@@ -108,6 +114,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if not decisive or (report.skipped and unfit is None):
         return
     claim = _claim(item)
+    item.stash[ORIGIN] = _origin(item)
     judge = item.stash.get(JUDGE, None)
     verdict = judge.verdict if judge is not None else None
     if unfit is not None:
@@ -147,10 +154,11 @@ def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | None, decision: Decision) -> None:
-    claim, label, origin = _claim(item), _label(item), _origin(item)
+    claim, label, origin = _claim(item), _label(item), item.stash[ORIGIN]
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
-    entry["figures"], notices = item.stash.get(FIGURES, ([], []))
+    drawn = item.stash.get(FIGURES, Drawn())
+    entry["figures"] = list(drawn.images)
     entry["registration"], registries = registration_of(item)
     replaced = _replaced(item)
     if replaced:
@@ -161,10 +169,12 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "expectable": not (claim.timed or replaced),
         "provenance": origin,
         "hardware": hardware() if origin else None,
-        "notices": notices,
+        "notices": drawn.notices,
         "sampled": _sampled(item),
         "registries": registries,
         "judged": durations.name_of(claim.id, label_of(item)),
+        "restored": item.stash.get(RESTORED, False),
+        "kept": item.stash.get(KEPT, False),
         "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
@@ -172,7 +182,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
 
 def _run_key(item: pytest.Item) -> RunKey:
     """What the verdict depends on; without a model on nothing that a run could choose, so one record serves all."""
-    origin = _origin(item)
+    origin = item.stash[ORIGIN]
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
@@ -180,7 +190,6 @@ def _run_key(item: pytest.Item) -> RunKey:
 
 
 def _origin(item: pytest.Item) -> dict[str, Any] | None:
-    """What the study says of itself; None without a study of a model."""
     study = _study(item)
     found: dict[str, Any] | None = plain(study.provenance()) if study is not None and study.models else None
     return found
@@ -215,14 +224,14 @@ def _measuring(item: pytest.Item) -> float:
     return sum(own.store.measuring.seconds for own in getattr(_study(item), "each", ()))
 
 
-def _substitutes(item: pytest.Item) -> Substitutes:
+def substitutes_of(item: pytest.Item) -> Substitutes:
     """The user's sets of prompts; the studies of a run share them."""
     return next((study.substitutes for study in getattr(_study(item), "each", ())), Substitutes())
 
 
 def _replaced(item: pytest.Item) -> list[str]:
     """Names of the sets that --prompts replaced among those that the claim names, or that its test used."""
-    substitutes = _substitutes(item)
+    substitutes = substitutes_of(item)
     named = [own.name for own in _claim(item).data if isinstance(own, Prompts) and substitutes.replaces(own)]
     return sorted({*named, *substitutes.used[item.stash.get(USED, 0) :]})
 

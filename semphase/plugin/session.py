@@ -65,6 +65,11 @@ class Session:
         """Where figures wait until the report is complete."""
         return staging_folder(options.out_folder(self.config), self.run_id)
 
+    @property
+    def restored(self) -> int:
+        """How many verdicts were those of earlier runs."""
+        return sum(told["restored"] for told in self.told.values())
+
     def prepare(self, claims: int, uses: Iterable[str], reads: Mapping[str, tuple[Any, ...]]) -> None:
         """Check what the collected tests need, unless they are only listed.
 

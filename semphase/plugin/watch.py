@@ -7,9 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,6 +18,7 @@ import pytest
 from semphase.displays import Display, Lines, Note, display_on
 from semphase.files import atomically
 from semphase.plugin import durations, workers
+from semphase.plugin.circumstances import circumstances
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.session import Session
 from semphase.progress import showing, spoken
@@ -97,12 +98,12 @@ class Watch:
     def _planned(self, items: Sequence[pytest.Item]) -> dict[str, Planned]:
         settings = self.session.settings
         known = durations.read(settings.store, settings.budget)
-        groups, found = workers.groups(items), {}
+        groups, found, now = workers.groups(items), {}, circumstances(self.session.config)
         for item in items:
             claim = claim_of(item)
             if claim is not None:
                 last = known.get(durations.name_of(claim.id, label_of(item)))
-                seconds = last.seconds if last else GUESSES[claim.cost]
+                seconds = GUESSES[claim.cost] if last is None else 0.0 if last.is_kept(now) else last.seconds
                 found[item.nodeid] = Planned(claim.id, seconds, groups[item.nodeid])
         return found
 
@@ -206,13 +207,21 @@ class Watch:
         return nullcontext() if self.display is None else self.display.hidden()
 
     def _keep(self) -> None:
+        settings, now = self.session.settings, circumstances(self.session.config)
+        known = durations.read(settings.store, settings.budget)
         found = {
-            told["judged"]: durations.Duration(told["entry"]["seconds"], round(told["measuring"], 3))
+            told["judged"]: _duration(told, known.get(told["judged"]), now if told["kept"] else "")
             for told in self.session.told.values()
             if told["entry"]["outcome"] != "error"
         }
-        settings = self.session.settings
         durations.write(settings.store, settings.budget, found)
+
+
+def _duration(told: Mapping[str, Any], last: durations.Duration | None, kept: str) -> durations.Duration:
+    """How long the claim took when it was judged, which for a verdict from the store was before this run."""
+    if told["restored"] and last is not None:
+        return replace(last, kept=kept)
+    return durations.Duration(told["entry"]["seconds"], round(told["measuring"], 3), kept)
 
 
 def _same_file(one: int, other: int) -> bool:

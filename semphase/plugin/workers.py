@@ -15,6 +15,7 @@ import pytest
 
 from semphase.errors import SemphaseError
 from semphase.plugin import durations, options
+from semphase.plugin.circumstances import circumstances
 from semphase.plugin.collect import claim_of, label_of, short_name
 from semphase.plugin.roles import role_in
 from semphase.verdict import registry
@@ -148,7 +149,8 @@ def _again(config: pytest.Config) -> float | None:
     }
     if not chosen or {claim for claim, _ in found} != chosen:
         return None
-    return sum(own.again for own in found.values())
+    now = circumstances(config)
+    return sum(0.0 if own.is_kept(now) else own.again for own in found.values())
 
 
 def _declared(config: pytest.Config) -> set[str]:

@@ -74,6 +74,8 @@ def _run(session: Session) -> Run:
         "models": list(models.values()),
     }
     registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
+    if session.restored:
+        run["restored"] = session.restored
     if registries:
         run["registry"] = registries
     drawn = [notice for told in session.told.values() for notice in told["notices"]]

@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,38 +24,70 @@ Drawing = Callable[[Mapping[str, Any]], Any]
 """A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The figures of a claim: for each path in the report the name of the image that is kept, and who could not be drawn.
+
+    The name is empty for an image that cannot be kept, since nothing tells its drawing from others.
+    """
+
+    images: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def all_kept(self) -> bool:
+        """Are all of them there for later runs?"""
+        return not self.notices and all(self.images.values())
+
+
 def draw(
     figures: Sequence[Drawing], detail: Mapping[str, Any], claim: str, label: str, folder: Path, kept: Path
-) -> tuple[list[str], list[str]]:
-    """Draw the figures of a claim; returns their paths relative to `folder`, and a notice for each that failed.
+) -> Drawn:
+    """Draw the figures of a claim below `folder`, with a notice for each that failed.
 
     `kept` is the folder of the images of earlier runs. Raises SemphaseError for a disk that refuses.
     """
-    paths, notices = [], []
+    drawn = Drawn()
     for figure in figures:
         name = figure.__name__.replace("_", "-")
         relative = f"figures/{label.replace('/', '--') or 'no-model'}/{claim}/{name}.png"
         try:
-            image = _kept(figure, detail, f"{claim} · {label}" if label else claim, kept)
+            image, own = _kept(figure, detail, f"{claim} · {label}" if label else claim, kept)
         except SemphaseError:
             raise
         except Exception as problem:
-            notices.append(f"the figure {name} of {claim} could not be drawn: {type(problem).__name__}: {problem}")
+            drawn.notices.append(
+                f"the figure {name} of {claim} could not be drawn: {type(problem).__name__}: {problem}"
+            )
             continue
         write_or_refuse(folder / relative, image, "the figure")
-        paths.append(relative)
-    return paths, notices
+        drawn.images[relative] = own
+    return drawn
 
 
-def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) -> bytes:
-    """The image of an earlier run, or a new one, which is kept where its drawing can be told from others."""
+def drawn_before(images: Mapping[str, str], folder: Path, kept: Path) -> bool:
+    """Put images of an earlier run in their places below `folder`; False, and nothing done, where one is not there.
+
+    Raises SemphaseError for a disk that refuses.
+    """
+    try:
+        found = {relative: (kept / name).read_bytes() for relative, name in images.items()}
+    except OSError:
+        return False
+    for relative, image in found.items():
+        write_or_refuse(folder / relative, image, "the figure")
+    return True
+
+
+def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) -> tuple[bytes, str]:
+    """The image of an earlier run, or a new one, which is kept by a name where its drawing can be told from others."""
     identity = _identity(figure, detail, caption)
     if identity is None:
-        return _image(figure(detail), caption)
+        return _image(figure(detail), caption), ""
     path = kept / f"{identity}.png"
     if not path.exists():
         write_or_refuse(path, _image(figure(detail), caption), "the figure")
-    return path.read_bytes()
+    return path.read_bytes(), path.name
 
 
 def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str | None:
@@ -62,8 +96,13 @@ def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str |
         drawing = code_hash(figure)
     except SemphaseError:
         return None
-    told = [figure.__module__, figure.__name__, drawing, own_sources(), metadata.version("matplotlib"), caption, detail]
+    told = [figure.__module__, figure.__name__, drawing, own_sources(), _matplotlib(), caption, detail]
     return hashlib.sha256(json.dumps(told, default=repr).encode()).hexdigest()
+
+
+@cache
+def _matplotlib() -> str:
+    return metadata.version("matplotlib")
 
 
 def _image(figure: Any, caption: str) -> bytes:

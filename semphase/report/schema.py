@@ -1,9 +1,9 @@
 """The report's form, version 1: what `verdicts.json` holds, key by key.
 
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
-`run.notices` is there only when there is something to say, `run.registry` (by path) where claims have a registry, and an
-entry's `scope` where --prompts replaced a set that the claim names or uses; reports written before there were registries
-have no `registration`. An unbounded end of an interval is null.
+`run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
+`run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
+names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class Run(TypedDict):
     corpus: dict[str, Any] | None
     lexicon: dict[str, Any] | None
     models: list[dict[str, Any]]
+    restored: NotRequired[int]
     registry: NotRequired[dict[str, RegistryForm]]
     notices: NotRequired[list[str]]
 

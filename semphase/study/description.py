@@ -11,15 +11,16 @@ import torch
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.models import Model, mantissa_bits
-from semphase.models.remembered import remembered
 
 
-def provenance(models: Sequence[Model], corpus: Corpus, lexicon: Lexicon, notices: Sequence[str]) -> dict[str, Any]:
-    """Models, corpus, lexicon, device, precision and notices, in the report's form."""
+def provenance(
+    models: Sequence[Model], corpus: Corpus, tokens: int, lexicon: Lexicon, notices: Sequence[str]
+) -> dict[str, Any]:
+    """Models, corpus of so many tokens, lexicon, device, precision and notices, in the report's form."""
     first = models[0]
     return {
         "models": [described(model) for model in models],
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "tokens": _tokens(first, corpus.text)},
+        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "tokens": tokens},
         "lexicon": {"sha256": lexicon.sha256, "words": len(lexicon.words)},
         "device": str(first.device),
         "precision": {
@@ -43,11 +44,6 @@ def described(model: Model) -> dict[str, Any]:
         "processing": model.processing,
         "prepend_bos": model.prepend_bos,
     }
-
-
-@remembered
-def _tokens(model: Model, text: str) -> int:
-    return len(model.encode(text))
 
 
 @lru_cache(maxsize=8)

@@ -46,7 +46,8 @@ class JointStudy:
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
         notices = [notice for study in self.each for notice in study.store.notices]
-        return description.provenance(self.models, self.each[0].corpus, self.lexicon, notices)
+        first = self.each[0]
+        return description.provenance(self.models, first.corpus, len(first.tokens), self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:

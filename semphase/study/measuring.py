@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
 from semphase.code import value_identity
 from semphase.data.corpus import Corpus
@@ -16,7 +17,7 @@ from semphase.data.lexicon import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.measure.locating import items_of
-from semphase.measure.measurement import Measurement
+from semphase.measure.measurement import Measurement, installed
 from semphase.models import Model
 from semphase.models.remembered import remembered
 from semphase.study.owner import Owner
@@ -45,6 +46,17 @@ def measured(study: Owner, function: Measurement[..., Any], data: Any, parameter
         return as_dataset(found, function.name)
 
     return as_returned(study.store.get(measurement_key(study, function, data, parameters), measure))
+
+
+def token_ids(study: Owner, corpus: Corpus) -> Int[np.ndarray, " token"]:
+    """The ids of a corpus's tokens, kept by tokenizer and text: a long text is split in seconds, at each start."""
+    model = study.tokenizing_model
+    key = {"measurement": "token_ids", "version": 1, "data": data_identity(study, corpus)}
+    made_by = {package: installed(package) for package in ("tokenizers", "transformers")}
+    found: np.ndarray = as_returned(
+        study.store.get(key | made_by, lambda: as_dataset(np.asarray(model.encode(corpus.text)), "token_ids"))
+    )
+    return found
 
 
 def measurement_key(

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
@@ -89,7 +89,12 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return description.provenance(self.models, self.corpus, self.lexicon, self.store.notices)
+        return description.provenance(self.models, self.corpus, len(self.tokens), self.lexicon, self.store.notices)
+
+    @cached_property
+    def tokens(self) -> Int[np.ndarray, " token"]:
+        """The ids of all tokens of the corpus."""
+        return measuring.token_ids(self, self.corpus)
 
     @property
     def each(self) -> tuple[Study, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 
 import semphase
@@ -58,6 +59,9 @@ class Project:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": str(width),
+            # What one project keeps is no other's, but for the fonts, which take seconds to list.
+            "XDG_CACHE_HOME": str(self.folder.with_name(f"{self.folder.name}-cache")),
+            "MPLCONFIGDIR": mpl.get_cachedir(),
         }
         done = subprocess.run(
             command,

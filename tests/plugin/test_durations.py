@@ -23,6 +23,13 @@ def test_again_a_claim_takes_what_was_no_measurement() -> None:
     assert Duration(1.0, 1.2).again == 0.0
 
 
+def test_a_verdict_is_kept_under_the_circumstances_of_its_run_alone() -> None:
+    kept = Duration(12.0, 11.5, "these")
+    assert kept.is_kept("these")
+    assert not kept.is_kept("others")
+    assert not Duration(12.0, 11.5).is_kept("")
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"order.high tiny": 3}', '{"order.high tiny": {"seconds": 3}}'])
 def test_a_file_that_says_something_else_says_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "durations-quick.json").write_text(content)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "model", "device", "corpus", "lexicon", "prompts", "budget", "claims", "out", "store", "seed", "dtype", "memory",
-    "fail-inconclusive", "strict-expectations", "verify",
+    "fail-inconclusive", "strict-expectations", "afresh", "verify",
 }  # fmt: skip
 OWN_OPTIONS = """
 def pytest_addoption(parser):

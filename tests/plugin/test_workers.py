@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ import pytest
 
 from semphase import Claim, above
 from semphase.plugin import workers
-from semphase.plugin.durations import Duration, write
+from semphase.plugin.durations import Duration, read, write
 from semphase.plugin.workers import groups_of
 from semphase.science.heads import facet as heads
 from semphase.science.recovery import comparing as recovery
@@ -160,6 +161,31 @@ def test_of_many_claims_the_chosen_ones_decide(make: Make) -> None:
     known(project, 1.0, "y.one", "y.two")
     project.run("-n2", "--store=kept", "test_other.py", plugins=("xdist",))
     assert ran(project)[0][0] == "here"
+
+
+WITHOUT_MODEL = (
+    CLAIMS.replace("study, ", "")
+    .replace("note(study)\n", "note(None)\n")
+    .replace('")\ndef test', '", needs=Needs(model=False))\ndef test')
+    .replace("HIGH, LOW", "HIGH, LOW, Needs", 1)
+)
+
+
+@pytest.mark.slow
+def test_claims_whose_verdicts_are_kept_need_one_process(make: Make) -> None:
+    project = registered(make)
+    for file, group in (("test_it.py", "z."), ("test_other.py", "y.")):
+        project.write(file, WITHOUT_MODEL.replace("z.", group))
+    assert project.run("-n2", "--store=kept", ".", plugins=("xdist",)).code == 0
+    took = {name: replace(own, seconds=100.0) for name, own in read(project.folder / "kept", "standard").items()}
+    write(project.folder / "kept", "standard", took)
+    done = project.run("-n2", "--store=kept", ".", plugins=("xdist",))
+    assert "these claims take about 0 s from the store: they run in one process, not in 2" in done.out
+    assert "4 of 4 verdicts from the store" in " ".join(done.out.split())
+    assert {own.seconds for own in read(project.folder / "kept", "standard").values()} == {100.0}
+    (project.folder / "ran.txt").unlink()
+    project.run("-n2", "--store=kept", "--afresh", ".", plugins=("xdist",))
+    assert {worker for worker, _ in ran(project)} <= {"gw0", "gw1"}
 
 
 def test_other_tests_are_left_as_xdist_has_them(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

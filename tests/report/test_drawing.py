@@ -31,7 +31,8 @@ DETAIL = {"line": [0.0, 1.0]}
 
 
 def draw(figures, detail, claim, label, folder):
-    return drawing.draw(figures, detail, claim, label, folder, folder / "kept")
+    drawn = drawing.draw(figures, detail, claim, label, folder, folder / "kept")
+    return list(drawn.images), drawn.notices
 
 
 @pytest.mark.parametrize(

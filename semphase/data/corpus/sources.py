@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semphase.data.corpus.grammar import sample_text
+from semphase.data.corpus.written_once import written_once
 from semphase.errors import SemphaseError
 
 SOURCES: dict[str, Callable[[], str]] = {}
@@ -135,7 +136,7 @@ def _ultrachat() -> str:
 @source("grammar")
 def _grammar() -> str:
     """Held-out text of the tiny models' language."""
-    return sample_text(GRAMMAR_TOKENS, GRAMMAR_SEED)
+    return written_once("grammar", lambda: sample_text(GRAMMAR_TOKENS, GRAMMAR_SEED))
 
 
 @source("pydoc")

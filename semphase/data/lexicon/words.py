@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 CONDITIONS = ("strong_b", "weak_b", "neutral", "weak_a", "strong_a")
 DIRECTIONS = ("direction_a", "direction_b")
@@ -63,8 +64,7 @@ class Lexicon:
     @property
     def sha256(self) -> str:
         """Hash of the content; the file's layout and format do not matter."""
-        content = json.dumps([asdict(word) for word in self.words], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return _sha256(self.words)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,3 +80,10 @@ class Lexicon:
             for role in (*DIRECTIONS, *CONDITIONS, *GRADIENTS)
             for index, text in enumerate(word.prompts(role))
         )
+
+
+@lru_cache(maxsize=16)
+def _sha256(words: tuple[Word, ...]) -> str:
+    """Asked for by every verdict."""
+    content = json.dumps([asdict(word) for word in words], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()

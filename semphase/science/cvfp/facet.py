@@ -56,9 +56,8 @@ class Cvfp:
     def documents(self) -> Documents:
         """Training and validation documents; SemphaseError where the corpus has too few."""
         study, asked = self.study, self.spending
-        ids = study.tokenizing_model.encode(study.corpus.text)
         counts = max(asked.documents), asked.validation_documents, asked.document_tokens
-        return in_documents(ids, *counts, name=f"the corpus {study.corpus.name}")
+        return in_documents(study.tokens, *counts, name=f"the corpus {study.corpus.name}")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

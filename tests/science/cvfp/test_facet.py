@@ -151,7 +151,7 @@ def test_too_short_a_corpus_is_told_before_anything_is_trained(study, monkeypatc
     with pytest.raises(SemphaseError) as caught:
         _ = short.facet(Cvfp).matrix
     assert str(caught.value).startswith("the corpus story.txt has 5 documents of 20 tokens, and 6 for training with 4")
-    assert not list(study.store.root.rglob("*.nc"))
+    assert not list(study.store.root.rglob("CVFP training/*.nc"))
 
 
 def test_a_short_corpus_gives_short_documents(study_of, tiny, corpus):
@@ -176,7 +176,7 @@ def test_a_broken_training_leaves_those_before_it(study, grid, monkeypatch):
     with pytest.raises(SemphaseError, match="phase 2 diverged"):
         grid()
     # Two configurations or sizes with two seeds each.
-    assert len(list(study.store.root.rglob("*.nc"))) == 4
+    assert len(list(study.store.root.rglob("CVFP training/*.nc"))) == 4
 
 
 def test_parallel_contexts_are_nearer_to_their_own_place_than_to_others(study):

@@ -1,0 +1,105 @@
+"""What a verdict depends on: the key under which it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semphase.code import hash_of, own_sources, reached, require_plain, value_identity
+from semphase.data.prompts import Prompts
+from semphase.models.packaged import TABLES, fixture
+from semphase.plugin.circumstances import packages
+from semphase.plugin.collect import claim_of
+
+FORMAT = 1
+_OURS = frozenset({"study", "judge", "request"})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A hash of all that a verdict depends on, and the names of the parts of the project that its test reaches."""
+
+    name: str
+    reached: frozenset[str]
+
+    def rests_on(self, functions: frozenset[str]) -> bool:
+        """Does the test reach one of these functions, or the class that it belongs to?"""
+        return any(function == own or function.startswith(f"{own}.") for function in functions for own in self.reached)
+
+
+def key_of(item: pytest.Item) -> Key | None:
+    """The key of the item's verdict; None where some of what it depends on has no name.
+
+    There is none for tests with fixtures or parameters besides ours, methods, closures, and studies that are not ours.
+    """
+    try:
+        if not isinstance(item, pytest.Function) or not _has_our_fixtures_alone(item):
+            return None
+        require_plain(item.obj, "a key")
+        parts = reached(item.obj)
+        told = {
+            "format": FORMAT,
+            "claim": value_identity(claim_of(item)),
+            "test": hash_of(parts),
+            "prompts": _names_of_prompts(item.function.__globals__),
+            "study": _study(item.funcargs.get("study")),
+            "beside": _conftests(item),
+            "code": {"semphase": own_sources(), "packages": packages(), "tables": _packaged()},
+        }
+        name = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    except Exception:
+        # What a test reaches can be anything; where no name is found for it, it is judged.
+        return None
+    return Key(name, frozenset(parts))
+
+
+def _has_our_fixtures_alone(item: pytest.Function) -> bool:
+    names, params = set(item.fixturenames), set(getattr(getattr(item, "callspec", None), "params", ()))
+    fixtures = [item._fixtureinfo.name2fixturedefs[name][-1] for name in names & {"study", "judge"}]
+    own = all(fixture.func.__module__ == "semphase.plugin.fixtures" for fixture in fixtures)
+    return own and names <= _OURS and params <= {"study"}
+
+
+def _study(study: Any) -> Any:
+    if study is None:
+        return None
+    if not type(study).__module__.startswith("semphase.study."):
+        raise TypeError(type(study).__name__)
+    # Torch stands on it, and where there is a study torch is there.
+    from semphase.study.identity import identity_of
+
+    return identity_of(study)
+
+
+def _names_of_prompts(names: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of prompts leave their names out, and a report may show them."""
+    return {name: own.name for name, own in names.items() if isinstance(own, Prompts)}
+
+
+def _conftests(item: pytest.Item) -> list[str]:
+    """Hashes of the conftest files that apply to the item: they can change what anything means."""
+    plugins = item.config.pluginmanager.get_plugins()
+    files = [Path(path) for plugin in plugins if (path := getattr(plugin, "__file__", None))]
+    own = sorted(path for path in files if path.name == "conftest.py" and path.parent in item.path.parents)
+    return [_sha256(path) for path in own]
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> str:
+    """Of the packaged tables and lexicons, which any claim may read."""
+    digest = hashlib.sha256()
+    for path in sorted(path for name in TABLES for path in fixture(name).iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

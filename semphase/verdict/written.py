@@ -1,0 +1,63 @@
+"""A verdict in the types that JSON knows, and back: what is read is equal to what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.verdict.claim import Claim
+from semphase.verdict.verdict import Control, Verdict
+
+_SIMPLE = ("verdict", "point", "p_value", "reason", "detail")
+
+
+def written(verdict: Verdict) -> dict[str, Any]:
+    """The verdict without its claim, infinities and nan as they are; SemphaseError for what JSON cannot hold."""
+    told = {name: getattr(verdict, name) for name in _SIMPLE}
+    return {
+        **{name: _plain(value) for name, value in told.items()},
+        "threshold": _plain(verdict.threshold),
+        "estimate": _estimate(verdict.estimate),
+        "control": _control(verdict.control),
+    }
+
+
+def read_back(claim: Claim, told: Mapping[str, Any]) -> Verdict:
+    """The verdict on the claim; KeyError, TypeError or SemphaseError for what no verdict was written as."""
+    threshold, estimate, control = told["threshold"], told["estimate"], told["control"]
+    return Verdict(
+        claim,
+        **{name: told[name] for name in _SIMPLE},
+        threshold=tuple(threshold) if isinstance(threshold, list) else threshold,
+        estimate=None if estimate is None else Estimate(**estimate),
+        control=None if control is None else Control(**{**control, "estimate": Estimate(**control["estimate"])}),
+    )
+
+
+def _control(control: Control | None) -> dict[str, Any] | None:
+    if control is None:
+        return None
+    named = {"name": control.name, "call": control.call, "point": _plain(control.point)}
+    return {**named, "estimate": _estimate(control.estimate)}
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else {name: _plain(value) for name, value in asdict(estimate).items()}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's; unlike in a report, what is not finite stays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise SemphaseError(f"a verdict that holds a {type(value).__name__} cannot be written")
