@@ -13,13 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float
 
 from semphase.code import require_plain
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import exact_share, wilson
+from semphase.stats.interval import exact_share
 from semphase.stats.least import Kind, lacking
 from semphase.stats.pivot import TAIL, Pivot, pivot
 from semphase.stats.pseudovalues import pseudovalues
@@ -49,19 +50,19 @@ def difference(
 
 
 def share(flags: Any, *, over: Over = "prompts", clusters: Labels | None = None, unit: str = "") -> Estimate:
-    """The share of units whose flag is true (or 1), with Wilson's interval, Clopper and Pearson's at 0 and 1.
+    """The share of units whose flag is true (or 1), with the exact interval of Clopper and Pearson (1934).
 
-    With clusters, the number of units shrinks to the one that would give independent units the same standard error
-    (Korn and Graubard 1998), to that of clusters where the share is 0 or 1.
+    (One end of Wilson's misses up to 7.5 % of worlds of 16 units.) With clusters, the number of units shrinks to the one
+    that would give independent units the same standard error, at Student's level for as many clusters (Korn and Graubard
+    1998), to that of clusters where the share is 0 or 1.
     """
     array = numbers(flags, "share")
     if not np.isin(array, (0.0, 1.0)).all():
         raise SemphaseError("share takes flags (true or false, 1 or 0) and got other numbers; use mean for those.")
     found = units(array.size, over, clusters, "share")
     value, n = float(array.mean()), _effective(array, found)
-    edge = value in (0.0, 1.0)
-    low, high = (exact_share if edge else wilson)(value * n, n)
-    method = f"{'Clopper-Pearson' if edge else 'Wilson'} interval of a share of {found}"
+    low, high = exact_share(value * n, n)
+    method = f"Clopper-Pearson interval of a share of {found}"
     return Estimate(value, low, high, method, found.n, unit, lacks=lacking("share", found.n, found.things))
 
 
@@ -234,11 +235,13 @@ def _effective(flags: Float[np.ndarray, " unit"], found: Units) -> float:
     if not found.clustered:
         return found.size
     p = flags.mean()
-    residual = found.sums(flags) - p * found.counts
-    variance = found.n / (found.n - 1) * (residual**2).sum() / found.size**2
     if p in (0.0, 1.0):
         return found.n
-    return min(found.size, p * (1 - p) / variance) if variance > 0 else found.size
+    residual = found.sums(flags) - p * found.counts
+    variance = found.n / (found.n - 1) * (residual**2).sum() / found.size**2
+    student = scipy.stats.t.ppf(1 - TAIL, np.array([found.size - 1, found.n - 1]))
+    alone = p * (1 - p) / variance * float(student[0] / student[1]) ** 2 if variance > 0 else found.size
+    return float(min(found.size, alone))
 
 
 def _sums(losses: Losses) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:

@@ -138,7 +138,7 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, flo
 
 
 def exact_share(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Both ends of the interval of Clopper and Pearson (1934), for a share of 0 or 1."""
+    """Both ends of the interval of Clopper and Pearson (1934)."""
     return _share(successes, n, level, "beta")
 
 

@@ -120,6 +120,12 @@ def a_share(p: float) -> Callable[[np.random.Generator, Noise, int], Estimate]:
     return lambda rng, noise, units: share(rng.random(units) < p)
 
 
+def a_share_of_clusters(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
+    """Clusters of five flags whose own share is uniform."""
+    own = np.repeat(rng.random(units), 5)
+    return share(rng.random(5 * units) < own, clusters=np.repeat(np.arange(units), 5))
+
+
 ONE_DEVIATION = "one standard deviation of the units"
 COIN = ("normal",)
 WORLDS = (
@@ -137,6 +143,7 @@ WORLDS = (
         0.1,
         "variation 0.1 off",
         conservative=True,
+        noises=("normal", "log-normal"),
     ),
     World("worst of many", "lowest of 8, all equal", the_worst(8, 0.0), 0.0, 1.0, ONE_DEVIATION, conservative=True),
     World("worst of many", "lowest of 8, by 0.5", the_worst(8, 0.5), 0.0, 1.0, ONE_DEVIATION, conservative=True),
@@ -146,5 +153,6 @@ WORLDS = (
         World("share", f"share {p:g}", a_share(p), p, 0.3, "0.3 off", conservative=True, noises=COIN)
         for p in (0.1, 0.5, 0.9)
     ),
+    World("share", "share 0.5 of clusters", a_share_of_clusters, 0.5, 0.3, "0.3 off", conservative=True, noises=COIN),
 )
 UNITS = (4, 6, 9, 16, 26, 100)
