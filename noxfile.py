@@ -195,7 +195,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def calibrate(session: nox.Session) -> None:
-    """How often intervals hold in simulated worlds: docs/calibration.md, about ten minutes on two cores."""
+    """How often intervals hold in simulated worlds: docs/calibration.md, about four minutes on two cores."""
     python = _environment(session)
     script = str(ROOT / "tests" / "calibration" / "record.py")
     session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
