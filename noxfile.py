@@ -1,4 +1,4 @@
-"""Sessions: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|lock`; all share one locked environment."""
+"""Sessions: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|lock`, in one locked environment."""
 
 from __future__ import annotations
 
@@ -196,6 +196,14 @@ def bench(session: nox.Session) -> None:
     peers = [] if any(argument.startswith("--peer-python") for argument in session.posargs) else _peers(session)
     script = str(ROOT / "benchmarks" / "heads.py")
     session.run(python, script, *peers, *session.posargs, external=True, env=ALLOCATOR)
+
+
+@nox.session(venv_backend="none")
+def calibrate(session: nox.Session) -> None:
+    """How often intervals hold in simulated worlds: docs/calibration.md, about four minutes on two cores."""
+    python = _environment(session)
+    script = str(ROOT / "tests" / "calibration" / "record.py")
+    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(venv_backend="none")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from semphase.errors import SemphaseError
+
+UNTOLD = "untold"
+"""In a field's metadata: reports do not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,8 @@ class Estimate:
     """A measured quantity.
 
     `low` and `high` bound the interval of coverage `level` made by `method`; `n` counts the units that
-    the interval speaks of (prompts, words, tokens), `unit` is the unit of `value`.
+    the interval speaks of (prompts, words, tokens), `unit` is the unit of `value`. `lacks` says what there is too
+    little of for a verdict ("4 prompts at least"); empty where there is enough.
     """
 
     value: float
@@ -23,6 +27,7 @@ class Estimate:
     n: int
     unit: str = ""
     level: float = 0.95
+    lacks: str = field(default="", metadata={UNTOLD: True})
 
     def __post_init__(self) -> None:
         if math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high):

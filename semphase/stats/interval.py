@@ -1,9 +1,8 @@
-"""The one interval rule: from a value and its draws to an estimate. Another kind of interval changes this file alone.
+"""From a value and its draws to an estimate, for the claims on the lexicon, text and trainings; and intervals of shares.
 
-For claims on the lexicon, text and trainings: the percentile interval of the draws, extended to the value where the
-draws lie to one side of it. For the estimates of `semphase.stats.estimates`: means by the studentised bootstrap, never
-narrower than Student's t, other statistics by BCa at Student's level, neither ever extended; these are provisional
-until their coverage is calibrated. Shares take Wilson's interval, Clopper and Pearson's at 0 and 1.
+The percentile interval of the draws, extended to the value where the draws lie to one side of it; it is not calibrated.
+Shares take Wilson's interval, Clopper and Pearson's at 0 and 1. All other estimates have the rule of
+`semphase.stats.pivot`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,9 @@ from jaxtyping import Float, Int, Real
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
 
-Draws = Float[np.ndarray, " draw"]
-
 KIND = "percentile"
 LEVEL = 0.95
 TAIL = 2.5
-DRAWS = 4999
 EXPANSION = "expanded by Student's t (Hesterberg 2015)"
 MOST_UNDEFINED = 0.05
 _SAME = 1e-12
@@ -142,7 +138,7 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, flo
 
 
 def exact_share(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Both ends of the interval of Clopper and Pearson (1934), for a share of 0 or 1."""
+    """Both ends of the interval of Clopper and Pearson (1934)."""
     return _share(successes, n, level, "beta")
 
 
@@ -151,68 +147,3 @@ def _share(successes: float, n: float, level: float, method: str) -> tuple[float
 
     low, high, _ = _holding(successes / n, *proportion_confint(successes, n, alpha=1 - level, method=method))
     return low, high
-
-
-def studentised(
-    sums: Float[np.ndarray, "row unit"], counts: Float[np.ndarray, " unit"], seed: int, tails: tuple[float, float]
-) -> Float[np.ndarray, "2 row"]:
-    """Both ends of the studentised bootstrap (Efron and Tibshirani 1993, chapter 12) of means, Σ sums / Σ counts.
-
-    Units are clusters with the sum of their values and their number; the standard error is that of a ratio (Cochran
-    1977, section 6.4). `tails` are the shares left out below and above. Where draws without spread reach the tail, as
-    with four units, Student's t stands alone; no end is nearer to the mean than Student's.
-    """
-    mean, units = sums.sum(axis=1) / counts.sum(), len(counts)
-    residual = sums - mean[:, None] * counts
-    error = np.sqrt(units / (units - 1) * (residual**2).sum(axis=1)) / counts.sum()
-    t = _studentised_draws(residual, counts, np.random.default_rng(seed))
-    below, above = (_reach(side, tail, units - 1) for side, tail in zip((t, -t), tails, strict=True))
-    return np.stack([mean - below * error, mean + above * error])
-
-
-def _studentised_draws(
-    residual: Float[np.ndarray, "row unit"], counts: Float[np.ndarray, " unit"], rng: np.random.Generator
-) -> Float[np.ndarray, "draw row"]:
-    units, size = len(counts), max(1, 2**22 // len(counts))
-    batches = [min(size, DRAWS - start) for start in range(0, DRAWS, size)]
-    drawn = (times_drawn(rng.integers(0, units, size=(batch, units)), units) for batch in batches)
-    return np.concatenate([_studentised_means(times, residual, counts) for times in drawn])
-
-
-def _studentised_means(
-    times: Float[np.ndarray, "draw unit"], residual: Float[np.ndarray, "row unit"], counts: Float[np.ndarray, " unit"]
-) -> Float[np.ndarray, "draw row"]:
-    """The drawn means over their standard errors; infinite where all drawn units are alike and off the mean."""
-    units, whole = len(counts), (times @ counts)[:, None]
-    shift, own = times @ residual.T / whole, times @ residual.T**2
-    squares = own - 2 * shift * (times @ (residual * counts).T) + shift**2 * (times @ counts**2)[:, None]
-    error = np.sqrt(units / (units - 1) * np.where(squares > _SAME * own, squares, 0)) / whole
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(shift == 0, 0.0, shift / error)
-
-
-def _reach(t: Float[np.ndarray, "draw row"], tail: float, freedom: int) -> Float[np.ndarray, " row"]:
-    student, found = float(scipy.stats.t.ppf(1 - tail, freedom)), np.quantile(t, 1 - tail, 0, method="inverted_cdf")
-    return np.where(np.isfinite(found), np.maximum(found, student), student)
-
-
-def corrected(value: float, draws: Draws, left: Float[np.ndarray, " unit"], name: str) -> tuple[float, float]:
-    """Both ends of the BCa interval (Efron 1987) at Student's level for that many units (Hesterberg 2015).
-
-    `left` is the statistic without each unit. Up to 5 % of draws that are not finite are left out.
-    """
-    finite, _ = _finite(draws, name)
-    if np.allclose(finite, value, rtol=0, atol=_SAME * max(1.0, abs(value))):  # such as a perfect correlation
-        return value, value
-    norm, reach = scipy.stats.norm, expansion(len(left)) * float(scipy.stats.norm.ppf(0.5 + LEVEL / 2))
-    bias = norm.ppf(np.mean(finite < value) + 0.5 * np.mean(finite == value))
-    away = left.mean() - left
-    skewness = (away**3).sum() / (6 * max((away**2).sum(), np.finfo(float).tiny) ** 1.5)
-    shifted = bias + np.array([-reach, reach])
-    low, high = np.quantile(finite, norm.cdf(bias + shifted / np.maximum(1 - skewness * shifted, _SAME)))
-    if not np.isfinite(left).all() or (np.ptp(finite) > 0 and not low < value < high):
-        raise Undefined(
-            f"the bootstrap of {name} lies to one side of its value {value:.4g}: an extreme, or too few units; use"
-            " worst, largest or best_of for extremes, or take more units."
-        )
-    return float(low), float(high)

@@ -44,6 +44,11 @@ class Units:
         """The sum of values over each."""
         return np.stack([values[..., own].sum(axis=-1) for own in self.members], axis=-1) if self.clustered else values
 
+    @property
+    def things(self) -> str:
+        """What is resampled."""
+        return f"clusters of {self.over}" if self.clustered else self.over
+
     def __str__(self) -> str:
         return f"{self.n} clusters of {self.size} {self.over}" if self.clustered else f"{self.size} {self.over}"
 

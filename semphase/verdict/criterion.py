@@ -67,7 +67,12 @@ class Criterion:
         return self.threshold, float("inf")
 
     def call(self, estimate: Estimate, p_value: float | None, equivalent: bool | None) -> Call:
-        """The verdict on this part; `p_value` is needed by tests, `equivalent` by `not-rejected`."""
+        """The verdict on this part; `p_value` is needed by tests, `equivalent` by `not-rejected`.
+
+        An estimate that lacks something decides nothing, whatever its value.
+        """
+        if estimate.lacks:
+            return "inconclusive"
         if self.comparison == "p<":
             return self._call_test(estimate, p_value)
         if self.comparison == "not-rejected":

@@ -61,7 +61,7 @@ class Judge:
             threshold=deciding.criterion.threshold,
             p_value=_p_value(deciding, parts) if p_value is None else p_value,
             control=control_found,
-            reason=self._reason(reason),
+            reason=self._reason("; ".join(filter(None, (reason, _lacking(parts))))),
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
@@ -165,6 +165,12 @@ def _evidence(item: Evidence | Estimate) -> Evidence:
             f"judge takes estimates and got {type(item).__name__}; make one with mean, difference or estimate."
         )
     return found
+
+
+def _lacking(parts: tuple[Part, ...]) -> str:
+    """What the estimates lack for a verdict."""
+    lacks = dict.fromkeys(part.evidence.estimate.lacks for part in parts)
+    return ", ".join(f"needs {own}" for own in lacks if own)
 
 
 def _p_value(deciding: Part, parts: tuple[Part, ...]) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from semphase.errors import SemphaseError
+from semphase.stats.estimate import UNTOLD
 
 
 def plain(value: Any) -> Any:
@@ -29,7 +30,7 @@ def plain(value: Any) -> Any:
         if isinstance(value, kind):
             return convert(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {own.name: plain(getattr(value, own.name)) for own in fields(value) if UNTOLD not in own.metadata}
     if hasattr(value, "to_dict") and hasattr(value, "dims"):
         return _labelled(value)
     raise SemphaseError(

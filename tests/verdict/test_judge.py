@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,17 @@ def test_a_bare_estimate_serves_the_only_part() -> None:
     assert verdict.estimate == estimate(1)
     assert verdict.control == Control("random direction", estimate(-1), "refuted")
     assert verdict.discriminating is True
+
+
+def test_what_lacks_units_decides_nothing_and_says_what_it_needs() -> None:
+    few = replace(estimate(1), lacks="3 seeds at least")
+    verdict = Judge(claim(above(0, "r")))(few, control=estimate(-1), reason="one size")
+    assert (verdict.verdict, verdict.point) == ("inconclusive", True)
+    assert verdict.reason == "one size; needs 3 seeds at least"
+    tested = Judge(claim(significant(0.05, "gain")))(Evidence(few, 1e-6), control=Evidence(few, 1e-6))
+    assert tested.verdict == "inconclusive"
+    assert tested.control is not None
+    assert tested.control.call == "inconclusive"
 
 
 def test_a_bare_estimate_for_several_parts_is_refused() -> None:

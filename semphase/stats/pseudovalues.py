@@ -1,4 +1,4 @@
-"""A statistic of samples on bootstrap draws of their units and without each of them, in batches."""
+"""A statistic without each of its units in turn, and the deviations that this gives them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.stats.interval import DRAWS
+from semphase.stats.scale import Scale
 from semphase.stats.units import Units
 
 _BATCH = 2**22
@@ -18,17 +18,24 @@ Arrays = tuple[Float[np.ndarray, "*any unit"], ...]
 Index = Int[np.ndarray, "draw taken"]
 
 
-def draws_and_left(
-    statistic: Statistic, arrays: Arrays, units: Units, seed: int
-) -> tuple[float, Float[np.ndarray, " draw"], Float[np.ndarray, " cluster"]]:
-    """The statistic of the samples, of draws of their units, and without each unit (or cluster)."""
+def pseudovalues(
+    statistic: Statistic, arrays: Arrays, units: Units, scale: Scale
+) -> tuple[float, Float[np.ndarray, " cluster"]]:
+    """The statistic of the samples, and the pseudo-value of each unit (or cluster) on the working scale.
+
+    n θ − (n − 1) θ₍ᵢ₎ (Tukey 1958), θ₍ᵢ₎ the statistic without unit i. Raises Undefined where a statistic is not a
+    number inside its range.
+    """
     value = float(_on(statistic, arrays, np.arange(units.size)[None])[0])
-    if not np.isfinite(value):
-        raise Undefined(f"the statistic given to estimate is {value} on these samples.")
-    drawn = np.random.default_rng(seed).integers(0, units.n, size=(DRAWS, units.n))
     others = np.array([np.delete(np.arange(units.n), own) for own in range(units.n)])
-    values, left = (np.concatenate(list(_over(statistic, arrays, units, index))) for index in (drawn, others))
-    return value, values, left
+    left = np.concatenate(list(_over(statistic, arrays, units, others)))
+    whole, without = scale.to(value), scale.to(left)
+    if not np.isfinite(whole):
+        raise Undefined(f"the statistic is {value} on these samples, which is no number inside its range.")
+    if not np.isfinite(without).all():
+        odd = left[~np.isfinite(without)][0]
+        raise Undefined(f"the statistic is {odd} without one of {units}, which is no number inside its range.")
+    return value, np.asarray(units.n * whole - (units.n - 1) * without)
 
 
 def _over(statistic: Statistic, arrays: Arrays, units: Units, chosen: Int[np.ndarray, "draw cluster"]) -> Iterator[Any]:
