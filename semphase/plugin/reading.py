@@ -72,7 +72,10 @@ class _Watcher:
             self.made.add(place)
         if flags & (_NEW | os.O_WRONLY) or place in self.made or place.startswith(self.known):
             return False
-        return not any(own.f_code.co_filename in _READING_SOURCES for own in _callers(frame))
+        # Whoever deletes a folder opens it, as the engine does with streams that it laid aside.
+        return not os.path.isdir(place) and not any(  # noqa: PTH112 - for every file that opens
+            own.f_code.co_filename in _READING_SOURCES for own in _callers(frame)
+        )
 
 
 _WATCHER = _Watcher()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
 
 COUNTED = """
+import tempfile
 from pathlib import Path
 from stubs import HIGH, LOW, NEAR, Needs, above, claim, declare, line, broken_plot, pytest
 from semphase import Estimate, NotApplicable, between
@@ -52,6 +53,8 @@ def test_between(judge):
 @audit("a.near")
 def test_near(judge):
     note("near")
+    with tempfile.TemporaryDirectory():
+        pass
     judge(NEAR, reason="too few")
 
 @audit("a.low")
