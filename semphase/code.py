@@ -164,7 +164,12 @@ class _Reach:
         if short:
             # The line that a lambda stands in may hold others, so its compiled code is taken.
             self.seen[name] = ""
-            reached = [(part, names[part]) for part in thing.__code__.co_names if part in names]
+            used = list(dict.fromkeys(_names(thing.__code__)))
+            reached = [(part, names[part]) for part in used if part in names]
+            modules = [own for _, own in reached if isinstance(own, ModuleType) and of_project(own.__name__)]
+            reached += [
+                (f"{own.__name__}.{part}", vars(own)[part]) for own in modules for part in used if part in vars(own)
+            ]
         else:
             tree = _bare_tree(thing)
             self.seen[name] = ast.unparse(tree)
@@ -232,6 +237,14 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         yield from getattr(thing, "__dict__", {}).items()
 
 
+def _names(code: CodeType) -> Iterator[str]:
+    """All names that compiled code uses, that of functions inside it too."""
+    yield from code.co_names
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _names(part)
+
+
 def _bytes(code: CodeType) -> str:
     parts = [_bytes(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
     return repr((code.co_code.hex(), code.co_names, code.co_varnames, parts))
@@ -295,7 +308,15 @@ def _imported(tree: ast.Module, names: Mapping[str, Any]) -> Iterator[tuple[str,
             source = importlib.util.resolve_name("." * node.level + (node.module or ""), names.get("__package__"))
             if of_project(source):
                 for alias in node.names:
-                    yield alias.asname or alias.name, getattr(importlib.import_module(source), alias.name, None)
+                    yield alias.asname or alias.name, _member(importlib.import_module(source), alias.name)
+
+
+def _member(package: ModuleType, name: str) -> Any:
+    """What a package calls so, a module of it that nobody imported yet among them."""
+    try:
+        return getattr(package, name, None) or importlib.import_module(f"{package.__name__}.{name}")
+    except ImportError:
+        return None
 
 
 def _top(module: str) -> ModuleType:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from semphase.code import hash_of, own_sources, reached, require_plain, value_identity
+from semphase.code import hash_of, installed, own_sources, reached, require_plain, value_identity
 from semphase.data.prompts import Prompts
 from semphase.models.packaged import TABLES, fixture
 from semphase.plugin.circumstances import packages
 from semphase.plugin.collect import claim_of
+from semphase.plugin.reading import beginnings
 
 FORMAT = 1
 _OURS = frozenset({"study", "judge", "request"})
+_PASSING = re.compile(r"PYTEST_|NOX_|XDG_|SSH_|TERM|TMUX|COLUMNS$|LINES$|OLDPWD$|PWD$|SHLVL$|_$|OMP_NUM_THREADS$")
+"""How names of variables begin that say where and how a command was typed, and nothing that a claim asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ def key_of(item: pytest.Item) -> Key | None:
             "prompts": _names_of_prompts(item.function.__globals__),
             "study": _study(item.funcargs.get("study")),
             "beside": _conftests(item),
+            "environment": {name: own for name, own in os.environ.items() if not _PASSING.match(name)},
             "code": {"semphase": own_sources(), "packages": packages(), "tables": _packaged()},
         }
         name = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -60,11 +69,52 @@ def key_of(item: pytest.Item) -> Key | None:
     return Key(name, frozenset(parts))
 
 
+def files_behind(item: pytest.Item) -> dict[str, str]:
+    """Hashes of the item's own file and of all files of the project that are imported, but for those of other tests."""
+    others = {own.path for own in item.session.items} - {item.path}
+    places = {Path(file) for file in _imported() if not file.startswith(_libraries())} | {item.path}
+    return {str(place): content(place) for place in sorted(places - others)}
+
+
+def unchanged(files: Mapping[str, str]) -> bool:
+    """Do files of a project still hold what they held?"""
+    return all(content(Path(place)) == own for place, own in files.items())
+
+
+def content(place: Path) -> str:
+    """A hash of a file, made again when it was written since; empty where there is none."""
+    try:
+        known = place.stat()
+        return _content(place, known.st_mtime_ns, known.st_size)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _content(place: Path, _changed: int, _size: int) -> str:
+    return hashlib.sha256(place.read_bytes()).hexdigest()
+
+
+def _imported() -> list[str]:
+    # Asked of its dictionary, for a library's module may make up any attribute.
+    found = [vars(module).get("__file__") for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    return [file for file in found if isinstance(file, str)]
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> tuple[str, ...]:
+    """How the paths of Python's own files, of installed packages and of semphase begin."""
+    python = sysconfig.get_paths()
+    folders = [Path(python["stdlib"]), Path(python["platstdlib"]), *installed(), Path(__file__).parents[1]]
+    return tuple(beginnings(folders))
+
+
 def _has_our_fixtures_alone(item: pytest.Function) -> bool:
     names, params = set(item.fixturenames), set(getattr(getattr(item, "callspec", None), "params", ()))
     fixtures = [item._fixtureinfo.name2fixturedefs[name][-1] for name in names & {"study", "judge"}]
     own = all(fixture.func.__module__ == "semphase.plugin.fixtures" for fixture in fixtures)
-    return own and names <= _OURS and params <= {"study"}
+    # Every test has `request`; one that names it may ask for anything.
+    return own and names <= _OURS and params <= {"study"} and "request" not in item._fixtureinfo.argnames
 
 
 def _study(study: Any) -> Any:
@@ -88,12 +138,7 @@ def _conftests(item: pytest.Item) -> list[str]:
     plugins = item.config.pluginmanager.get_plugins()
     files = [Path(path) for plugin in plugins if (path := getattr(plugin, "__file__", None))]
     own = sorted(path for path in files if path.name == "conftest.py" and path.parent in item.path.parents)
-    return [_sha256(path) for path in own]
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return [content(path) for path in own]
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from semphase.checked import read_checked, write_checked
 from semphase.errors import SemphaseError
 from semphase.plugin import reading
 from semphase.plugin.collect import claim_of, label_of
-from semphase.plugin.depends import Key, key_of
+from semphase.plugin.depends import Key, files_behind, key_of, unchanged
 from semphase.plugin.options import value
 from semphase.plugin.running import FIGURES, JUDGE, KEPT, RESTORED, USED, substitutes_of
 from semphase.plugin.session import session_of
@@ -48,7 +48,14 @@ def keep(item: pytest.Item) -> None:
         return
     verdict = item.stash[JUDGE].verdict
     assert verdict is not None
-    told = {"claim": verdict.claim.id, "models": label_of(item), "figures": drawn.images, "prompts": _used(item)}
+    behind = files_behind(item)
+    told = {
+        "claim": verdict.claim.id,
+        "files": behind,
+        "models": label_of(item),
+        "figures": drawn.images,
+        "prompts": _used(item),
+    }
     with contextlib.suppress(OSError, SemphaseError):
         write_checked(_place(item, key), told | {"judged": written(verdict)})
         item.stash[KEPT] = True
@@ -65,9 +72,11 @@ def _taken(item: pytest.Item, found: Any) -> bool:
     """Put what is kept in the place of what the body does; False where it cannot be used."""
     session, judge = session_of(item.config), item.stash[JUDGE]
     try:
+        if not unchanged(found["files"]):
+            return False
         verdict = read_back(judge.claim, found["judged"])
         images, used = dict(found["figures"]), list(found["prompts"])
-    except (SemphaseError, KeyError, TypeError, ValueError):
+    except (SemphaseError, KeyError, TypeError, ValueError, AttributeError):
         return False
     if not drawn_before(images, session.staging, session.settings.store / "figures"):
         return False

@@ -118,7 +118,8 @@ def known_places(config: pytest.Config) -> list[str]:
         path for path in named if path.is_dir() and path.resolve() not in (config.rootpath, *config.rootpath.parents)
     ]
     store = store_folder(config)
-    folders = [store / "figures", store / "verdicts", user_cache_path(), user_config_path("matplotlib"), *models]
+    caches = [user_cache_path(name) for name in ("semphase", "matplotlib", "huggingface", "fontconfig")]
+    folders = [store / "figures", store / "verdicts", *caches, user_config_path("matplotlib"), *models]
     return [*beginnings(folders), f"{store.absolute()}{os.sep}format-"]
 
 

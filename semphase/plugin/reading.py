@@ -25,7 +25,10 @@ _MACHINE = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/usr/lib/", "/usr/sha
 _READING_SOURCES = {
     "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", linecache.__file__, rewrite.__file__,
 }  # fmt: skip
-_BESIDES = frozenset({"subprocess.Popen", "os.posix_spawn", "socket.connect", "sqlite3.connect"})
+_BESIDES = frozenset({
+    "subprocess.Popen", "os.posix_spawn", "os.system", "os.fork", "os.listdir", "os.scandir", "socket.connect",
+    "sqlite3.connect",
+})  # fmt: skip
 _NEW = os.O_TRUNC | os.O_EXCL
 
 
@@ -73,9 +76,7 @@ class _Watcher:
         if flags & (_NEW | os.O_WRONLY) or place in self.made or place.startswith(self.known):
             return False
         # Whoever deletes a folder opens it, as the engine does with streams that it laid aside.
-        return not os.path.isdir(place) and not any(  # noqa: PTH112 - for every file that opens
-            own.f_code.co_filename in _READING_SOURCES for own in _callers(frame)
-        )
+        return not os.path.isdir(place) and not _for_sources(frame)  # noqa: PTH112 - for every file that opens
 
 
 _WATCHER = _Watcher()
@@ -123,6 +124,11 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def _for_sources(frame: FrameType) -> bool:
+    """Does Python read for an import, a traceback or an assertion?"""
+    return any(own.f_code.co_filename in _READING_SOURCES for own in _callers(frame))
+
+
 def _named(frame: FrameType) -> Iterator[str]:
     """The project's functions among those at work, as "module.name"."""
     for own in _callers(frame):
@@ -131,7 +137,9 @@ def _named(frame: FrameType) -> Iterator[str]:
 
 
 def _foreign(frame: FrameType) -> bool:
-    """Did the project ask for a program or a connection, and not semphase for one of its own?"""
+    """Did the project ask for a program, a connection or a list of files, and not Python, or semphase for one of its own?"""
+    if _for_sources(frame) or any(own.f_code.co_name.startswith("_rmtree") for own in _callers(frame)):
+        return False
     modules = map(_module, _callers(frame))
     nearest = next((name for name in modules if of_project(name) or name.partition(".")[0] == PACKAGE), PACKAGE)
     return of_project(nearest)

@@ -30,6 +30,7 @@ GUESSES = {"seconds": 1.0, "minutes": 20.0, "hours": 1200.0}
 """Seconds of a claim that was never judged here, by its own `cost`."""
 PATIENCE = 10.0
 """Seconds for which guesses count as if they had come true: the first claims say little about the others."""
+LONGER = 1.5
 PLAN = "plan.json"
 
 
@@ -53,9 +54,12 @@ class Left:
 
     def seconds(self, now: float) -> float:
         """What is not done yet, at the speed of what is."""
-        total = sum(own.seconds for own in self.plan.values())
-        over = sum(self.plan[test].seconds for test in list(self.done))
-        over += sum(min(self.plan[test].seconds, now - since) for test, since in list(self.begun.items()))
+        at_work = {test: now - since for test, since in list(self.begun.items())}
+        # What takes longer than planned will hardly end this moment: half as long again is the guess.
+        late = ((self.plan[test].seconds, taken) for test, taken in at_work.items())
+        beyond = sum(LONGER * taken - planned for planned, taken in late if taken > planned)
+        total = sum(own.seconds for own in self.plan.values()) + beyond
+        over = sum(self.plan[test].seconds for test in list(self.done)) + sum(at_work.values())
         return (total - over) * (now - self.started + PATIENCE) / (over + PATIENCE)
 
     def told(self, now: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,13 @@ from semphase.stats.least import Kind, lacking
 from semphase.stats.pivot import TAIL, Pivot, pivot
 from semphase.stats.pseudovalues import pseudovalues
 from semphase.stats.scale import CORRELATION, POSITIVE, Scale
-from semphase.stats.units import Labels, Numbers, Over, Units, numbers, paired, samples, units
+from semphase.stats.units import Labels, Numbers, Over, Units, effective, numbers, paired, samples, units
 
 Losses = BlockLosses | Numbers
 _STUDENT = "skewness-corrected t over"
 _SAME = 1e-12
+_ROUNDING = 64 * np.finfo(np.float64).eps
+"""Relative to the largest number: units that differ by less are alike."""
 
 
 def mean(values: Numbers, *, over: Over = "prompts", clusters: Labels | None = None, unit: str = "") -> Estimate:
@@ -38,7 +41,7 @@ def mean(values: Numbers, *, over: Over = "prompts", clusters: Labels | None = N
     SemphaseError for fewer than two units and for values that are not finite.
     """
     array = numbers(values, "mean")
-    return _mean(array, units(array.size, over, clusters, "mean"), "mean", unit)
+    return _mean(array, _size(array), units(array.size, over, clusters, "mean"), "mean", unit)
 
 
 def difference(
@@ -46,15 +49,16 @@ def difference(
 ) -> Estimate:
     """The mean of a − b over the same units, paired: what both share cancels."""
     first, second = paired(a, b, "difference")
-    return _mean(first - second, units(first.size, over, clusters, "difference"), "paired difference", unit)
+    found = units(first.size, over, clusters, "difference")
+    return _mean(first - second, _size(first, second), found, "paired difference", unit)
 
 
 def share(flags: Any, *, over: Over = "prompts", clusters: Labels | None = None, unit: str = "") -> Estimate:
     """The share of units whose flag is true (or 1), with the exact interval of Clopper and Pearson (1934).
 
-    (One end of Wilson's misses up to 7.5 % of worlds of 16 units.) With clusters, the number of units shrinks to the one
-    that would give independent units the same standard error, at Student's level for as many clusters (Korn and Graubard
-    1998), to that of clusters where the share is 0 or 1.
+    (One end of Wilson's misses up to 16 % of worlds of 16 units.) With clusters, the number of units shrinks to the one
+    that would give independent units the same standard error, at Student's level for as many clusters (after Korn and
+    Graubard 1998), to that of clusters where the share is 0 or 1.
     """
     array = numbers(flags, "share")
     if not np.isin(array, (0.0, 1.0)).all():
@@ -63,19 +67,29 @@ def share(flags: Any, *, over: Over = "prompts", clusters: Labels | None = None,
     value, n = float(array.mean()), _effective(array, found)
     low, high = exact_share(value * n, n)
     method = f"Clopper-Pearson interval of a share of {found}"
-    return Estimate(value, low, high, method, found.n, unit, lacks=lacking("share", found.n, found.things))
+    return Estimate(value, low, high, method, found.n, unit, lacks=_lacking("share", found))
 
 
 def correlation(a: Numbers, b: Numbers, *, over: Over = "prompts", clusters: Labels | None = None) -> Estimate:
     """Pearson's correlation of two values for each unit, on Fisher's scale.
 
-    Undefined where one of them is constant, and where a correlation is perfect, even without one of the units.
+    The standard error is at least Fisher's own for normal values, for flags that are rare have deviations that are too
+    small by far. Undefined where one of the two is constant, and where a correlation is perfect, even without one of the
+    units.
     """
     first, second = paired(a, b, "correlation")
     if min(np.ptp(first), np.ptp(second)) == 0:
         raise Undefined("correlation is not defined where one of the two is the same for all units.")
     found = units(first.size, over, clusters, "correlation")
-    return _any(_pearson, (first, second), found, "correlation", "correlation", "", CORRELATION)
+    if lacks := _lacking("correlation", found):
+        value = float(np.clip(_pearson(first, second), -1, 1))
+        return Estimate(value, -1.0, 1.0, f"correlation, {_STUDENT} {found}", found.n, lacks=lacks)
+    value, own = pseudovalues(_pearson, (first, second), found, CORRELATION)
+    made = pivot(value, own, scale=CORRELATION, effective=found.effective)
+    # The scale's log odds are twice Fisher's z, whose standard error is 1/√(n − 3) (1921).
+    least = 2 / math.sqrt(max(found.effective - 3, 1))
+    made = replace(made, error=np.maximum(made.error, least))
+    return _estimate(made, 1.0, "correlation", "correlation", found, "")
 
 
 def perplexity_ratio(a: Losses, b: Losses, *, over: Over | None = None, clusters: Labels | None = None) -> Estimate:
@@ -85,15 +99,20 @@ def perplexity_ratio(a: Losses, b: Losses, *, over: Over | None = None, clusters
     (units: prompts). Each unit weighs as many tokens as it has.
     """
     (first, counts), (second, others) = (_sums(losses) for losses in (a, b))
+    if not isinstance(a, BlockLosses) and not isinstance(b, BlockLosses) and not _padded_alike(a, b):
+        raise SemphaseError("perplexity_ratio compares losses on the same tokens: give both the same text and padding.")
     texts = {getattr(losses, "text", "") for losses in (a, b)} - {""}
     if counts.shape != others.shape or (counts != others).any() or len(texts) > 1:
         raise SemphaseError("perplexity_ratio compares losses on the same tokens: give both the same text and padding.")
     kind = over or ("blocks" if isinstance(a, BlockLosses) else "prompts")
     found = units(counts.size, kind, clusters, "perplexity_ratio")
     sums, tokens = found.sums(first - second), found.sums(counts)
-    value = np.exp(sums.sum() / tokens.sum())
-    made = pivot(value, _deviations(sums, tokens), scale=POSITIVE)
-    return _estimate(made, float(value), "ratio of perplexities", "ratio of perplexities", found, "")
+    level, evenly = float(sums.sum() / tokens.sum()), effective(tokens)
+    if not 0 < (value := np.exp(level)) < math.inf:
+        raise Undefined(f"perplexity_ratio met a mean difference of {level:.4g} nats, whose exponential is no number.")
+    made = pivot(value, _deviations(sums, tokens), scale=POSITIVE, effective=evenly)
+    size = float(np.abs(first / counts).max() + np.abs(second / counts).max())
+    return _estimate(made, size, "ratio of perplexities", "ratio of perplexities", found, "", evenly)
 
 
 def worst(
@@ -112,7 +131,7 @@ def worst(
     """
     array = numbers(values, "worst", "unit sample")
     found = units(array.shape[1], over, clusters, "worst")
-    return _smallest(array, found, f"smallest mean of {len(array)} {across}", unit)
+    return _smallest(array, _size(array), found, f"smallest mean of {len(array)} {across}", unit)
 
 
 def largest(
@@ -126,7 +145,7 @@ def largest(
     """The largest of the means of values [unit, sample], as `worst` with signs changed, for rules from below."""
     array = numbers(values, "largest", "unit sample")
     found = units(array.shape[1], over, clusters, "largest")
-    made = _smallest(-array, found, f"largest mean of {len(array)} {across}", unit)
+    made = _smallest(-array, _size(array), found, f"largest mean of {len(array)} {across}", unit)
     return Estimate(-made.value, -made.high, -made.low, made.method, made.n, unit, lacks=made.lacks)
 
 
@@ -145,13 +164,13 @@ def best_of(
     `worst`.
     """
     array = numbers(values, "best_of", "candidate sample")
-    if len(array) < 2 or not -len(array) <= candidate < len(array):
+    if len(array) < 2 or not isinstance(candidate, int) or not -len(array) <= candidate < len(array):
         raise SemphaseError(
             f"best_of needs a rival and a candidate that is there, got {candidate} of {len(array)} rows."
         )
     found = units(array.shape[1], over, clusters, "best_of")
     margins = array[candidate] - np.delete(array, candidate, axis=0)
-    return _smallest(margins, found, f"smallest paired margin over {len(margins)} rivals", unit)
+    return _smallest(margins, _size(array), found, f"smallest paired margin over {len(margins)} rivals", unit)
 
 
 def estimate(
@@ -162,7 +181,7 @@ def estimate(
     unit: str = "",
     within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
-    """Any smooth statistic of samples that share their units; not a median or an extreme.
+    """Any smooth statistic of samples that share their units; not a median or an extreme, nor an R² of next to nothing.
 
     The last axis of each sample (a DataArray's `prompt`) holds the units. `statistic` takes the samples in order as
     arrays [*draw, …, unit] and returns [*draw]: it works along the last axes and keeps those in front, as in
@@ -176,24 +195,30 @@ def estimate(
     if len(sizes) != 1:
         raise SemphaseError(f"estimate needs samples with the same units on their last axis, got sizes {sizes}.")
     found = units(sizes[0], over, clusters, "estimate")
-    return _any(statistic, arrays, found, "any smooth statistic", "estimate", unit, Scale(*within))
+    return _any(statistic, arrays, found, "any smooth statistic", "estimate", unit, _scale(within))
 
 
-def _mean(values: Float[np.ndarray, " unit"], found: Units, what: str, unit: str) -> Estimate:
-    value = values.mean()
-    made = pivot(value, _deviations(found.sums(values), found.counts))
-    return _estimate(made, float(value), "mean", what, found, unit)
+def _mean(values: Float[np.ndarray, " unit"], size: float, found: Units, what: str, unit: str) -> Estimate:
+    made = pivot(values.mean(), _deviations(found.sums(values), found.counts), effective=found.effective)
+    return _estimate(made, size, "mean", what, found, unit)
 
 
-def _smallest(values: Float[np.ndarray, "row sample"], found: Units, what: str, unit: str) -> Estimate:
-    means = values.mean(axis=-1)
-    made = pivot(means, _deviations(found.sums(values), found.counts))
-    method = f"{what}, bounds for each by {_STUDENT} {found}"
-    if not made.error.all():
-        return _unknown(float(means.min()), found, method, unit)
-    low, high = made.low().min(), made.high(TAIL / len(values)).min()
-    lacks = lacking("worst of many", found.n, found.things)
-    return Estimate(float(means.min()), float(low), float(high), method, found.n, unit, lacks=lacks)
+def _smallest(values: Float[np.ndarray, "row sample"], size: float, found: Units, what: str, unit: str) -> Estimate:
+    made = pivot(values.mean(axis=-1), _deviations(found.sums(values), found.counts), effective=found.effective)
+    method, value = f"{what}, bounds for each by {_STUDENT} {found}", float(values.mean(axis=-1).min())
+    known = np.asarray(made.error > _ROUNDING * size)
+    if not known.any():
+        return _unknown(value, found, method, unit)
+    # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that is larger.
+    usual = np.asarray(made.skewness)[known].mean()
+    far = replace(made, skewness=np.maximum(made.skewness, usual))
+    low = made.low().min() if known.all() else -math.inf
+    high = np.asarray(far.high(TAIL / len(values)))[known].min()
+    if not known.all():
+        method = f"{method}; {int((~known).sum())} without spread, of which nothing is known"
+    return Estimate(
+        value, float(low), max(float(high), value), method, found.n, unit, lacks=_lacking("worst of many", found)
+    )
 
 
 def _any(
@@ -205,15 +230,41 @@ def _any(
         raise Undefined(
             f"{what} met a statistic that rests on one of {found}, an extreme; use worst, largest or best_of."
         )
-    return _estimate(pivot(value, own, scale=scale), value, kind, what, found, unit)
+    made = pivot(value, own, scale=scale, effective=found.effective)
+    return _estimate(made, abs(float(scale.to(value))), kind, what, found, unit)
 
 
-def _estimate(made: Pivot, value: float, kind: Kind, what: str, found: Units, unit: str) -> Estimate:
-    method = f"{what}, {_STUDENT} {found}"
-    if made.error <= _SAME * np.abs(made.value):
+def _estimate(
+    made: Pivot, size: float, kind: Kind, what: str, found: Units, unit: str, evenly: float = math.inf
+) -> Estimate:
+    """`size` is that of the largest number on the working scale: what differs by less than its rounding is alike.
+
+    `evenly` is the number of units of one weight that these amount to, where their clusters do not say so.
+    """
+    method, value = f"{what}, {_STUDENT} {found}", float(made.scale.back(made.value))
+    if made.error <= _ROUNDING * size:
         return _unknown(value, found, method, unit)
-    lacks = lacking(kind, found.n, found.things)
-    return Estimate(value, float(made.low()), float(made.high()), method, found.n, unit, lacks=lacks)
+    return Estimate(
+        value, float(made.low()), float(made.high()), method, found.n, unit, lacks=_lacking(kind, found, evenly)
+    )
+
+
+def _scale(within: Any) -> Scale:
+    try:
+        low, high = map(float, within)
+    except (TypeError, ValueError):
+        raise SemphaseError(
+            f"estimate takes within=(low, high), the range of the statistic, and got {within!r}."
+        ) from None
+    return Scale(low, high)
+
+
+def _size(*arrays: Float[np.ndarray, "*any"]) -> float:
+    return max(float(np.abs(array).max(initial=0.0)) for array in arrays)
+
+
+def _lacking(kind: Kind, found: Units, effective: float = math.inf) -> str:
+    return lacking(kind, found.n, min(found.effective, effective), found.things)
 
 
 def _unknown(value: float, found: Units, method: str, unit: str) -> Estimate:
@@ -225,22 +276,30 @@ def _unknown(value: float, found: Units, method: str, unit: str) -> Estimate:
 def _deviations(
     sums: Float[np.ndarray, "*row unit"], counts: Float[np.ndarray, " unit"]
 ) -> Float[np.ndarray, "*row unit"]:
-    """Of means that are ratios of sums (Cochran 1977, section 6.4), for each unit or cluster."""
-    centre = sums.sum(axis=-1, keepdims=True) / counts.sum()
-    deviations: Float[np.ndarray, "*row unit"] = (sums - centre * counts) / counts.mean()
+    """Of means that are ratios of sums: n − 1 times by how much each unit (or cluster) that is left out moves them."""
+    total, n = counts.sum(), len(counts)
+    centre = sums.sum(axis=-1, keepdims=True) / total
+    deviations: Float[np.ndarray, "*row unit"] = (n - 1) * (sums - centre * counts) / (total - counts)
     return deviations
 
 
 def _effective(flags: Float[np.ndarray, " unit"], found: Units) -> float:
+    """How many independent units would give a share the same standard error.
+
+    One cluster of flags that are all true and one without any are added, for few clusters show too little of how much
+    they differ.
+    """
     if not found.clustered:
         return found.size
     p = flags.mean()
     if p in (0.0, 1.0):
         return found.n
-    residual = found.sums(flags) - p * found.counts
-    variance = found.n / (found.n - 1) * (residual**2).sum() / found.size**2
+    size = found.counts.mean()
+    sums, counts = np.append(found.sums(flags), (size, 0.0)), np.append(found.counts, (size, size))
+    n, centre = len(counts), sums.sum() / counts.sum()
+    variance = n / (n - 1) * ((sums - centre * counts) ** 2).sum() / counts.sum() ** 2
     student = scipy.stats.t.ppf(1 - TAIL, np.array([found.size - 1, found.n - 1]))
-    alone = p * (1 - p) / variance * float(student[0] / student[1]) ** 2 if variance > 0 else found.size
+    alone = centre * (1 - centre) / variance * found.n / n * float(student[0] / student[1]) ** 2
     return float(min(found.size, alone))
 
 
@@ -256,6 +315,11 @@ def _sums(losses: Losses) -> tuple[Float[np.ndarray, " unit"], Float[np.ndarray,
     if not there.any(axis=1).all():
         raise SemphaseError("perplexity_ratio met a unit without a single loss; leave it out of both.")
     return numbers(np.where(there, array, 0).sum(axis=1), "perplexity_ratio"), there.sum(axis=1).astype(float)
+
+
+def _padded_alike(a: Numbers, b: Numbers) -> bool:
+    first, second = (np.isnan(np.asarray(losses, dtype=float)) for losses in (a, b))
+    return first.shape == second.shape and bool((first == second).all())
 
 
 def _pearson(a: Float[np.ndarray, "*draw unit"], b: Float[np.ndarray, "*draw unit"]) -> Float[np.ndarray, "*draw"]:

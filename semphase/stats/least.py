@@ -11,12 +11,22 @@ LEAST: dict[Kind, int] = {
     "ratio of perplexities": 4,
     "correlation": 4,
     "any smooth statistic": 4,
-    "worst of many": 4,
+    "worst of many": 6,
     "share": 4,
 }
 """The smallest number of units at which normal, log-normal and t₃ worlds are covered in at least 93 % of cases."""
 
 
-def lacking(kind: Kind, units: int, over: str) -> str:
-    """What an estimate of this kind lacks; empty where it has enough."""
-    return "" if units >= LEAST[kind] else f"{LEAST[kind]} {over} at least"
+_SLACK = 0.5
+"""What units of unlike weight may fall short of the least number."""
+
+
+def lacking(kind: Kind, units: int, effective: float, over: str) -> str:
+    """What an estimate of this kind lacks; empty where it has enough.
+
+    `effective` is how many units of one weight would weigh as evenly.
+    """
+    least = LEAST[kind]
+    if units < least:
+        return f"{least} {over} at least"
+    return "" if effective >= least - _SLACK else f"{over} that weigh more evenly: these count like {effective:.1f}"

@@ -10,6 +10,7 @@ is measured: see docs/calibration.md.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from semphase.stats.scale import UNBOUNDED, Scale
 LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
 _LEAST_SKEWNESS = 1e-6
+_LEAST_FREEDOM = 0.5
 
 Rows = Float[np.ndarray, "*row"] | np.floating[Any]
 
@@ -56,7 +58,9 @@ class Pivot:
         return self._p(-self._distance(bound), -1)
 
     def _distance(self, bound: float) -> Rows:
-        """From the bound to the value, in standard errors."""
+        """From the bound to the value, in standard errors; infinite for a bound at an end of the range or beyond."""
+        if bound <= self.scale.low or bound >= self.scale.high:
+            return np.full_like(self.value, math.inf if bound <= self.scale.low else -math.inf)
         return (self.value - self.scale.to(bound)) / self.error
 
     def _reach(self, tail: float, side: int) -> Rows:
@@ -65,15 +69,22 @@ class Pivot:
         return np.maximum(student, _inverse(student, side * self.skewness))
 
     def _p(self, t: Rows, side: int) -> Rows:
-        straight, corrected = t, _symmetric(t, side * self.skewness)
-        return scipy.stats.t.sf(np.minimum(straight, corrected), self.freedom)
+        finite = np.where(np.isinf(t), 0.0, t)
+        corrected = np.where(np.isinf(t), t, _symmetric(finite, side * self.skewness))
+        return scipy.stats.t.sf(np.minimum(t, corrected), self.freedom)
 
 
-def pivot(value: Rows | float, *factors: Float[np.ndarray, "*row _"], scale: Scale = UNBOUNDED) -> Pivot:
+def pivot(
+    value: Rows | float,
+    *factors: Float[np.ndarray, "*row _"],
+    scale: Scale = UNBOUNDED,
+    effective: float = math.inf,
+) -> Pivot:
     """The pivot of statistics [*row], given in their own unit, with the deviations of their units on the working scale.
 
     A factor holds the deviations of one kind of units, or of one stratum; factors are independent and their variances
-    add up. The mean of a factor's deviations is of no account. Degrees of freedom after Welch (1947) and Satterthwaite.
+    add up. The mean of a factor's deviations is of no account. Degrees of freedom after Welch (1947) and Satterthwaite,
+    at most one fewer than an `effective` number of units of one weight.
     """
     moments = [_moments(own) for own in factors]
     variance = np.sum([own for own, _, _ in moments], axis=0)
@@ -82,7 +93,7 @@ def pivot(value: Rows | float, *factors: Float[np.ndarray, "*row _"], scale: Sca
         freedom = variance**2 / np.sum([own**2 / free for own, _, free in moments], axis=0)
         skewness = np.where(variance > 0, third / variance**1.5, 0.0)
     least = min(free for _, _, free in moments)
-    freedom = np.where(np.isfinite(freedom), freedom, least)
+    freedom = np.minimum(np.where(np.isfinite(freedom), freedom, least), max(effective - 1, _LEAST_FREEDOM))
     return Pivot(scale.to(value), np.sqrt(variance), freedom, skewness, scale)
 
 

@@ -45,12 +45,22 @@ class Units:
         return np.stack([values[..., own].sum(axis=-1) for own in self.members], axis=-1) if self.clustered else values
 
     @property
+    def effective(self) -> float:
+        """How many clusters of one size would weigh as evenly as these (Kish 1965): (Σ m)² / Σ m²."""
+        return effective(self.counts)
+
+    @property
     def things(self) -> str:
         """What is resampled."""
         return f"clusters of {self.over}" if self.clustered else self.over
 
     def __str__(self) -> str:
         return f"{self.n} clusters of {self.size} {self.over}" if self.clustered else f"{self.size} {self.over}"
+
+
+def effective(weights: Float[np.ndarray, " unit"]) -> float:
+    """How many units of one weight would weigh as evenly as these."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def units(size: int, over: str, clusters: Labels | None, what: str) -> Units:
@@ -75,7 +85,12 @@ def _members(size: int, over: str, clusters: Labels | None, what: str) -> tuple[
         raise SemphaseError(
             f"{what} needs one cluster label for each of the {size} {over} and got labels of shape {labels.shape}."
         )
-    _, own = np.unique(labels, return_inverse=True)
+    try:
+        _, own = np.unique(labels, return_inverse=True)
+    except TypeError:
+        raise SemphaseError(
+            f"{what} needs cluster labels of one type, numbers or texts; give every unit one."
+        ) from None
     return tuple(np.flatnonzero(own == label) for label in range(own.max(initial=-1) + 1))
 
 
@@ -97,12 +112,16 @@ def samples(values: Any, what: str) -> Float[np.ndarray, "*any unit"]:
 
 
 def _array(values: Any, what: str) -> Float[np.ndarray, ...]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise SemphaseError(f"{what} got a masked array; leave what is masked out of every sample.")
     if "prompt" in getattr(values, "dims", ()):
         values = values.transpose(..., "prompt")
     try:
         array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SemphaseError(f"{what} takes numbers in an array without gaps and got {type(values).__name__}.") from None
+    if array.size == 0:
+        raise SemphaseError(f"{what} got no values at all.")
     if missing := int((~np.isfinite(array)).sum()):
         raise SemphaseError(
             f"{what} met {missing} of {array.size} values that are not finite; leave those units out of every sample."

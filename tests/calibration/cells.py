@@ -13,8 +13,9 @@ from worlds import NOISE, UNITS, WORLDS, World
 from semphase.errors import Undefined
 from semphase.stats.least import LEAST
 
-COVERED, AT_MOST, FALSE = 0.93, 0.97, 0.05
-"""The least coverage that counts as 95 %, the most of a kind that is not conservative, the most false verdicts."""
+COVERED, AT_MOST, FALSE, UNDEFINED = 0.93, 0.97, 0.05, 0.01
+"""The least coverage that counts as 95 %, the most of a kind that is not conservative, the most false verdicts, and the
+most studies without an interval."""
 LEVEL = 0.01
 """Of the exact test, over all cells of a table."""
 
@@ -25,7 +26,7 @@ class Cell:
 
     `above` and `below` count intervals that lie wholly above and below the truth: with the truth as a threshold they are
     false verdicts, a false support of "more than" and a false refutation. `power` counts those that exclude a threshold
-    one stated effect below the truth. `undefined` is what no interval could be made of.
+    one stated effect below the truth. `undefined` is what no interval with two ends could be made of.
     """
 
     kind: str
@@ -63,6 +64,8 @@ def _cell(world: World, noise: str, units: int, worlds: int) -> Cell:
             found = world.draw(rng, NOISE[noise], units)
         except Undefined:
             continue
+        if not np.isfinite([found.low, found.high]).all():
+            continue
         lows.append(found.low)
         highs.append(found.high)
     low, high = np.array(lows), np.array(highs)
@@ -82,6 +85,8 @@ def failures(table: Iterable[Cell]) -> list[str]:
         where = f"{cell.what}, {cell.noise}, {cell.units} units"
         if binom.cdf(cell.covered, cell.made, COVERED) < level:
             found.append(f"{where}: {cell.covered} of {cell.made} intervals hold the truth")
+        if binom.sf(cell.undefined - 1, cell.worlds, UNDEFINED) < level:
+            found.append(f"{where}: {cell.undefined} of {cell.worlds} studies have no interval")
         if cell.what not in conservative and binom.sf(cell.covered - 1, cell.made, AT_MOST) < level:
             found.append(f"{where}: {cell.covered} of {cell.made} intervals hold the truth, more than promised")
         for side in ("above", "below"):

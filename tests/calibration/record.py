@@ -22,24 +22,31 @@ from semphase.stats.least import LEAST  # noqa: E402
 DOCS = HERE.parents[1] / "docs"
 INTRODUCTION = """# How often the intervals hold
 
-Written by `nox -s calibrate`; `docs/calibration.json` holds the counts. In each world the truth is known: measurements
-are simulated, an estimate is made of them as a claim would make it, and it is counted whether its 95 % interval holds
-the truth. An interval wholly above the truth would support "more than the truth" wrongly, one wholly below would refute
-it wrongly, and the other way round for "less than". Power is the share of intervals that exclude a threshold at the
-stated distance. Worlds are normal, log-normal (log standard deviation 0.5, skewness 1.75) or Student's t with three
-degrees of freedom. A conservative kind, marked \\*, may hold more often than it promises: bounds that must hold for all
-of many units at once do, and so does Fisher's scale with few units.
+Of `mean`, `difference`, `correlation`, `perplexity_ratio`, `worst`, `largest`, `best_of`, `share` and `estimate`,
+which your own claims and those in `examples/` use. The claims in `claims/` still have intervals of their own kinds,
+most of them percentiles of a bootstrap, which are not calibrated ([limits.md](limits.md)).
 
-A test binds this table to the code that makes the intervals, and fails where an exact binomial test at {level:g}, shared
-by all cells that decide anything, rejects a coverage of {covered:.0%} or false verdicts of {false:.0%} a side. With fewer
-units than the second column of the first table says, a verdict is inconclusive, whatever the value; such cells are in
-brackets.
+In each of {worlds} simulated studies the truth is known: measurements are drawn, an estimate is made of them as a
+claim would make it, and it is counted whether its 95 % interval holds the truth ("held"). An interval wholly above
+the truth would support "more than the truth" wrongly, one wholly below would refute it wrongly, and the other way
+round for "less than". Power is the share of intervals that exclude a threshold at the stated distance below the
+truth. Units are normal, log-normal (log standard deviation 0.5, skewness 1.75) or Student's t with three degrees of
+freedom. A conservative kind, marked \\*, may hold more often than it promises: bounds that must hold for all of many
+units at once do, and so do Fisher's scale and shares.
 
-What this does not show: units that depend on each other without a cluster that says so; a median or an extreme given to
-`estimate`; spreads of units with tails like those of t₃, whose fourth moment is infinite (of 100 such units 90 % of the
-intervals of a coefficient of variation hold); means of units with heavier tails; and log-normal units of a skewness far
-above 2, where upper ends are too low (with a log standard deviation of 1, skewness 6.2, means of 9 units are covered in
-92 % and of 26 in 94 % of cases).
+Written by `nox -s calibrate`, to be run after a change of what makes intervals; `docs/calibration.json` holds the
+counts. A test binds this table to that code, and fails where an exact binomial test at {level:g}, shared by all cells
+that decide anything, shows that fewer than {covered:.0%} of intervals hold, or more than {false:.0%} lie on one side;
+chance alone lets a cell of {worlds} studies stray by about one per cent. With fewer units than this first table says
+a verdict is inconclusive, whatever the value; so it is where clusters, or the tokens of texts, weigh so unevenly that
+they count like fewer. Such cells are in brackets.
+
+What this does not show: units that depend on each other without a cluster that says so; a median or an extreme given
+to `estimate`, or a statistic near an end of its range, such as an R² of 0.01; spreads of units with tails like those
+of t₃, whose fourth moment is infinite (of 100 such units 90 % of the intervals of a coefficient of variation hold);
+means of units with heavier tails; correlations of values with far outliers; and log-normal units of a skewness far
+above 2, where upper ends are too low (with a log standard deviation of 1, skewness 6.2, means of 9 units are covered
+in 91 % and of 26 in 93 % of cases, and the misses lie below).
 """
 
 
@@ -71,7 +78,7 @@ def _told(parts: Iterator[list[Cell]]) -> Iterator[Cell]:
 
 def page(table: list[Cell]) -> str:
     """The table in Markdown."""
-    text = [INTRODUCTION.format(level=LEVEL, covered=COVERED, false=FALSE)]
+    text = [INTRODUCTION.format(level=LEVEL, covered=COVERED, false=FALSE, worlds=table[0].worlds)]
     text += ["| kind | units at least |", "|---|---|", *(f"| {kind} | {least} |" for kind, least in LEAST.items()), ""]
     for world in WORLDS:
         star = r"\*" if world.conservative else ""

@@ -9,7 +9,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 STATS = HERE.parents[1] / "semphase" / "stats"
 READ = (
-    *(STATS / f"{name}.py" for name in ("pivot", "scale", "pseudovalues", "estimates", "least", "units")),
+    *(
+        STATS / f"{name}.py"
+        for name in ("pivot", "scale", "pseudovalues", "estimates", "estimate", "interval", "least", "units")
+    ),
     *(HERE / f"{name}.py" for name in ("worlds", "cells")),
 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semphase.stats.estimate import Estimate
-from semphase.stats.estimates import best_of, correlation, estimate, mean, perplexity_ratio, share, worst
+from semphase.stats.estimates import best_of, correlation, estimate, largest, mean, perplexity_ratio, share, worst
 from semphase.stats.least import Kind
 
 Noise = Callable[..., np.ndarray]
@@ -66,6 +66,13 @@ def clusters(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
     return mean(values / math.sqrt(2), clusters=labels)
 
 
+def uneven_clusters(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
+    """Clusters whose sizes are log-normal, from one to some ten values that share half of their variance."""
+    labels = np.repeat(np.arange(units), np.ceil(rng.lognormal(1, 0.7, units)).astype(int))
+    values = noise(rng, units)[labels] + noise(rng, len(labels))
+    return mean(values / math.sqrt(2), clusters=labels)
+
+
 def a_ratio(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
     """Losses of 64 tokens a block whose level and whose gain both wander from block to block."""
     base = rng.exponential(3, (units, 64)) + 0.5 * noise(rng, units)[:, None]
@@ -110,6 +117,16 @@ def the_worst(rows: int, gap: float) -> Callable[[np.random.Generator, Noise, in
     return draw
 
 
+def alone(rows: int) -> Callable[[np.random.Generator, Noise, int], Estimate]:
+    """The lowest of rows of one mean that share nothing."""
+    return lambda rng, noise, units: worst(noise(rng, rows, units))
+
+
+def the_largest(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
+    """The largest of thirty rows of one mean with the longer tail below."""
+    return largest(-noise(rng, 30, units))
+
+
 def the_best(rng: np.random.Generator, noise: Noise, units: int) -> Estimate:
     """The first of five by 0.3, on samples that all share."""
     lead = np.array([0.3, 0, 0, 0, -0.3])[:, None]
@@ -131,6 +148,7 @@ COIN = ("normal",)
 WORLDS = (
     World("mean", "mean", a_mean, 0.0, 1.0, ONE_DEVIATION),
     World("mean", "mean of clusters", clusters, 0.0, 1.0, ONE_DEVIATION, conservative=True),
+    World("mean", "mean of uneven clusters", uneven_clusters, 0.0, 1.0, ONE_DEVIATION, conservative=True),
     World("ratio of perplexities", "perplexity ratio 1.1", a_ratio, 1.1, 0.1, "ratio 1.1 against 1.0"),
     World("correlation", "correlation 0", a_correlation(0.0), 0.0, 0.5, "r 0.5 off", conservative=True),
     World("correlation", "correlation 0.9", a_correlation(0.9), 0.9, 0.4, "r 0.4 off", conservative=True),
@@ -148,6 +166,9 @@ WORLDS = (
     World("worst of many", "lowest of 8, all equal", the_worst(8, 0.0), 0.0, 1.0, ONE_DEVIATION, conservative=True),
     World("worst of many", "lowest of 8, by 0.5", the_worst(8, 0.5), 0.0, 1.0, ONE_DEVIATION, conservative=True),
     World("worst of many", "lowest of 325, all equal", the_worst(325, 0.0), 0.0, 1.0, ONE_DEVIATION, conservative=True),
+    World("worst of many", "lowest of 8 that share nothing", alone(8), 0.0, 1.0, ONE_DEVIATION, conservative=True),
+    World("worst of many", "lowest of 325 that share nothing", alone(325), 0.0, 1.0, ONE_DEVIATION, conservative=True),
+    World("worst of many", "largest of 30, skewed below", the_largest, 0.0, 1.0, ONE_DEVIATION, conservative=True),
     World("worst of many", "best of 5 by 0.3", the_best, 0.3, 1.0, ONE_DEVIATION, conservative=True),
     *(
         World("share", f"share {p:g}", a_share(p), p, 0.3, "0.3 off", conservative=True, noises=COIN)

@@ -77,12 +77,12 @@ def test_no_end_of_a_mean_is_nearer_than_students(seed):
     assert found.high >= theirs.high - 1e-9
 
 
-def by_hand(point, deviations):
+def by_hand(point, deviations, freedom=None):
     """Both ends by Hall's transformation, its inverse found by bisection, but for Student's where that is wider."""
     n = len(deviations)
     error = np.std(deviations, ddof=1) / math.sqrt(n)
     skewness = stats.skew(deviations, bias=False) / math.sqrt(n)
-    student = stats.t.ppf(0.975, n - 1)
+    student = stats.t.ppf(0.975, n - 1 if freedom is None else freedom)
 
     def transformed(t, skew):
         return t + skew / 3 * t**2 + skew**2 / 27 * t**3 + skew / 6
@@ -97,9 +97,11 @@ def test_a_mean_agrees_with_one_made_by_hand():
     values, clusters = np.random.default_rng(3).exponential(size=40), np.repeat(np.arange(16), [1, 2, 3, 4] * 4)
     np.testing.assert_allclose(ends(mean(values)), by_hand(values.mean(), values), rtol=1e-9)
     own = [values[clusters == label] for label in range(16)]
-    residuals = np.array([each.sum() - values.mean() * len(each) for each in own]) / 2.5
+    # Without a cluster of m values the mean moves by its residual over the 40 − m that stay.
+    residuals = np.array([15 * (each.sum() - values.mean() * len(each)) / (40 - len(each)) for each in own])
     found = mean(values, clusters=clusters)
-    np.testing.assert_allclose(ends(found), by_hand(values.mean(), residuals), rtol=1e-9)
+    evenly = 40**2 / sum(len(each) ** 2 for each in own)
+    np.testing.assert_allclose(ends(found), by_hand(values.mean(), residuals, evenly - 1), rtol=1e-9)
     assert found.method == "mean, skewness-corrected t over 16 clusters of 40 prompts"
 
 
@@ -160,9 +162,11 @@ def test_shares_take_the_intervals_of_statsmodels():
 def test_flags_that_are_shared_by_a_cluster_count_once():
     flags, labels = np.repeat([1, 1, 1, 0, 0, 1, 0, 1, 1, 0], 5), np.repeat(np.arange(10), 5)
     found, few = share(flags, clusters=labels), share(flags[::5])
-    # The cluster variance has n − 1 in its denominator, so the effective number is one below that of clusters; Student's
-    # level for nine degrees of freedom takes more.
-    alone = 9 * (stats.t.ppf(0.975, 49) / stats.t.ppf(0.975, 9)) ** 2
+    # A cluster of true flags and one of false are added; Student's level for nine degrees of freedom takes more.
+    sums = np.append(5 * flags[::5], (5, 0))
+    centre = sums.sum() / 60
+    error = 12 / 11 * ((sums - 5 * centre) ** 2).sum() / 60**2
+    alone = centre * (1 - centre) / error * 10 / 12 * (stats.t.ppf(0.975, 49) / stats.t.ppf(0.975, 9)) ** 2
     np.testing.assert_allclose([found.low, found.high], proportion_confint(0.6 * alone, alone, method="beta"))
     assert found.n == few.n == 10
     certain = share(np.ones(50), clusters=labels)
@@ -198,17 +202,50 @@ def test_a_data_array_gives_its_prompts():
 def test_equal_values_say_nothing_of_their_spread():
     alike = np.full(7, 0.3)
     rows = np.stack([alike, np.arange(7.0)])
-    for found in (mean(alike), worst(rows), difference(np.arange(7), np.arange(7) + 1), perplexity_ratio(rows, rows)):
+    for found in (
+        mean(alike),
+        worst(rows[:1]),
+        difference(np.arange(7), np.arange(7) + 1),
+        perplexity_ratio(rows, rows),
+    ):
         assert (found.low, found.high) == (-math.inf, math.inf)
         assert "not all alike" in found.lacks
+    lowest = worst(rows)
+    assert (lowest.low, lowest.lacks) == (-math.inf, "")
+    assert lowest.value < lowest.high < math.inf
+    assert lowest.method.endswith("; 1 without spread, of which nothing is known")
+
+
+@given(SEEDS)
+def test_rounding_is_no_spread_and_a_far_origin_hides_none(seed):
+    z = np.random.default_rng(seed).normal(size=10)
+    for found in (best_of([z + 0.1, z]), difference(0.3 * z / 0.1, 3 * z), perplexity_ratio(
+        np.stack([0.3 * z / 0.1] * 2).T, np.stack([3 * z] * 2).T
+    )):  # fmt: skip
+        assert "not all alike" in found.lacks
+    assert mean(1e9 + 1e-3 * np.arange(10)).lacks == ""
+
+
+def test_clusters_that_weigh_unevenly_are_told():
+    x = np.random.default_rng(0).normal(size=23)
+    found = mean(x, clusters=np.repeat(np.arange(4), [20, 1, 1, 1]))
+    assert found.lacks == "clusters of prompts that weigh more evenly: these count like 1.3"
+    assert estimate(middle, x, clusters=np.repeat(np.arange(4), [20, 1, 1, 1])).lacks == found.lacks
+
+
+def test_rare_flags_that_never_meet_do_not_correlate():
+    a, b = (np.isin(np.arange(26), own) for own in (range(5), range(5, 10)))
+    found = correlation(a, b)
+    assert found.low < 0 < found.high  # Fisher's exact p is 0.55
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_few_units_lack_some(n):
     x, y = np.random.default_rng(0).normal(size=(2, n))
     lacks = "" if n >= 4 else "4 words at least"
-    for found in (mean(x, over="words"), worst(np.stack([x, y]), over="words"), estimate(middle, x, over="words")):
+    for found in (mean(x, over="words"), estimate(middle, x, over="words"), correlation(x, y, over="words")):
         assert found.lacks == lacks
+    assert worst(np.stack([x, y]), over="words").lacks == "6 words at least"
     assert share(x > 0, over="words").lacks == lacks
     clusters = np.repeat(np.arange(n), 2)
     assert mean(np.repeat(x, 2), clusters=clusters).lacks == lacks.replace("words", "clusters of prompts")

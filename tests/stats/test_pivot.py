@@ -72,3 +72,13 @@ def test_the_longer_tail_has_the_farther_end():
 def test_two_units_have_students_interval():
     made = pivot(0.5, np.array([0.0, 1.0]))
     assert made.high() == pytest.approx(0.5 + stats.t.ppf(0.975, 1) * 0.5)
+
+
+def test_no_bound_lies_at_an_end_of_the_range():
+    logs = np.random.default_rng(1).normal(size=20) ** 3
+    for deviations in (logs, -logs):
+        made = pivot(1.0, deviations, scale=POSITIVE)
+        assert [float(made.p_above(bound)) for bound in (-1.0, 0.0)] == [0, 0]
+        assert [float(made.p_below(bound)) for bound in (-1.0, 0.0)] == [1, 1]
+        made = pivot(0.5, deviations, scale=CORRELATION)
+        assert (float(made.p_above(1.0)), float(made.p_below(1.0))) == (1, 0)
