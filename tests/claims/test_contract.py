@@ -161,7 +161,8 @@ def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Pa
     assert verdict.estimate.method
     assert verdict.estimate.n > 0
     assert (verdict.control is None) == bool(verdict.reason) or verdict.control is not None
-    drawn, notices = draw(judge.figures, verdict.detail, claim.id, "tiny", tmp_path, tmp_path / "kept")
+    made = draw(judge.figures, verdict.detail, claim.id, "tiny", tmp_path, tmp_path / "kept")
+    drawn, notices = list(made.images), made.notices
     assert len(drawn) == len(judge.figures)
     assert not notices
 
