@@ -33,7 +33,7 @@ def heat_map(detail: dict[str, Any]) -> mpl.Figure:
     return figure
 
 
-@declare("patching", s.above(0.9, "moved at the end"), s.below(0.1, "moved at the start"), data=(CLEAN, CORRUPT))
+@declare("patching", s.above(0.9, "moved at the end"), data=(CLEAN, CORRUPT))
 def test_patching(study, judge):
     clean, corrupt = CLEAN, study.prompts(CORRUPT)
     n, layers = int(study.prompts(clean).read(s.embedding()).length.min()), range(study.model.layers)
@@ -47,9 +47,8 @@ def test_patching(study, judge):
     whole = study.prompts(clean).logit_difference()
     lost = whole - corrupt.logit_difference(clean.right, clean.wrong)
     moved = ((whole - grid) / lost).transpose("label_0", "label_1", "prompt").values
-    detail = {"grid": moved.mean(-1)}
-    parts = {"moved at the end": s.mean(moved[-1, -1]), "moved at the start": s.mean(abs(moved[:, 0]).max(0))}
-    judge(parts, detail=detail, figures=[heat_map])
+    assert not moved[:, 0].any()  # both sets of prompts start alike
+    judge(s.mean(moved[-1, -1]), detail={"grid": moved.mean(-1)}, figures=[heat_map])
 
 
 def drop_feature(stream, encoder, decoder, feature):
