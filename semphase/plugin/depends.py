@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from semphase.code import hash_of, installed, own_sources, reached, require_plain, value_identity
+from semphase.code import hash_of, own_sources, reached, require_plain, value_identity
 from semphase.data.prompts import Prompts
 from semphase.models.packaged import TABLES, fixture
 from semphase.plugin.circumstances import packages
 from semphase.plugin.collect import claim_of
-from semphase.plugin.reading import beginnings
+from semphase.plugin.reading import libraries
 
 FORMAT = 1
 _OURS = frozenset({"study", "judge", "request"})
@@ -72,7 +71,7 @@ def key_of(item: pytest.Item) -> Key | None:
 def files_behind(item: pytest.Item) -> dict[str, str]:
     """Hashes of the item's own file and of all files of the project that are imported, but for those of other tests."""
     others = {own.path for own in item.session.items} - {item.path}
-    places = {Path(file) for file in _imported() if not file.startswith(_libraries())} | {item.path}
+    places = {Path(file) for file in _imported() if not file.startswith(libraries())} | {item.path}
     return {str(place): content(place) for place in sorted(places - others)}
 
 
@@ -99,14 +98,6 @@ def _imported() -> list[str]:
     # Asked of its dictionary, for a library's module may make up any attribute.
     found = [vars(module).get("__file__") for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
     return [file for file in found if isinstance(file, str)]
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> tuple[str, ...]:
-    """How the paths of Python's own files, of installed packages and of semphase begin."""
-    python = sysconfig.get_paths()
-    folders = [Path(python["stdlib"]), Path(python["platstdlib"]), *installed(), Path(__file__).parents[1]]
-    return tuple(beginnings(folders))
 
 
 def _has_our_fixtures_alone(item: pytest.Function) -> bool:

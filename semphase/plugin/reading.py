@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
 from types import FrameType
@@ -109,11 +110,17 @@ def beginnings(folders: Iterable[Path]) -> Iterator[str]:
         yield from (f"{form}{os.sep}" for form in (folder.absolute(), folder.resolve()))
 
 
+@lru_cache(maxsize=1)
+def libraries() -> tuple[str, ...]:
+    """How the paths of Python's own files, of installed packages and of semphase begin."""
+    python = sysconfig.get_paths()
+    folders = [Path(__file__).parents[1], Path(python["stdlib"]), Path(python["platstdlib"]), *installed()]
+    return tuple(beginnings(folders))
+
+
 def _own() -> Iterator[str]:
-    package, python = Path(__file__).parents[1], sysconfig.get_paths()
-    libraries = [Path(python["stdlib"]), Path(python["platstdlib"]), Path(sys.prefix, "share"), *installed()]
     data = [place for name in (*TABLES, *CATALOGUE) for place in places(name)]
-    yield from beginnings([package, *libraries, *data])
+    yield from (*libraries(), *beginnings([Path(sys.prefix, "share"), *data]))
     yield from (entry for entry in sys.path if entry.endswith(".zip"))
 
 
