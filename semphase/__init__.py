@@ -70,8 +70,9 @@ if TYPE_CHECKING:
         not_rejected,
         significant,
     )
+    from semphase.verdict.decision import Evidence
     from semphase.verdict.judge import Judge
-    from semphase.verdict.verdict import Control, Evidence, Verdict
+    from semphase.verdict.verdict import Control, Verdict
 
     __all__ = [
         "ALL",
@@ -168,8 +169,9 @@ HOMES = {
     "semphase.study.study": "Study",
     "semphase.verdict.claim": "LEXICON TEXT Claim Needs Published",
     "semphase.verdict.criterion": "Criterion above at_least at_most below between not_rejected significant",
+    "semphase.verdict.decision": "Evidence",
     "semphase.verdict.judge": "Judge",
-    "semphase.verdict.verdict": "Control Evidence Verdict",
+    "semphase.verdict.verdict": "Control Verdict",
 }
 
 if not TYPE_CHECKING:  # a type checker sees the names themselves

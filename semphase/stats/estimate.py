@@ -1,23 +1,31 @@
-"""An estimate: a number with its interval and the way both were made."""
+"""An estimate: a number with its interval, what both speak of, and the way they were made."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from semphase.errors import SemphaseError
+from semphase.stats.sampling import Sampling
 
 UNTOLD = "untold"
 """In a field's metadata: reports do not hold it."""
+CENSUS, ROUNDING = ("census",), ("rounding",)
+POPULATIONS = (
+    "prompts", "words", "text", "documents", "seeds", "samples", "heads", "layers", "repeats", "rounding", "census",
+)  # fmt: skip
+"""What an estimate may speak of; "text" is sampled in contiguous blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A measured quantity.
 
-    `low` and `high` bound the interval of coverage `level` made by `method`; `n` counts the units that
-    the interval speaks of (prompts, words, tokens), `unit` is the unit of `value`. `lacks` says what there is too
-    little of for a verdict ("4 prompts at least"); empty where there is enough.
+    `low` and `high` bound the interval of coverage `level` made by `method`; `n` counts the units that the interval
+    speaks of (prompts, words, tokens), `unit` is the unit of `value`. `population` names what the units are drawn from,
+    one word or several of `POPULATIONS`, and `units` how many of each there are; empty where nobody said. A census
+    counts all there is, so it has no interval. `lacks` says what there is too little of for a verdict ("4 prompts at
+    least"); empty where there is enough. `sampling` gives p-values that agree with the interval.
     """
 
     value: float
@@ -27,13 +35,53 @@ class Estimate:
     n: int
     unit: str = ""
     level: float = 0.95
+    population: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
     lacks: str = field(default="", metadata={UNTOLD: True})
+    sampling: Sampling | None = field(default=None, compare=False, repr=False, metadata={UNTOLD: True})
 
     def __post_init__(self) -> None:
         if math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high):
             raise SemphaseError(f"an estimate must be a number, got {self.value} [{self.low}, {self.high}]")
         if not self.low <= self.value <= self.high:
             raise SemphaseError(f"the interval [{self.low}, {self.high}] must hold the value {self.value}")
+        if unknown := [name for name in self.population if name not in POPULATIONS]:
+            raise SemphaseError(f"an estimate speaks of {', '.join(POPULATIONS)}, not of {', '.join(unknown)}")
+        if self.exact and not self.low == self.value == self.high:
+            raise SemphaseError(f"a census has no interval, got {self.value} [{self.low}, {self.high}]")
+
+    @property
+    def exact(self) -> bool:
+        """Does it count all there is?"""
+        return self.population == CENSUS
+
+    @property
+    def sampled(self) -> bool:
+        """Is it drawn from more, so that another sample would give another value?"""
+        return self.population not in (CENSUS, ROUNDING)
+
+    def p_above(self, bound: float) -> float:
+        """p of the hypothesis that the quantity is at most `bound`; 0 or 1 where nothing is sampled."""
+        if not self.sampled:
+            return 0.0 if self.low > bound else 1.0
+        return (self.sampling or Sampling.of_ends(self.value, self.low, self.high)).p_above(bound)
+
+    def p_below(self, bound: float) -> float:
+        """p of the hypothesis that the quantity is at least `bound`."""
+        if not self.sampled:
+            return 0.0 if self.high < bound else 1.0
+        return (self.sampling or Sampling.of_ends(self.value, self.low, self.high)).p_below(bound)
+
+    def mirrored(self) -> Estimate:
+        """The estimate of the quantity with its sign changed."""
+        sampling = None if self.sampling is None else self.sampling.mirrored()
+        return replace(self, value=-self.value, low=-self.high, high=-self.low, sampling=sampling)
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]{' ' + self.unit if self.unit else ''}"
+        ends = "exact" if self.exact else f"[{self.low:.4g}, {self.high:.4g}]"
+        return f"{self.value:.4g} {ends}{' ' + self.unit if self.unit else ''}"
+
+
+def census(value: float, method: str, n: int, unit: str = "") -> Estimate:
+    """A quantity of all the things that a claim names (all weights, all heads): another sample does not exist."""
+    return Estimate(float(value), float(value), float(value), method, n, unit, population=CENSUS, units=(n,))

@@ -25,6 +25,7 @@ from semphase.stats.interval import exact_share
 from semphase.stats.least import Kind, lacking
 from semphase.stats.pivot import TAIL, Pivot, pivot
 from semphase.stats.pseudovalues import pseudovalues
+from semphase.stats.sampling import Sampling
 from semphase.stats.scale import CORRELATION, POSITIVE, Scale
 from semphase.stats.units import Labels, Numbers, Over, Units, effective, numbers, paired, samples, units
 
@@ -67,7 +68,12 @@ def share(flags: Any, *, over: Over = "prompts", clusters: Labels | None = None,
     value, n = float(array.mean()), _effective(array, found)
     low, high = exact_share(value * n, n)
     method = f"Clopper-Pearson interval of a share of {found}"
-    return Estimate(value, low, high, method, found.n, unit, lacks=_lacking("share", found))
+    deviations = (_deviations(found.sums(array), found.counts),)
+    sampling = Sampling.of_bounds(lambda tail: exact_share(value * n, n, 1 - 2 * tail), deviations)
+    return Estimate(
+        value, low, high, method, found.n, unit,
+        population=found.population, units=(found.n,), lacks=_lacking("share", found), sampling=sampling,
+    )  # fmt: skip
 
 
 def correlation(a: Numbers, b: Numbers, *, over: Over = "prompts", clusters: Labels | None = None) -> Estimate:
@@ -83,13 +89,14 @@ def correlation(a: Numbers, b: Numbers, *, over: Over = "prompts", clusters: Lab
     found = units(first.size, over, clusters, "correlation")
     if lacks := _lacking("correlation", found):
         value = float(np.clip(_pearson(first, second), -1, 1))
-        return Estimate(value, -1.0, 1.0, f"correlation, {_STUDENT} {found}", found.n, lacks=lacks)
+        method = f"correlation, {_STUDENT} {found}"
+        return Estimate(value, -1.0, 1.0, method, found.n, population=found.population, units=(found.n,), lacks=lacks)
     value, own = pseudovalues(_pearson, (first, second), found, CORRELATION)
     made = pivot(value, own, scale=CORRELATION, effective=found.effective)
     # The scale's log odds are twice Fisher's z, whose standard error is 1/√(n − 3) (1921).
     least = 2 / math.sqrt(max(found.effective - 3, 1))
     made = replace(made, error=np.maximum(made.error, least))
-    return _estimate(made, 1.0, "correlation", "correlation", found, "")
+    return _estimate(made, own, 1.0, "correlation", "correlation", found, "")
 
 
 def perplexity_ratio(a: Losses, b: Losses, *, over: Over | None = None, clusters: Labels | None = None) -> Estimate:
@@ -110,9 +117,10 @@ def perplexity_ratio(a: Losses, b: Losses, *, over: Over | None = None, clusters
     level, evenly = float(sums.sum() / tokens.sum()), effective(tokens)
     if not 0 < (value := np.exp(level)) < math.inf:
         raise Undefined(f"perplexity_ratio met a mean difference of {level:.4g} nats, whose exponential is no number.")
-    made = pivot(value, _deviations(sums, tokens), scale=POSITIVE, effective=evenly)
+    own = _deviations(sums, tokens)
+    made = pivot(value, own, scale=POSITIVE, effective=evenly)
     size = float(np.abs(first / counts).max() + np.abs(second / counts).max())
-    return _estimate(made, size, "ratio of perplexities", "ratio of perplexities", found, "", evenly)
+    return _estimate(made, own, size, "ratio of perplexities", "ratio of perplexities", found, "", evenly)
 
 
 def worst(
@@ -146,7 +154,7 @@ def largest(
     array = numbers(values, "largest", "unit sample")
     found = units(array.shape[1], over, clusters, "largest")
     made = _smallest(-array, _size(array), found, f"largest mean of {len(array)} {across}", unit)
-    return Estimate(-made.value, -made.high, -made.low, made.method, made.n, unit, lacks=made.lacks)
+    return made.mirrored()
 
 
 def best_of(
@@ -199,12 +207,14 @@ def estimate(
 
 
 def _mean(values: Float[np.ndarray, " unit"], size: float, found: Units, what: str, unit: str) -> Estimate:
-    made = pivot(values.mean(), _deviations(found.sums(values), found.counts), effective=found.effective)
-    return _estimate(made, size, "mean", what, found, unit)
+    own = _deviations(found.sums(values), found.counts)
+    made = pivot(values.mean(), own, effective=found.effective)
+    return _estimate(made, own, size, "mean", what, found, unit)
 
 
 def _smallest(values: Float[np.ndarray, "row sample"], size: float, found: Units, what: str, unit: str) -> Estimate:
-    made = pivot(values.mean(axis=-1), _deviations(found.sums(values), found.counts), effective=found.effective)
+    own = _deviations(found.sums(values), found.counts)
+    made = pivot(values.mean(axis=-1), own, effective=found.effective)
     method, value = f"{what}, bounds for each by {_STUDENT} {found}", float(values.mean(axis=-1).min())
     known = np.asarray(made.error > _ROUNDING * size)
     if not known.any():
@@ -212,13 +222,19 @@ def _smallest(values: Float[np.ndarray, "row sample"], size: float, found: Units
     # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that is larger.
     usual = np.asarray(made.skewness)[known].mean()
     far = replace(made, skewness=np.maximum(made.skewness, usual))
-    low = made.low().min() if known.all() else -math.inf
-    high = np.asarray(far.high(TAIL / len(values)))[known].min()
+
+    def bounds(tail: float) -> tuple[float, float]:
+        low = float(np.asarray(made.low(tail)).min()) if known.all() else -math.inf
+        return low, float(np.asarray(far.high(tail / len(values)))[known].min())
+
+    low, high = bounds(TAIL)
     if not known.all():
         method = f"{method}; {int((~known).sum())} without spread, of which nothing is known"
     return Estimate(
-        value, float(low), max(float(high), value), method, found.n, unit, lacks=_lacking("worst of many", found)
-    )
+        value, low, max(high, value), method, found.n, unit,
+        population=found.population, units=(found.n,), lacks=_lacking("worst of many", found),
+        sampling=Sampling.of_bounds(bounds, (own[int(values.mean(axis=-1).argmin())],)),
+    )  # fmt: skip
 
 
 def _any(
@@ -231,11 +247,18 @@ def _any(
             f"{what} met a statistic that rests on one of {found}, an extreme; use worst, largest or best_of."
         )
     made = pivot(value, own, scale=scale, effective=found.effective)
-    return _estimate(made, abs(float(scale.to(value))), kind, what, found, unit)
+    return _estimate(made, own, abs(float(scale.to(value))), kind, what, found, unit)
 
 
 def _estimate(
-    made: Pivot, size: float, kind: Kind, what: str, found: Units, unit: str, evenly: float = math.inf
+    made: Pivot,
+    own: Float[np.ndarray, " unit"],
+    size: float,
+    kind: Kind,
+    what: str,
+    found: Units,
+    unit: str,
+    evenly: float = math.inf,
 ) -> Estimate:
     """`size` is that of the largest number on the working scale: what differs by less than its rounding is alike.
 
@@ -245,8 +268,10 @@ def _estimate(
     if made.error <= _ROUNDING * size:
         return _unknown(value, found, method, unit)
     return Estimate(
-        value, float(made.low()), float(made.high()), method, found.n, unit, lacks=_lacking(kind, found, evenly)
-    )
+        value, float(made.low()), float(made.high()), method, found.n, unit,
+        population=found.population, units=(found.n,), lacks=_lacking(kind, found, evenly),
+        sampling=Sampling.of_pivot(made, own),
+    )  # fmt: skip
 
 
 def _scale(within: Any) -> Scale:
@@ -270,7 +295,9 @@ def _lacking(kind: Kind, found: Units, effective: float = math.inf) -> str:
 def _unknown(value: float, found: Units, method: str, unit: str) -> Estimate:
     """Where all units are alike nothing is known of their spread."""
     lacks = f"{found} that are not all alike"
-    return Estimate(value, -math.inf, math.inf, method, found.n, unit, lacks=lacks)
+    return Estimate(
+        value, -math.inf, math.inf, method, found.n, unit, population=found.population, units=(found.n,), lacks=lacks
+    )
 
 
 def _deviations(

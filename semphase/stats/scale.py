@@ -50,5 +50,14 @@ class Scale:
                 return self.low + np.exp(value)
             return self.low + (self.high - self.low) / (1 + np.exp(-value))
 
+    def slope(self, value: Numbers | float) -> Numbers:
+        """By how much a number moves for each unit of the working scale."""
+        value = np.asarray(value, dtype=np.float64)
+        if math.isinf(self.low):
+            return np.ones_like(value) if math.isinf(self.high) else self.high - value
+        if math.isinf(self.high):
+            return value - self.low
+        return (value - self.low) * (self.high - value) / (self.high - self.low)
+
 
 UNBOUNDED, POSITIVE, CORRELATION = Scale(), Scale(low=0.0), Scale(-1.0, 1.0)

@@ -50,6 +50,11 @@ class Units:
         return effective(self.counts)
 
     @property
+    def population(self) -> tuple[str, ...]:
+        """What the units are drawn from; blocks are drawn from a text."""
+        return ("text" if self.over == "blocks" else self.over,)
+
+    @property
     def things(self) -> str:
         """What is resampled."""
         return f"clusters of {self.over}" if self.clustered else self.over

@@ -11,10 +11,10 @@ from semphase.verdict.criterion import (
     not_rejected,
     significant,
 )
-from semphase.verdict.verdict import Control, Evidence, Part, Verdict, control_from_copies, weigh
+from semphase.verdict.decision import Evidence
+from semphase.verdict.verdict import Control, Part, Verdict, Weighed, beside, weigh
 
 __all__ = [
     "Claim", "Control", "Criterion", "Evidence", "Needs", "Part", "Published", "Verdict",
-    "above", "at_least", "at_most", "below", "between", "control_from_copies",
-    "not_rejected", "significant", "weigh",
+    "Weighed", "above", "at_least", "at_most", "below", "beside", "between", "not_rejected", "significant", "weigh",
 ]  # fmt: skip

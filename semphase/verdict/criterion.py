@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, SupportsFloat
 
 from semphase.errors import SemphaseError
-from semphase.stats.estimate import Estimate
 
-Call = Literal["supported", "refuted", "inconclusive"]
 Comparison = Literal[">", ">=", "<", "<=", "between", "p<", "not-rejected"]
+REAL_LINE = (-math.inf, math.inf)
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -26,13 +25,14 @@ class Criterion:
     """One part of a claim's registered rule; build it with `above`, `below`, `between`, `significant`, …
 
     `threshold` is in the estimate's unit; a pair for `between`. `alpha` is the level of the test for `p<`
-    and `not-rejected`.
+    and `not-rejected`. `within` is the range of the statistic that is judged, both ends included (a correlation: −1 to 1).
     """
 
     comparison: Comparison
     threshold: float | tuple[float, float]
     part: str = "estimate"
     alpha: float | None = None
+    within: tuple[float, float] = field(default=REAL_LINE, repr=False)
 
     def __post_init__(self) -> None:
         """SemphaseError for a rule that nothing, or everything, could meet."""
@@ -45,72 +45,65 @@ class Criterion:
             )
         if self.alpha is not None and not 0 < self.alpha < 1:
             raise SemphaseError(f"the criterion on {self.part!r} tests at {self.alpha}; a level lies between 0 and 1.")
+        self._require_two_ways()
+
+    def _require_two_ways(self) -> None:
+        """SemphaseError unless some value of the statistic's range meets the rule and some other misses it."""
+        least, most = self.within
+        if not least < most:
+            raise SemphaseError(
+                f"the criterion on {self.part!r} has the range {self.within}; give the lower end first."
+            )
+        low, high = self.bounds
+        if self.comparison in _ORDER:
+            two_ways = self.met_by(least) != self.met_by(most)
+        elif self.comparison == "between":
+            two_ways = max(least, low) <= min(most, high) and not low <= least <= most <= high
+        else:
+            two_ways = least <= low <= most
+        if not two_ways:
+            raise SemphaseError(
+                f"the criterion {str(self)!r} can come out one way only, for its statistic lies between {least:g} and "
+                f"{most:g}; give a rule that some of its values meet and others miss, or another range."
+            )
 
     def met_by(self, value: float) -> bool:
         """Does the bare value meet the comparison?"""
         if self.comparison in _ORDER:
             assert isinstance(self.threshold, float)
             return _ORDER[self.comparison](value, self.threshold)
-        low, high = self._bounds()
+        low, high = self.bounds
         return low <= value <= high
+
+    def margin(self, value: float) -> float:
+        """The signed distance to the threshold, above 0 where the value meets it; to the nearer of two ends."""
+        return self._signed(value)[0]
+
+    def direction(self, value: float) -> int:
+        """1 where a larger value has a larger margin, else −1."""
+        return self._signed(value)[1]
+
+    def _signed(self, value: float) -> tuple[float, int]:
+        low, high = self.bounds
+        if self.comparison == "between":
+            return min((value - low, 1), (high - value, -1))
+        if self.comparison == "not-rejected":
+            return -abs(value - low), -1 if value >= low else 1
+        return (low - value, -1) if self.comparison in ("<", "<=") else (value - low, 1)
 
     def gap(self, value: float) -> float:
         """How far the bare value is from meeting the comparison, in its unit; 0 where it does."""
         if self.met_by(value):
             return 0.0
-        low, high = self._bounds()
+        low, high = self.bounds
         return min(abs(value - low), abs(value - high))
 
-    def _bounds(self) -> tuple[float, float]:
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Both ends of the range of `between`; else the threshold, and infinity."""
         if isinstance(self.threshold, tuple):
             return self.threshold
         return self.threshold, float("inf")
-
-    def call(self, estimate: Estimate, p_value: float | None, equivalent: bool | None) -> Call:
-        """The verdict on this part; `p_value` is needed by tests, `equivalent` by `not-rejected`.
-
-        An estimate that lacks something decides nothing, whatever its value.
-        """
-        if estimate.lacks:
-            return "inconclusive"
-        if self.comparison == "p<":
-            return self._call_test(estimate, p_value)
-        if self.comparison == "not-rejected":
-            return self._call_non_rejection(p_value, equivalent)
-        if self.comparison == "between":
-            return self._call_range(estimate)
-        ends = (self.met_by(estimate.low), self.met_by(estimate.high))
-        return "supported" if all(ends) else "inconclusive" if any(ends) else "refuted"
-
-    def _call_range(self, estimate: Estimate) -> Call:
-        low, high = self._bounds()
-        if low <= estimate.low and estimate.high <= high:
-            return "supported"
-        return "refuted" if estimate.high < low or estimate.low > high else "inconclusive"
-
-    def _call_test(self, estimate: Estimate, p_value: float | None) -> Call:
-        assert self.alpha is not None
-        if p_value is None:
-            raise SemphaseError(f"the criterion on {self.part!r} is a test and needs a p-value")
-        if p_value < self.alpha:
-            return "supported"
-        return "refuted" if estimate.high < 0 else "inconclusive"
-
-    def _call_non_rejection(self, p_value: float | None, equivalent: bool | None) -> Call:
-        assert self.alpha is not None
-        if p_value is None or equivalent is None:
-            raise SemphaseError(f"the criterion on {self.part!r} needs a p-value and an equivalence test")
-        if p_value <= self.alpha:
-            return "refuted"
-        return "supported" if equivalent else "inconclusive"
-
-    def point(self, estimate: Estimate, p_value: float | None) -> bool:
-        """The source's own rule on the bare value."""
-        if self.comparison == "p<":
-            return p_value is not None and self.alpha is not None and p_value < self.alpha
-        if self.comparison == "not-rejected":
-            return p_value is not None and self.alpha is not None and p_value > self.alpha
-        return self.met_by(estimate.value)
 
     def __str__(self) -> str:
         if self.comparison == "p<":
@@ -128,34 +121,40 @@ def _number(given: object) -> float:
     return float(given)
 
 
-def above(threshold: float, part: str = "estimate") -> Criterion:
-    """The estimate exceeds the threshold."""
-    return Criterion(">", _number(threshold), part)
+def _range(given: object) -> tuple[float, float]:
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise SemphaseError(f"a criterion takes within=(low, high), the range of its statistic, and got {given!r}.")
+    return _number(given[0]), _number(given[1])
 
 
-def at_least(threshold: float, part: str = "estimate") -> Criterion:
+def above(threshold: float, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
+    """The estimate, which lies `within` a range, exceeds the threshold."""
+    return Criterion(">", _number(threshold), part, within=_range(within))
+
+
+def at_least(threshold: float, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
     """The estimate reaches the threshold."""
-    return Criterion(">=", _number(threshold), part)
+    return Criterion(">=", _number(threshold), part, within=_range(within))
 
 
-def below(threshold: float, part: str = "estimate") -> Criterion:
+def below(threshold: float, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
     """The estimate stays under the threshold."""
-    return Criterion("<", _number(threshold), part)
+    return Criterion("<", _number(threshold), part, within=_range(within))
 
 
-def at_most(threshold: float, part: str = "estimate") -> Criterion:
+def at_most(threshold: float, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
     """The estimate does not exceed the threshold."""
-    return Criterion("<=", _number(threshold), part)
+    return Criterion("<=", _number(threshold), part, within=_range(within))
 
 
-def between(low: float, high: float, part: str = "estimate") -> Criterion:
+def between(low: float, high: float, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
     """The estimate lies in the closed range."""
-    return Criterion("between", (_number(low), _number(high)), part)
+    return Criterion("between", (_number(low), _number(high)), part, within=_range(within))
 
 
-def significant(alpha: float = 0.05, part: str = "estimate") -> Criterion:
+def significant(alpha: float = 0.05, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
     """A test of a positive effect rejects at `alpha`; the estimate is the effect, compared with 0."""
-    return Criterion("p<", 0.0, part, alpha)
+    return Criterion("p<", 0.0, part, alpha, _range(within))
 
 
 def not_rejected(value: float, alpha: float = 0.05, part: str = "estimate") -> Criterion:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict import Claim, Control, Evidence, Part, Verdict, control_from_copies, weigh
-from semphase.verdict.criterion import Call
+from semphase.verdict import Claim, Control, Evidence, Part, Verdict, Weighed, beside, weigh
 from semphase.verdict.plain import plain
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
-Controlling = Control | Sequence[Given] | Given
+Controlling = Sequence[Given] | Given
 NO_CONTROL = "none:"
-_STRICTNESS: dict[Call, int] = {"refuted": 0, "inconclusive": 1, "supported": 2}
 _TESTS = ("p<", "not-rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A control, whether the model differs from all there are, and what the report's detail says of them."""
+
+    control: Control | None = None
+    specific: bool | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Judge:
@@ -41,8 +49,8 @@ class Judge:
         """Weigh the evidence under the claim's criterion.
 
         A bare estimate serves the claim's only part. `control` is evidence of the same form, a list of such
-        (several copies), a finished Control, or a mapping of names to any of these, for controls of different
-        kinds: the verdict then shows the one that is closest to being supported, and discriminates only if all do.
+        (several copies), or a mapping of names to any of these, for controls of different kinds: the verdict then
+        shows the one from which the model differs least, and is specific only if it differs from all.
         (A mapping whose names are the claim's parts is one control.) Without a control, `reason` says why unless
         the claim does. Detail may hold arrays. `p_value` overrides that of the deciding part. Each of `figures` is a
         module-level function of the detail, as the report holds it, that returns a matplotlib Figure.
@@ -50,18 +58,22 @@ class Judge:
         if self.verdict is not None:
             raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
         self.figures = self._named_once(figures)
-        call, point, deciding, parts = weigh(self.claim, self._named(evidence))
-        control_found, control_detail = self._control(control, reason)
-        found = {"parts": [_told(part, part is deciding) for part in parts], **control_detail}
+        named = self._named(evidence)
+        weighed = weigh(self.claim, named)
+        controlled = self._control(control, reason, named)
+        found = {"parts": _told_parts(weighed), **controlled.detail}
+        deciding = weighed.deciding
         self.verdict = Verdict(
             claim=self.claim,
-            verdict=call,
-            point=point,
+            verdict=weighed.call,
+            point=weighed.point,
             estimate=deciding.evidence.estimate,
             threshold=deciding.criterion.threshold,
-            p_value=_p_value(deciding, parts) if p_value is None else p_value,
-            control=control_found,
-            reason=self._reason("; ".join(filter(None, (reason, _lacking(parts))))),
+            p_value=_p_value(weighed) if p_value is None else p_value,
+            p_decision=weighed.p,
+            control=controlled.control,
+            specific=controlled.specific,
+            reason=self._reason("; ".join(filter(None, (reason, _lacking(weighed.parts))))),
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
@@ -86,48 +98,37 @@ class Judge:
         return {names[0]: _with_unit(_evidence(evidence), self.claim.unit)}
 
     def _control(
-        self, control: Controlling | Mapping[str, Controlling] | None, reason: str
-    ) -> tuple[Control | None, dict[str, Any]]:
+        self, control: Controlling | Mapping[str, Controlling] | None, reason: str, model: Mapping[str, Evidence]
+    ) -> _Judged:
         if control is None:
             self._excuse(reason)
-            return None, {}
+            return _Judged()
         if isinstance(control, Mapping) and not set(control) & {part.part for part in self.claim.parts}:
-            return self._strictest({name: self._one(own) for name, own in control.items()})
-        return self._one(control)
+            return self._several({name: self._one(own, model) for name, own in control.items()})
+        return self._one(control, model)
 
-    def _strictest(self, controls: dict[str, tuple[Control, dict[str, Any]]]) -> tuple[Control, dict[str, Any]]:
+    def _several(self, controls: dict[str, _Judged]) -> _Judged:
         if not controls:
             raise SemphaseError(f"the mapping of controls of {self.claim.id} is empty: give at least one")
-        told = {
-            name: {"verdict": own.call, "point": own.point, "estimate": plain(own.estimate), **detail}
-            for name, (own, detail) in controls.items()
-        }
-        name, (strictest, _) = max(controls.items(), key=lambda named: self._closeness(named[1][0]))
-        return replace(strictest, name=name), {"controls": told}
+        told, found = {}, {}
+        for name, own in controls.items():
+            assert own.control is not None
+            found[name] = replace(own.control, name=name)
+            told[name] = plain(found[name]) | {"specific": own.specific, **own.detail}
+        nearest = max(found.values(), key=_nearness)
+        return _Judged(nearest, all(own.apart for own in found.values()), {"controls": told})
 
-    def _closeness(self, control: Control) -> tuple[bool, int, float]:
-        """How close a control comes to meeting the claim's rule; by its value only where there is one part."""
-        gap = self.claim.parts[0].gap(control.estimate.value) if len(self.claim.parts) == 1 else 0.0
-        return control.point or control.call == "supported", _STRICTNESS[control.call], -gap
-
-    def _one(self, control: Any) -> tuple[Control, dict[str, Any]]:
-        if isinstance(control, Control):
-            return control, {}
+    def _one(self, control: Any, model: Mapping[str, Evidence]) -> _Judged:
         if isinstance(control, Sequence):
-            return self._copies([self._named(copy) for copy in control])
-        call, point, deciding, parts = weigh(self.claim, self._named(control))
-        told = [_told(part, part is deciding) for part in parts]
-        return Control(self.claim.control, deciding.evidence.estimate, call, point), {"control_parts": told}
-
-    def _copies(self, copies: list[Mapping[str, Evidence]]) -> tuple[Control, dict[str, Any]]:
-        if not copies:
-            raise SemphaseError(f"the control of {self.claim.id} has no copies: give at least one")
-        judged = [weigh(self.claim, copy) for copy in copies]
-        told = [
-            {"verdict": call, "parts": [_told(part, part is deciding) for part in parts]}
-            for call, _, deciding, parts in judged
-        ]
-        return control_from_copies(self.claim, self.claim.control, copies), {"control_copies": told}
+            copies = [self._named(copy) for copy in control]
+            if not copies:
+                raise SemphaseError(f"the control of {self.claim.id} has no copies: give at least one")
+            each = [weigh(self.claim, copy) for copy in copies]
+            told = [{"verdict": own.call, "parts": _told_parts(own)} for own in each]
+            found, mean = beside(self.claim, self.claim.control, model, copies)
+            return _Judged(found, found.apart, {"control_copies": told, "control_parts": _told_parts(mean)})
+        found, own = beside(self.claim, self.claim.control, model, [self._named(control)])
+        return _Judged(found, found.apart, {"control_parts": _told_parts(own)})
 
     def _excuse(self, reason: str) -> None:
         if not reason and not self.claim.control.startswith(NO_CONTROL):
@@ -173,10 +174,21 @@ def _lacking(parts: tuple[Part, ...]) -> str:
     return ", ".join(f"needs {own}" for own in lacks if own)
 
 
-def _p_value(deciding: Part, parts: tuple[Part, ...]) -> float | None:
+def _p_value(weighed: Weighed) -> float | None:
     """The p-value of the registered test: the deciding part's, else the first part's that is a test."""
-    tests = [part for part in (deciding, *parts) if part.criterion.comparison in _TESTS]
+    deciding = weighed.deciding
+    tests = [part for part in (deciding, *weighed.parts) if part.criterion.comparison in _TESTS]
     return tests[0].evidence.p_value if tests else deciding.evidence.p_value
+
+
+def _nearness(control: Control) -> tuple[bool, float]:
+    """How little the model differs from a control."""
+    contrast = control.contrast
+    return not control.apart, math.inf if contrast is None or contrast.lacks else contrast.p_above(0)
+
+
+def _told_parts(weighed: Weighed) -> list[dict[str, Any]]:
+    return [_told(part, part is weighed.deciding) for part in weighed.parts]
 
 
 def _told(part: Part, deciding: bool) -> dict[str, Any]:

@@ -9,23 +9,16 @@ from typing import Any, Literal
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
-from semphase.verdict.criterion import Call, Criterion
+from semphase.verdict.contrast import Relation, contrast_of, mean_of_copies, relation_of
+from semphase.verdict.criterion import Criterion
+from semphase.verdict.decision import Call, Combine, Evidence, call_of, p_refuted, p_supported, point_of
 
 VerdictName = Literal["supported", "refuted", "inconclusive", "not-applicable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """An estimate with what its criterion may need besides: a test's p-value, an equivalence verdict."""
-
-    estimate: Estimate
-    p_value: float | None = None
-    equivalent: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the criterion, judged."""
+    """One part of the criterion, judged; its call allows for the number of parts."""
 
     criterion: Criterion
     evidence: Evidence
@@ -34,18 +27,48 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the evidence amounts to: the verdict, the source's rule on bare values, the deciding part, all parts.
+
+    `p` is the one-sided p of the decision: of the largest part that had to hold, or of the smallest of those that could,
+    times their number. None where it is undecided, and where nothing is sampled.
+    """
+
+    call: Call
+    point: bool
+    deciding: Part
+    parts: tuple[Part, ...]
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
-    """The same estimate where the claim should fail; `point` is the source's rule on its bare value."""
+    """The same estimate where the claim should fail; `point` is the source's rule on its bare value.
+
+    `relation` says how its verdict relates to the model's, `contrast` by how much the model's margin exceeds its own, on
+    the part that tells most.
+    """
 
     name: str
     estimate: Estimate
     call: Call
     point: bool = False
+    relation: Relation = "undecided"
+    contrast: Estimate | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Does the claim hold for the model and not for the control, by more than chance leaves between copies?"""
+        return self.relation == "model only" and self.contrast is not None and self.contrast.low > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on one claim for one model (or one set of models)."""
+    """The verdict on one claim for one model (or one set of models).
+
+    `specific` says whether the model differs from all its controls; None without any. `p_decision` is the one-sided p of
+    the decision.
+    """
 
     claim: Claim
     verdict: VerdictName
@@ -53,21 +76,15 @@ class Verdict:
     estimate: Estimate | None = None
     threshold: float | tuple[float, float] | None = None
     p_value: float | None = None
+    p_decision: float | None = None
     control: Control | None = None
+    specific: bool | None = None
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def discriminating(self) -> bool | None:
-        """False when the control meets the criterion as well, if only by its bare value; None without a control.
 
-        A control that is inconclusive because its interval is wide has not failed.
-        """
-        return None if self.control is None else not (self.control.point or self.control.call == "supported")
-
-
-def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> tuple[Call, bool, Part, tuple[Part, ...]]:
-    """Judge every part; returns the verdict, the point, the deciding part and all parts.
+def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> Weighed:
+    """Judge every part.
 
     Under "all": supported if all parts are, refuted if any is. Under "any": supported if any is, refuted
     if all are. The deciding part is the first whose call is the verdict's.
@@ -75,36 +92,52 @@ def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> tuple[Call, bool, P
     names = {part.part for part in claim.parts}
     if set(evidence) != names:
         raise SemphaseError(f"{claim.id} judges {sorted(names)}, but the test gave {sorted(evidence)}")
-    parts = tuple(_judge_part(criterion, evidence[criterion.part]) for criterion in claim.parts)
+    parts = tuple(_judge_part(claim, criterion, evidence[criterion.part]) for criterion in claim.parts)
     call = _combine([part.call for part in parts], claim.combine)
     combined_point = (all if claim.combine == "all" else any)(part.point for part in parts)
     deciding = next(part for part in parts if part.call == call)
-    return call, combined_point, deciding, parts
+    return Weighed(call, combined_point, deciding, parts, _p(call, parts, claim.combine))
 
 
-def _judge_part(criterion: Criterion, evidence: Evidence) -> Part:
-    call = criterion.call(evidence.estimate, evidence.p_value, evidence.equivalent)
-    return Part(criterion, evidence, call, criterion.point(evidence.estimate, evidence.p_value))
+def beside(
+    claim: Claim, name: str, model: Mapping[str, Evidence], copies: Sequence[Mapping[str, Evidence]]
+) -> tuple[Control, Weighed]:
+    """The control of so many copies beside the model, and what the mean of its copies amounts to."""
+    together = {
+        criterion.part: mean_of_copies([copy[criterion.part] for copy in copies], criterion.within)
+        for criterion in claim.parts
+        if all(criterion.part in copy for copy in copies)
+    }
+    found, own = weigh(claim, together), weigh(claim, model)
+    contrasts = [
+        contrast_of(criterion, model[criterion.part], [copy[criterion.part] for copy in copies], len(claim.parts))
+        for criterion in claim.parts
+    ]
+    telling = max(contrasts, key=lambda contrast: -contrast.p_above(0) if not contrast.lacks else -1.0)
+    relation = relation_of(own.call, found.call)
+    return Control(name, found.deciding.evidence.estimate, found.call, found.point, relation, telling), found
 
 
-def _combine(calls: list[Call], combine: Literal["all", "any"]) -> Call:
+def _judge_part(claim: Claim, criterion: Criterion, evidence: Evidence) -> Part:
+    call = call_of(criterion, evidence, claim.combine, len(claim.parts))
+    return Part(criterion, evidence, call, point_of(criterion, evidence))
+
+
+def _combine(calls: list[Call], combine: Combine) -> Call:
     decisive: tuple[Call, Call] = ("refuted", "supported") if combine == "all" else ("supported", "refuted")
     if decisive[0] in calls:
         return decisive[0]
     return decisive[1] if all(call == decisive[1] for call in calls) else "inconclusive"
 
 
-def control_from_copies(claim: Claim, name: str, copies: Sequence[Mapping[str, Evidence]]) -> Control:
-    """The control over several copies: their most common call and point, where more than half agree.
-
-    The estimate shown is the median copy's among those that agree with the control's call and decide by the same
-    part as the first of them; where none agrees, the first copy's.
-    """
-    judged = [weigh(claim, evidence) for evidence in copies]
-    calls = [call for call, *_ in judged]
-    common = max(set(calls), key=calls.count)
-    call: Call = common if 2 * calls.count(common) > len(calls) else "inconclusive"
-    deciding = [part for own, _, part, _ in judged if own == call] or [judged[0][2]]
-    same = [part.evidence.estimate for part in deciding if part.criterion == deciding[0].criterion]
-    median = sorted(same, key=lambda estimate: estimate.value)[len(same) // 2]
-    return Control(name, median, call, 2 * sum(point for _, point, *_ in judged) > len(judged))
+def _p(call: Call, parts: Sequence[Part], combine: Combine) -> float | None:
+    if call == "inconclusive":
+        return None
+    of = p_supported if call == "supported" else p_refuted
+    sampled = [part for part in parts if part.evidence.estimate.sampled]
+    each = [of(part.criterion, part.evidence) for part in sampled]
+    if (call == "supported") == (combine == "all"):
+        return max(each, default=None)
+    if any(not part.evidence.estimate.sampled and part.call == call for part in parts):
+        return None
+    return min(1.0, min(each) * len(parts)) if each else None

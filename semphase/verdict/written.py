@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
 from semphase.verdict.verdict import Control, Verdict
 
-_SIMPLE = ("verdict", "point", "p_value", "reason", "detail")
+_SIMPLE = ("verdict", "point", "p_value", "p_decision", "specific", "reason", "detail")
 
 
 def written(verdict: Verdict) -> dict[str, Any]:
@@ -34,20 +34,35 @@ def read_back(claim: Claim, told: Mapping[str, Any]) -> Verdict:
         claim,
         **{name: told[name] for name in _SIMPLE},
         threshold=tuple(threshold) if isinstance(threshold, list) else threshold,
-        estimate=None if estimate is None else Estimate(**estimate),
-        control=None if control is None else Control(**{**control, "estimate": Estimate(**control["estimate"])}),
+        estimate=_read(estimate),
+        control=None if control is None else _read_control(control),
     )
 
 
 def _control(control: Control | None) -> dict[str, Any] | None:
     if control is None:
         return None
-    named = {"name": control.name, "call": control.call, "point": _plain(control.point)}
-    return {**named, "estimate": _estimate(control.estimate)}
+    named = {name: _plain(getattr(control, name)) for name in ("name", "call", "point", "relation")}
+    return {**named, "estimate": _estimate(control.estimate), "contrast": _estimate(control.contrast)}
+
+
+def _read_control(told: Mapping[str, Any]) -> Control:
+    estimate = _read(told["estimate"])
+    assert estimate is not None
+    return Control(**{**told, "estimate": estimate, "contrast": _read(told["contrast"])})
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else {name: _plain(value) for name, value in asdict(estimate).items()}
+    """All but `sampling`, which is used up when a verdict is there."""
+    if estimate is None:
+        return None
+    return {own.name: _plain(getattr(estimate, own.name)) for own in fields(estimate) if own.compare}
+
+
+def _read(told: Mapping[str, Any] | None) -> Estimate | None:
+    if told is None:
+        return None
+    return Estimate(**{**told, "population": tuple(told["population"]), "units": tuple(told["units"])})
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,153 @@
+"""A control beside the model: the mean of its copies, how the two verdicts relate, and by how much the model exceeds it.
+
+A margin is the signed distance of a value to the criterion's threshold, above 0 where it is met. The contrast is the
+model's margin less the mean margin of the copies. Copies scatter, and the model is set beside one more that was never
+drawn: s²(copies)·(1 + 1/C). Both are measured on the same units, whose deviations are paired. A percentile bootstrap over
+five copies would exclude an exchangeable sixth half of the time; docs/calibration.md says how often this interval does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy
+
+from semphase.stats.estimate import Estimate
+from semphase.stats.pivot import TAIL
+from semphase.stats.sampling import Sampling, error_of, half_width
+from semphase.verdict.criterion import Criterion
+from semphase.verdict.decision import Call, Evidence
+
+Relation = Literal["model only", "both", "control only", "neither", "undecided"]
+_FARTHEST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A difference with its standard error and degrees of freedom."""
+
+    value: float
+    error: float
+    freedom: float
+
+
+def relation_of(model: Call, control: Call) -> Relation:
+    """How the verdicts on a model and on its control relate."""
+    if "inconclusive" in (model, control):
+        return "undecided"
+    if model == control:
+        return "both" if model == "supported" else "neither"
+    return "model only" if model == "supported" else "control only"
+
+
+def mean_of_copies(copies: Sequence[Evidence], within: tuple[float, float]) -> Evidence:
+    """The evidence of several copies as one: their mean, with what the units and the copies scatter.
+
+    Each side of the interval is the copies' mean side (they share their units) and Student's t of their spread, added
+    as independent errors. A test's p becomes that of a mean above 0.
+    """
+    if len(copies) == 1:
+        return copies[0]
+    each = [copy.estimate for copy in copies]
+    values = np.array([own.value for own in each])
+    value, spread = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(each))
+    reach = spread * float(scipy.stats.t.isf(TAIL, len(each) - 1))
+    below, above = (
+        math.hypot(float(np.mean(sides)), reach)
+        for sides in ([own.value - own.low for own in each], [own.high - own.value for own in each])
+    )
+    low, high = (min(max(end, within[0]), within[1]) for end in (value - below, value + above))
+    first = each[0]
+    census = first.exact and spread == 0
+    estimate = Estimate(
+        value, min(low, value), max(high, value), f"mean of {len(each)} copies; {first.method}", first.n, first.unit,
+        population=first.population if not first.exact or census else ("seeds",),
+        units=first.units if not first.exact or census else (len(each),),
+        lacks=next((own.lacks for own in each if own.lacks), ""),
+        sampling=None if census else Sampling.of_ends(value, value - below, value + above),
+    )  # fmt: skip
+    return Evidence(estimate, _common_p(copies, estimate), _common_equivalence(copies), None)
+
+
+def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence], parts: int = 1) -> Estimate:
+    """The contrast on one of so many parts, at its share of the level; in the estimate's unit."""
+    found = _difference(criterion, model.estimate, [copy.estimate for copy in copies])
+    tail = TAIL / parts
+    reach = found.error * float(scipy.stats.t.isf(tail, found.freedom))
+    own, several = model.estimate, len(copies) > 1
+    lacks = own.lacks or next((copy.estimate.lacks for copy in copies if copy.estimate.lacks), "")
+    if not lacks and not found.error > 0:
+        lacks = "copies that are not all alike"
+    reach = math.inf if lacks else reach
+    method = (
+        f"margin of the model less {f'the mean margin of {len(copies)} copies' if several else 'that of its control'}"
+    )
+    seeds = (("seeds",), (len(copies),)) if own.exact else (own.population, own.units)
+    return Estimate(
+        found.value, found.value - reach, found.value + reach, f"{method}, t with {found.freedom:.3g} degrees of freedom",
+        own.n, own.unit, 1 - 2 * tail, population=seeds[0], units=seeds[1], lacks=lacks,
+        sampling=_student(found) if found.error > 0 else None,
+    )  # fmt: skip
+
+
+def excludes_zero(contrasts: Mapping[str, Estimate]) -> bool:
+    """Does the model exceed its control on some part, each at its share of the level?"""
+    return any(own.low > 0 for own in contrasts.values())
+
+
+def _difference(criterion: Criterion, model: Estimate, copies: Sequence[Estimate]) -> Spread:
+    margins = np.array([criterion.margin(copy.value) for copy in copies])
+    value, count = criterion.margin(model.value) - float(margins.mean()), len(copies)
+    units, freedom = _units(criterion, model, copies)
+    if count == 1:
+        return Spread(value, units, freedom)
+    spread = float(margins.var(ddof=1)) * (1 + 1 / count)
+    return Spread(value, math.sqrt(spread + units**2), min(count - 1, freedom))
+
+
+def _units(criterion: Criterion, model: Estimate, copies: Sequence[Estimate]) -> tuple[float, float]:
+    """The standard error that the claim's units leave, paired where model and copies have the same."""
+    if model.exact and all(copy.exact for copy in copies):
+        return 0.0, math.inf
+    own, others = _deviations(criterion, model), [_deviations(criterion, copy) for copy in copies]
+    shape = [len(part) for part in own]
+    if own and all([len(part) for part in other] == shape for other in others):
+        means = [np.mean(parts, axis=0) for parts in zip(*others, strict=True)]
+        error, freedom = error_of([mine - mean for mine, mean in zip(own, means, strict=True)])
+        if error > 0 and error_of(own)[0] > 0:
+            return error, freedom
+    sides = [half_width(estimate.low, estimate.high) for estimate in copies]
+    alone = half_width(model.low, model.high)
+    return math.hypot(alone, float(np.mean(sides)) / math.sqrt(len(sides)) if len(sides) == 1 else 0.0), math.inf
+
+
+def _deviations(criterion: Criterion, estimate: Estimate) -> list[np.ndarray]:
+    if estimate.sampling is None:
+        return []
+    return [criterion.direction(estimate.value) * own for own in estimate.sampling.deviations]
+
+
+def _student(found: Spread) -> Sampling:
+    def p(distance: float) -> float:
+        return float(scipy.stats.t.sf(np.clip(distance / found.error, -_FARTHEST, _FARTHEST), found.freedom))
+
+    return Sampling(lambda bound: p(found.value - bound), lambda bound: p(bound - found.value))
+
+
+def _common_p(copies: Sequence[Evidence], mean: Estimate) -> float | None:
+    given = [copy.p_value for copy in copies if copy.p_value is not None]
+    if len(given) < len(copies):
+        return None
+    # A test of a positive effect is one of the mean; any other p is that of the median copy.
+    return (
+        float(np.median(given)) if copies[0].equivalent is not None else max(float(np.median(given)), mean.p_above(0))
+    )
+
+
+def _common_equivalence(copies: Sequence[Evidence]) -> bool | None:
+    given = [copy.equivalent for copy in copies]
+    return None if None in given else 2 * sum(map(bool, given)) > len(given)
