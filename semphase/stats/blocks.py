@@ -45,6 +45,16 @@ class BlockLosses:
         return np.asarray(self.sums.sum(axis=-1) / self.tokens)
 
     @property
+    def without(self) -> Float[np.ndarray, "*any block"]:
+        """Mean loss in nats per token without each block in turn, [*any, block]."""
+        if len(self.counts) < 2:
+            raise SemphaseError(
+                f"an interval needs at least two blocks of token losses and there are {self.tokens} losses in "
+                f"{len(self.counts)}; give a longer --corpus"
+            )
+        return np.asarray((self.sums.sum(axis=-1, keepdims=True) - self.sums) / (self.tokens - self.counts))
+
+    @property
     def perplexity(self) -> Float[np.ndarray, "*any"]:
         """exp of the mean loss, [*any]."""
         return np.asarray(np.exp(self.mean))
