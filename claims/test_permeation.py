@@ -21,7 +21,6 @@ from semphase import (
     below,
     between,
     claim,
-    estimate_from_draws,
     on_copies,
     paired_increase,
     significant,
@@ -30,6 +29,7 @@ from semphase import (
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
+from semphase.stats.nested import Quantity
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
@@ -69,8 +69,9 @@ def test_linear_when_deep(study: Study, judge: Judge) -> None:
     "permeation.word-correlation",
     statement="f(l) has one shape for all words",
     criterion="the smallest pairwise Pearson r of f over words > 0.96",
-    parts=above(0.96, "smallest r"),
-    estimator="slope f(l) of σ on h from σ(L); prompts resampled within words",
+    parts=above(0.96, "smallest r", within=(-1, 1)),
+    estimator="slope f(l) of σ on h from σ(L), r of every pair of words with bounds of its own; prompts left out within "
+    "words",
     source="001 exp3",
     control=REINITIALISED,
     needs=Needs(words=2),
@@ -84,9 +85,9 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
 
     made = lexical.on_responses(
         study,
-        response.worst_correlation,
+        Quantity(response.correlations, "smallest", (-1, 1)),
         curves=lexical.f_curves,
-        pairwise_r=lambda r: response.pairwise_pearson(r.f),
+        pairwise_r=response.correlations,
         share_of_random_rising_curves_that_pass=random_curves,
     )
     judge(**made, figures=[figures.f_overlay])
@@ -122,7 +123,9 @@ def test_word_residual(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_separable(study: Study, judge: Judge) -> None:
-    made = lexical.on_responses(study, response.separable_share, population="words", curves=lexical.g_curves)
+    made = lexical.on_responses(
+        study, Quantity(response.separable_share, within=(0, 1)), population="words", curves=lexical.g_curves
+    )
     judge(**made, figures=[figures.g_overlay])
 
 

@@ -20,7 +20,6 @@ from semphase import (
     at_least,
     at_most,
     claim,
-    estimate_from_draws,
     not_rejected,
     on_copies,
     with_interval,

@@ -11,7 +11,6 @@ from semphase import (
     Study,
     below,
     claim,
-    estimate_from_draws,
 )
 from semphase.science.lexical import conditions, derived, facet
 

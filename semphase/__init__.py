@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from semphase.plugin.declare import claim
     from semphase.stats.blocks import difference_estimate, paired_test
     from semphase.stats.controls import shuffled
-    from semphase.stats.draws import estimate_from_draws
     from semphase.stats.estimate import Estimate
     from semphase.stats.estimates import (
         best_of,
@@ -111,7 +110,6 @@ if TYPE_CHECKING:
         "difference_estimate",
         "embedding",
         "estimate",
-        "estimate_from_draws",
         "head",
         "heads",
         "key",
@@ -157,7 +155,6 @@ HOMES = {
     "semphase.plugin.declare": "claim",
     "semphase.stats.blocks": "difference_estimate paired_test",
     "semphase.stats.controls": "shuffled",
-    "semphase.stats.draws": "estimate_from_draws",
     "semphase.stats.estimate": "Estimate",
     "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
     "semphase.stats.interval": "with_interval",

@@ -196,7 +196,7 @@ def _control(verdict: Verdict) -> ControlForm | None:
     return {
         "name": control.name,
         "estimate": plain(control.estimate),
-        "discriminating": bool(verdict.discriminating),
+        "discriminating": verdict.specific is not False,
     }
 
 

@@ -8,8 +8,6 @@ import numpy as np
 import scipy
 from jaxtyping import Float, Int
 
-from semphase.stats.draws import take_words
-
 LEAST_H = 0.05
 STRONG_B, STRONG_A = 0, 4
 
@@ -21,9 +19,9 @@ class Conditions:
     x: Float[np.ndarray, " layer"]
     sigma: Float[np.ndarray, "*draw word condition layer"]
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Conditions:
-        """The draws with their words resampled."""
-        return Conditions(self.x, take_words(self.sigma, index))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Conditions:
+        """Those of chosen words."""
+        return Conditions(self.x, self.sigma[index])
 
     @property
     def h(self) -> Float[np.ndarray, "*draw word condition"]:

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import take_words
 from semphase.stats.profile import transition_widths
 
 SIDE = 2
@@ -21,9 +20,9 @@ class Plane:
 
     magnitude: Float[np.ndarray, "*draw word length layer"]
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Plane:
-        """The draws with their words resampled."""
-        return Plane(take_words(self.magnitude, index))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Plane:
+        """Those of chosen words."""
+        return Plane(self.magnitude[index])
 
     @property
     def mean(self) -> Float[np.ndarray, "*draw length layer"]:

@@ -18,39 +18,34 @@ from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.critical import Plane
 from semphase.science.lexical.facet import Lexical
-from semphase.science.lexical.order_parameter import draw_directions, order_parameter, projections
+from semphase.science.lexical.order_parameter import order_parameter, projections
 from semphase.science.lexical.response import Response
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
-from semphase.stats.draws import Bootstrapped
-from semphase.stats.estimate import Estimate
-from semphase.stats.resample import batch_interval
+from semphase.stats.nested import Nested
 
 
-def context_plane(words: Lexical) -> Bootstrapped[Plane]:
+def context_plane(words: Lexical) -> Nested[Plane]:
     """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
     data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions)
-    weights = draw_directions(data.sense, words.study.budget.draws, words.rng("plane"))
-    planes = [_by_length(order_parameter(data, chosen)) for chosen in (data.weights, weights)]
-    return words.bootstrapped(Plane(planes[0]), Plane(planes[1]))
+    return words.nested(Plane(_by_length(order_parameter(data, data.weights))))
 
 
-def attention_and_mlp(words: Lexical) -> Bootstrapped[Writes]:
+def attention_and_mlp(words: Lexical) -> Nested[Writes]:
     """Slopes on h of what attention and MLP write along e_diff for the gradient prompts; h from σ(L)."""
     return _writes(words, words.response)
 
 
-def attention_and_mlp_by_step(words: Lexical) -> Bootstrapped[Writes]:
+def attention_and_mlp_by_step(words: Lexical) -> Nested[Writes]:
     """The same with h from the prompt's step."""
     return _writes(words, words.response_by_step)
 
 
-def _writes(words: Lexical, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
-    arrays = [tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention")]
-    streams, attention = (words.along_directions(projections(array, *words.directions)) for array in arrays)
-    strengths = (response.point.h, response.draws.h)
-    made = [write_slopes(*parts) for parts in zip(streams, attention, strengths, strict=True)]
-    return words.bootstrapped(*made)
+def _writes(words: Lexical, response: Nested[Response]) -> Nested[Writes]:
+    arrays = (tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention"))
+    along = (projections(array, *words.directions) for array in arrays)
+    stream, attention = (order_parameter(data, data.weights) for data in along)
+    return words.nested(write_slopes(stream, attention, response.point.h))
 
 
 def write_profiles(words: Lexical) -> dict[str, Float[np.ndarray, "word block"]]:
@@ -67,17 +62,6 @@ def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:
 def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
     """The same when the text stands before the prompt."""
     return _shifts(words, words.prefixed)
-
-
-def largest_shift(words: Lexical, shifts: Float[np.ndarray, " prompt"]) -> Estimate:
-    """The largest of the shifts; prompts with a text are resampled."""
-    return batch_interval(
-        lambda index: shifts[index].max(axis=-1),
-        [len(shifts)],
-        resamples=words.study.budget.draws,
-        seed=words.study.seed,
-        over="prompts with a text",
-    )
 
 
 def _shifts(words: Lexical, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
@@ -102,12 +86,12 @@ def first_prompt_sigma(words: Lexical) -> Float[np.ndarray, "word condition laye
     return order_parameter(data, data.weights)
 
 
-def rounded_conditions(words: Lexical, mantissa_bits: int) -> Bootstrapped[Conditions]:
+def rounded_conditions(words: Lexical, mantissa_bits: int) -> Nested[Conditions]:
     """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
     return _own_directions(words, rounded_streams(words, mantissa_bits))
 
 
-def exact_conditions(words: Lexical) -> Bootstrapped[Conditions]:
+def exact_conditions(words: Lexical) -> Nested[Conditions]:
     """σ(l) of the same prompts as the model computes it, with the same draws."""
     return _own_directions(words, exact_streams(words))
 
@@ -139,5 +123,5 @@ def _is_probed(role: str, index: int) -> bool:
     return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
-def _own_directions(words: Lexical, streams: xr.Dataset) -> Bootstrapped[Conditions]:
+def _own_directions(words: Lexical, streams: xr.Dataset) -> Nested[Conditions]:
     return words.conditions_of(streams, tables.direction_finals(streams, words.lexicon))

@@ -11,10 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.science.lexical.conditions import Conditions
-from semphase.stats.draws import PerWord
-from semphase.stats.draws import per_word as per_word
 from semphase.stats.families import LANDAU
 from semphase.stats.fit import recompare, refit
+from semphase.stats.nested import PerWord
 
 PUBLISHED = ("two_stage", "power_law", "tanh", "sigmoid")
 """The families that the source compares; the first is the one it prefers."""

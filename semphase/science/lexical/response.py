@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from semphase.stats.draws import take_words
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -37,9 +35,9 @@ class Response:
         """Mean of g over words."""
         return self.g.mean(axis=-2)
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Response:
-        """The draws with their words resampled."""
-        arrays = (take_words(array, index) for array in (self.h, self.sigma, self.f, self.r2))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Response:
+        """Those of chosen words."""
+        arrays = (array[index] for array in (self.h, self.sigma, self.f, self.r2))
         return Response(self.x, *arrays)
 
 
@@ -105,9 +103,9 @@ def mean_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def worst_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
-    """The smallest pairwise correlation of f between words (001 exp3: above 0.96)."""
-    return pairwise_pearson(response.f).min(axis=-1)
+def correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
+    """Pearson's r of f for every pair of words (001 exp3: above 0.96)."""
+    return pairwise_pearson(response.f)
 
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
@@ -185,11 +183,6 @@ def gain_beyond_noise(response: Response) -> Float[np.ndarray, "*draw word layer
     explained = response.r2 + gain
     per_parameter = (1 - explained) / (response.h.shape[-1] - 3)
     return np.where(explained > 0, gain - per_parameter, 0.0)
-
-
-def worst_residual(response: Response) -> Float[np.ndarray, "*draw"]:
-    """The largest RMSE of a word's g from g_mean (000: below 0.08)."""
-    return word_residuals(response).max(axis=-1)
 
 
 def falling(response: Response) -> Bool[np.ndarray, " word"]:

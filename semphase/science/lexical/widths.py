@@ -10,19 +10,19 @@ import scipy
 from jaxtyping import Float
 
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import Bootstrapped
 from semphase.stats.estimate import Estimate
 from semphase.stats.families import erf
 from semphase.stats.likelihood import BAND, ratios, width_test
 from semphase.stats.likelihood import INVERSE_ROOT_PI as INVERSE_ROOT_PI
 from semphase.stats.likelihood import WidthTest as WidthTest
+from semphase.stats.nested import Nested
 from semphase.study.study import Study
 from semphase.verdict import Evidence
 
 ALPHA = 0.05
 
 
-def width_test_of(study: Study, curves: Bootstrapped[Response]) -> WidthTest:
+def width_test_of(study: Study, curves: Nested[Response]) -> WidthTest:
     """The likelihood-ratio test of σ = 1/√π on g_mean."""
     point = curves.point
     return width_test(point.x, point.g_mean, draws=study.budget.simulations, seed=study.seed)

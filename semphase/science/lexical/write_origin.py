@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.science.lexical.response import mean_correlation, respond
-from semphase.stats.draws import take_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +17,9 @@ class Writes:
     attention: Float[np.ndarray, "*draw word block"]
     mlp: Float[np.ndarray, "*draw word block"]
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Writes:
-        """The draws with their words resampled."""
-        return Writes(take_words(self.attention, index), take_words(self.mlp, index))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Writes:
+        """Those of chosen words."""
+        return Writes(self.attention[index], self.mlp[index])
 
     @property
     def rise(self) -> Float[np.ndarray, "*draw word block"]:
