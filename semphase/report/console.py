@@ -27,7 +27,7 @@ from semphase.report.wording import (
     unregistered,
 )
 
-WIDE = 170
+WIDE = 200
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
@@ -77,7 +77,8 @@ def _narrow(entries: list[Entry]) -> Table:
         if entry["estimate"] is not None:
             told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
             claim.append(Padding(told, (0, 0, 0, 2)))
-            claim.append(Padding(Text(f"of {population(entry['estimate'])}", style="dim"), (0, 0, 0, 2)))
+            apart = f"; contrast {contrast(entry)}" if entry["control"] else ""
+            claim.append(Padding(Text(f"of {population(entry['estimate'])}{apart}", style="dim"), (0, 0, 0, 2)))
         if (told_of := unregistered(entry)) is not None:
             claim.append(Padding(Text(told_of, style="yellow"), (0, 0, 0, 2)))
         table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(relation(entry)))
