@@ -320,7 +320,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
         if (falling := int(response.falling(by_step(own)).sum())) < FALLING_WORDS:
             raise Undefined(f"f falls after its peak in {falling} words, and {FALLING_WORDS} are needed")
         before, after = response.gain_around_peak(by_step(own))
-        return Evidence(*paired_increase(before, after, seed=own.seed, resamples=own.budget.draws))
+        return Evidence(*paired_increase(before, after, seed=own.seed))
 
     with where_defined():
         found = evidence(study)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from semphase.science.lexical.sampling import along_directions, draw_gradients, sample_conditions
 
 from semphase.science.lexical.order_parameter import order_parameter, overlaps
-from semphase.science.lexical.sampling import along_directions, draw_gradients, sample_conditions
 
 SENSE = np.array([[1, 1, -1, -1, 0], [1, 1, 1, -1, -1]])
 CONDITION = np.array([[0, 0, 1, 2, -1], [0, 1, 1, 2, 2]])
