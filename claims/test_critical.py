@@ -30,14 +30,13 @@ from semphase.stats.nested import Peak
     data=LEXICON,
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
-    quantities = {
-        "depth of the maximum": Peak(lambda own: own.mean, at=lambda own: own.x),
-        "larger side over the maximum": critical.LargerSide(),
-    }
     made = lexical.on_measurement(
         study,
         derived.susceptibility,
-        quantities,
+        {
+            "depth of the maximum": Peak(lambda own: own.mean, at=lambda own: own.x),
+            "larger side over the maximum": critical.LargerSide(),
+        },
         with_step=derived.susceptibility_by_step,
         population="words",
         curves=lexical.f_curves,

@@ -38,11 +38,10 @@ BOTH_MODELS = {
     data=LEXICON,
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
-    worst = {"widening": Quantity(conditions.widening, "smallest", (-4, 4)), "Spearman": conditions.Monotony()}
     made = lexical.on_measurement(
         study,
         lambda words: words.conditions,
-        worst,
+        {"widening": Quantity(conditions.widening, "smallest", (-4, 4)), "Spearman": conditions.Monotony()},
         curves=lexical.sigma_curves,
         widening_by_word=conditions.widening,
         Spearman_by_word=lambda data: conditions.depth_correlation(conditions.fan(data)),
@@ -86,7 +85,6 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
 def test_causal_mask(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
     suffix, prefix = (
-        derived.largest_shift(words, shifts)
-        for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
+        derived.largest_shift(shifts) for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
     )
     judge(suffix, control=prefix, detail=words.reading)

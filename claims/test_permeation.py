@@ -149,11 +149,15 @@ def test_separable(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_rise_then_drop(study: Study, judge: Judge) -> None:
-    quantities = {
-        "peak at x": Peak(lambda own: own.g_mean, at=lambda own: own.x),
-        "drop": Quantity(response.falls, "largest"),
-    }
-    made = lexical.on_responses(study, quantities, population="words", curves=lexical.g_curves)
+    made = lexical.on_responses(
+        study,
+        {
+            "peak at x": Peak(lambda own: own.g_mean, at=lambda own: own.x),
+            "drop": Quantity(response.falls, "largest"),
+        },
+        population="words",
+        curves=lexical.g_curves,
+    )
     judge(**made, figures=[figures.g_overlay])
 
 
@@ -357,7 +361,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     estimator="mean r over pairs of words; the smallest lead over a copy's mean r, each copy with bounds of its own; words "
     "left out, in the model and its copies together",
     source="ours",
-    control="increments permuted over layers, each word for itself",
+    control="increments permuted within each third of the depth, each word for itself",
     needs=Needs(words=4),
     data=LEXICON,
 )

@@ -201,9 +201,13 @@ def gain_around_peak(response: Response) -> tuple[Float[np.ndarray, " falling"],
 
 
 def with_permuted_increments(response: Response, rng: np.random.Generator) -> Response:
-    """The point response with the increments f(l) − f(l−1) of each word in an order of its own."""
+    """The point response with each word's increments f(l) − f(l−1) in an order of its own within each third of the depth.
+
+    What is left is the coarse course that the words share.
+    """
     start, steps = response.f[:, :1], np.diff(response.f, axis=-1)
-    f = np.concatenate([start, start + rng.permuted(steps, axis=-1).cumsum(axis=-1)], axis=-1)
+    mixed = [rng.permuted(third, axis=-1) for third in np.array_split(steps, 3, axis=-1)]
+    f = np.concatenate([start, start + np.concatenate(mixed, axis=-1).cumsum(axis=-1)], axis=-1)
     return replace(response, f=f)
 
 
