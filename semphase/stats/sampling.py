@@ -15,7 +15,7 @@ from semphase.stats.pivot import LEVEL, TAIL, Pivot
 LEAST_P = float(np.finfo(np.float64).tiny)
 """No p is smaller: a sample never excludes anything for certain."""
 _FARTHEST = 40.0
-Deviations = tuple[Float[np.ndarray, " unit"], ...]
+Deviations = tuple[Float[np.ndarray, " _"], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Sampling:
         )
 
     @staticmethod
-    def of_pivot(made: Pivot, *factors: Float[np.ndarray, " unit"]) -> Sampling:
+    def of_pivot(made: Pivot, *factors: Float[np.ndarray, " _"]) -> Sampling:
         """Of a single statistic, with the deviations on its working scale that the pivot was made of."""
         own = float(made.scale.slope(made.scale.back(made.value)))
         return Sampling(
@@ -88,7 +88,7 @@ class Sampling:
         return Sampling(lambda bound: p(value - bound, value - low), lambda bound: p(bound - value, high - value))
 
 
-def error_of(deviations: Sequence[Float[np.ndarray, " unit"]]) -> tuple[float, float]:
+def error_of(deviations: Sequence[Float[np.ndarray, " _"]]) -> tuple[float, float]:
     """Standard error of the sum of the means of independent deviations, and its degrees of freedom (Welch 1947)."""
     kept = [own for own in deviations if len(own) > 1]
     variances = np.array([own.var(ddof=1) / len(own) for own in kept])
