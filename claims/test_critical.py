@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from semphase import (
     LEXICON,
     Judge,
@@ -49,7 +51,7 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     "critical.no-phase-boundary",
     statement="no boundary in the plane of context length × layer",
     criterion="along both axes the logistic transition width of mean |σ| exceeds 20 % of the axis",
-    parts=(above(0.2, "context axis", within=(0, 1)), above(0.2, "layer axis", within=(0, 1))),
+    parts=(above(0.2, "context axis", within=(0, inf)), above(0.2, "layer axis", within=(0, inf))),
     estimator="10–90 % width of the logistic step fitted to mean |σ|, averaged over the other axis, as the inverse of its "
     "sharpness; words left out",
     source="001 exp5",

@@ -141,10 +141,11 @@ def test_separable(study: Study, judge: Judge) -> None:
     statement="g rises to a peak late and drops at the end",
     criterion="peak of g_mean at 0.80 ≤ x ≤ 0.92 and g_mean(L) < peak − 0.05",
     parts=(between(0.80, 0.92, "peak at x", within=(0, 1)), above(0.05, "drop")),
-    estimator="the layers that no other one exceeds in g_mean; the largest fall of g_mean from a layer to l = L, each "
-    "layer with bounds of its own; words left out",
+    estimator="the layers that no other one exceeds in g_mean; the largest fall of g_mean from a block before the "
+    "last to l = L, each with bounds of its own; words left out",
     source="000",
     control=REINITIALISED,
+    needs=Needs(layers=2),
     published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
     data=LEXICON,
 )

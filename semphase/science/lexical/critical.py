@@ -13,7 +13,7 @@ from semphase.errors import Undefined
 from semphase.science.lexical.response import Response
 from semphase.stats.estimate import Estimate
 from semphase.stats.nested import Nested, Population, Quantity, Statistic
-from semphase.stats.profile import WIDEST, sharpnesses
+from semphase.stats.profile import sharpnesses
 from semphase.stats.sampling import Sampling
 
 SIDE = 2
@@ -99,34 +99,32 @@ def layer_sharpness(plane: Plane) -> Float[np.ndarray, "*draw"]:
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """The width of a transition, at most the axis, from its sharpness: that of a straight line is 0, its width anything."""
+    """The width of a transition from its sharpness, which is next to 0, and the width anything, for a straight line."""
 
     sharpness: Statistic
 
     def estimate(self, *data: Nested[Any], population: Population, what: str = "width", unit: str = "") -> Estimate:
-        """The inverse of the sharpness, ends and p-values included."""
+        """The inverse of the sharpness, ends and p-values included; Undefined for a profile that is flat."""
         made = Quantity(self.sharpness).estimate(*data, population=population, what=what, unit=unit)
-        value = _width(made.value)
+        if made.value == 0:
+            raise Undefined(f"{what} is not defined: mean |σ| is the same all along it")
         return replace(
             made,
-            value=value,
+            value=_width(made.value),
             low=_width(made.high),
             high=_width(made.low),
-            sampling=None if made.sampling is None else _inverse(made.sampling, value),
+            sampling=None if made.sampling is None else _inverse(made.sampling, _width(made.value)),
         )
 
 
 def _width(sharpness: float) -> float:
-    return 1 / max(sharpness, 1 / WIDEST)
+    return 1 / sharpness if sharpness > 0 else math.inf
 
 
 def _inverse(of: Sampling, value: float) -> Sampling:
-    def at(bound: float) -> float:
-        return 1 / bound if bound > 0 else math.inf
-
     return Sampling(
-        lambda bound: of.p_below(at(bound)),
-        lambda bound: of.p_above(at(bound)),
+        lambda bound: of.p_below(_width(bound)),
+        lambda bound: of.p_above(_width(bound)),
         tuple(-(value**2) * own for own in of.deviations),
     )
 

@@ -130,9 +130,9 @@ def separable_share(response: Response) -> Float[np.ndarray, "*draw"]:
     return 1 - residual / np.sum((target - target.mean(axis=axes, keepdims=True)) ** 2, axis=axes)
 
 
-def falls(response: Response) -> Float[np.ndarray, "*draw before"]:
-    """By how much g_mean falls from each layer to l = L; the largest is the drop from its peak."""
-    return response.g_mean[..., :-1] - response.g_mean[..., -1:]
+def falls(response: Response) -> Float[np.ndarray, "*draw between"]:
+    """By how much g_mean falls from each layer 1 … L − 1 to l = L; the largest is the drop from its peak."""
+    return response.g_mean[..., 1:-1] - response.g_mean[..., -1:]
 
 
 @dataclass(frozen=True, slots=True)
