@@ -47,8 +47,9 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     statement="σ is linear in h in the deep half, not at the embedding",
     criterion="median over words of R²(l) > 0.95 for every 0.6 ≤ x < 1, and < 0.5 at l = 0 (R² = 0 where σ has no "
     "variance)",
-    parts=(above(0.95, "R² when deep"), below(0.5, "R² at l = 0")),
-    estimator="R² of the least-squares line of σ(l) on h; the smallest deep median; words and prompts resampled",
+    parts=(above(0.95, "R² when deep", within=(0, 1)), below(0.5, "R² at l = 0", within=(0, 1))),
+    estimator="R² of the least-squares line of σ(l) on h; medians between order statistics of the words, each deep layer "
+    "with bounds of its own",
     source="001 exp3",
     control=REINITIALISED,
     needs=Needs(layers=3),
@@ -56,10 +57,9 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     data=LEXICON,
 )
 def test_linear_when_deep(study: Study, judge: Judge) -> None:
-    medians = {"R² when deep": response.deep_linearity, "R² at l = 0": response.embedding_linearity}
     made = lexical.on_responses(
         study,
-        medians,
+        {"R² when deep": response.Medians(response.deep_r2), "R² at l = 0": response.Medians(response.embedding_r2)},
         population="words",
         curves=lexical.r2_curves,
         median_r2=lambda r: np.median(r.r2, axis=0),

@@ -22,6 +22,8 @@ OWN = {
     "falls in a straight line": Plan(same_shape(np.where(X > 0.85, 0.8, np.minimum(1.2 * X, 1)), WORDS), noise=0.005),
     "an increment for each third": Plan(same_shape(_THIRDS, WORDS), noise=0.002),
     "layers of their own": Plan(same_shape(_JAGGED, WORDS), noise=0.005),
+    "linear, twelve words": Plan(same_shape(drop(X), 12), noise=0.005),
+    "noise when deep, twelve words": Plan(same_shape(drop(X), 12), noise=np.where((X > 0.5) & (X < 1), 0.3, 0.005)),
     "answers to nothing": Plan(1e-6 * same_shape(drop(X), WORDS)),
 }
 ALL = WORLDS | OWN
@@ -31,7 +33,7 @@ DECIDED = [
     ("order.two-stage-jump", "late jump", "linear, then a drop"),
     ("critical.no-susceptibility-peak", "linear, then a drop", "interior peak"),
     ("critical.no-phase-boundary", "cosine", "steps of 15 %"),
-    ("permeation.linear-when-deep", "linear, then a drop", "noise when deep"),
+    ("permeation.linear-when-deep", "linear, twelve words", "noise when deep, twelve words"),
     ("permeation.word-correlation", "linear, then a drop", "random walks"),
     ("permeation.word-residual", "linear, then a drop", "random walks"),
     ("permeation.separable", "linear, then a drop", "a layer of its own for each word"),

@@ -5,10 +5,17 @@ Arrays are [..., word, layer] with layers l = 0 … L; leading axes number what 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.stats.median import smallest_median
+from semphase.stats.nested import Nested, Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,25 @@ def word_residuals(response: Response) -> Float[np.ndarray, "*draw word"]:
 def deep_r2(response: Response) -> Float[np.ndarray, "*draw word deep"]:
     """R² of every word at the layers with 0.6 ≤ x < 1 (001 exp3)."""
     return response.r2[..., (response.x >= 0.6) & (response.x < 1)]
+
+
+def embedding_r2(response: Response) -> Float[np.ndarray, "*draw word one"]:
+    """R² of every word at l = 0 (001 exp3)."""
+    return response.r2[..., :1]
+
+
+@dataclass(frozen=True, slots=True)
+class Medians:
+    """The smallest of medians over words, of `values` [word, row] between 0 and 1 of a point response."""
+
+    values: Callable[[Response], Float[np.ndarray, "word row"]]
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = "median", unit: str = "") -> Estimate:
+        """The estimate with the order statistics of every row."""
+        if population != "words":
+            raise SemphaseError(f"medians over words speak of words, not of {population}")
+        made = smallest_median(self.values(data[0].point).T, over="words", unit=unit, within=(0, 1))
+        return replace(made, method=f"{what}: {made.method}")
 
 
 def separable_share(response: Response) -> Float[np.ndarray, "*draw"]:
