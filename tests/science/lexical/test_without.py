@@ -41,6 +41,13 @@ def sentences_left_out(word):
             yield np.delete(np.flatnonzero(SENSE[word]), np.flatnonzero(np.flatnonzero(SENSE[word]) == own))
 
 
+def prompts_left_out(word):
+    """Each prompt of a condition that has two: those that stay."""
+    for kind in range(3):
+        members = np.flatnonzero(CONDITION[word] == kind)
+        yield from (np.delete(np.arange(PROMPTS), prompt) for prompt in members if len(members) > 1)
+
+
 @pytest.mark.parametrize("strength", STRENGTHS.values(), ids=STRENGTHS)
 def test_responses_are_those_of_what_is_left(streams, finals, strength):
     data = overlaps(streams, finals, SENSE)
@@ -77,14 +84,11 @@ def test_conditions_are_those_of_what_is_left(streams, finals):
     rows, labels = iter(made.data.sigma), []
     for word in range(WORDS):
         one = slice(word, word + 1)
-        expected = []
-        for kept in sentences_left_out(word):
-            expected.append(by_loop(sigma_of(streams[one], finals[one, kept], SENSE[one, kept])[0], CONDITION[word]))
-        for kind in range(3):
-            members = np.flatnonzero(CONDITION[word] == kind)
-            for prompt in members if len(members) > 1 else ():
-                kept = np.delete(np.arange(PROMPTS), prompt)
-                expected.append(by_loop(sigma[word, kept], CONDITION[word, kept]))
+        expected = [
+            by_loop(sigma_of(streams[one], finals[one, kept], SENSE[one, kept])[0], CONDITION[word])
+            for kept in sentences_left_out(word)
+        ]
+        expected += [by_loop(sigma[word, kept], CONDITION[word, kept]) for kept in prompts_left_out(word)]
         for own in expected:
             row = next(rows)
             np.testing.assert_allclose(row[word], own, atol=CLOSE)
