@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from semphase.errors import SemphaseError, Undefined
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import EXPANSION, expanded, times_drawn, with_interval
-from semphase.stats.paired import sign_flip_p
+from semphase.stats.signs import RESAMPLES, sign_flip_p
 
 BLOCK = 64
 """Token losses in one contiguous block."""
@@ -138,7 +138,7 @@ def paired_test(
     better: Float[np.ndarray, " block"],
     counts: Int[np.ndarray, " block"],
     *,
-    resamples: int = 9999,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> float:
     """One-sided p that the mean loss of `worse` is above that of `better`, by sign flips of whole blocks.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 from jaxtyping import Float, Int
+
+from semphase.stats.estimate import Estimate
+from semphase.stats.nested import Nested, Population, left_out
+from semphase.stats.orders import SPEARMAN, smallest_spearman
 
 LEAST_H = 0.05
 STRONG_B, STRONG_A = 0, 4
@@ -54,16 +59,6 @@ def widening(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     return width[..., -1] - width[..., 0]
 
 
-def worst_widening(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The smallest widening over words."""
-    return widening(conditions).min(axis=-1)
-
-
-def worst_monotony(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The smallest over words of the Spearman correlation of the fan's width with l."""
-    return depth_correlation(fan(conditions)).min(axis=-1)
-
-
 def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw word"]:
     """Spearman correlation of each curve with the layer index; 0 for a constant curve."""
     ranks = scipy.stats.rankdata(curves, axis=-1)
@@ -71,6 +66,16 @@ def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np
     centred = ranks - ranks.mean(axis=-1, keepdims=True)
     norm = np.sqrt(np.sum(centred**2, axis=-1) * np.sum(layers**2))
     return np.where(norm > 0, centred @ layers / np.where(norm > 0, norm, 1), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Monotony:
+    """The smallest over words of the Spearman correlation of the fan's width with l."""
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = SPEARMAN, unit: str = "") -> Estimate:
+        """The smallest correlation, every word with bounds of its own."""
+        value, factor = left_out(fan, *data, population=population, least="worst of many")
+        return smallest_spearman(value, data[0].point.x, factor, what=f"smallest {what}", unit=unit)
 
 
 def jump_layer(sigma: Float[np.ndarray, "*draw layer"]) -> Int[np.ndarray, "*draw"]:

@@ -14,21 +14,23 @@ from semphase.measure.reduced_products import rounded_products
 from semphase.measure.streams import capture_streams
 from semphase.measure.targets import Target
 from semphase.models import Model
+from semphase.science.lexical import critical, response
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.critical import Plane
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.order_parameter import order_parameter, projections
-from semphase.science.lexical.response import Response
+from semphase.science.lexical.response import Response, Rise
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
+from semphase.stats.estimate import Estimate
 from semphase.stats.nested import Nested
+from semphase.stats.sampling import Sampling
 
 
-def context_plane(words: Lexical) -> Nested[Plane]:
+def context_plane(words: Lexical) -> Nested[critical.Plane]:
     """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
     data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions)
-    return words.nested(Plane(_by_length(order_parameter(data, data.weights))))
+    return words.nested(critical.Plane(_by_length(order_parameter(data, data.weights))))
 
 
 def attention_and_mlp(words: Lexical) -> Nested[Writes]:
@@ -41,17 +43,54 @@ def attention_and_mlp_by_step(words: Lexical) -> Nested[Writes]:
     return _writes(words, words.response_by_step)
 
 
-def _writes(words: Lexical, response: Nested[Response]) -> Nested[Writes]:
+def _writes(words: Lexical, own: Nested[Response]) -> Nested[Writes]:
     arrays = (tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention"))
     along = (projections(array, *words.directions) for array in arrays)
     stream, attention = (order_parameter(data, data.weights) for data in along)
-    return words.nested(write_slopes(stream, attention, response.point.h))
+    return words.nested(write_slopes(stream, attention, own.point.h))
 
 
 def write_profiles(words: Lexical) -> dict[str, Float[np.ndarray, "word block"]]:
     """For a figure: what attention and MLP have written up to each block, per unit of h."""
     writes = attention_and_mlp(words).point
     return {"attention": np.cumsum(writes.attention, axis=-1), "MLP": np.cumsum(writes.mlp, axis=-1)}
+
+
+def susceptibility(words: Lexical) -> Nested[critical.Susceptibility]:
+    """χ(l) below l = L, with h from σ(L)."""
+    return words.nested(critical.susceptibility(words.response.point))
+
+
+def susceptibility_by_step(words: Lexical) -> Nested[critical.Susceptibility]:
+    """The same with h from the prompt's step."""
+    return words.nested(critical.susceptibility(words.response_by_step.point))
+
+
+def rise(words: Lexical) -> Nested[Rise]:
+    """g up to the peak of g_mean, with h from σ(L)."""
+    return words.nested(response.rise(words.response.point))
+
+
+def rise_by_step(words: Lexical) -> Nested[Rise]:
+    """The same with h from the prompt's step."""
+    return words.nested(response.rise(words.response_by_step.point))
+
+
+def permuted_increments(words: Lexical, number: int) -> Nested[Response]:
+    """The response with each word's increments in an order of its own, one of several ways."""
+    rng = words.rng(f"permuted increments {number}")
+    return words.nested(response.with_permuted_increments(words.response.point, rng))
+
+
+def largest_shift(shifts: Float[np.ndarray, " prompt"]) -> Estimate:
+    """The largest shift of σ, as exact as float32 tells σ; it speaks of these prompts and texts."""
+    value, told = float(shifts.max()), float(np.finfo(np.float32).eps)
+    low, high = max(value - told, 0.0), value + told
+    method = f"largest of {shifts.size} prompts with a text, to the resolution of σ in float32; of these only"
+    return Estimate(
+        value, low, high, method, shifts.size,
+        population=("prompts",), units=(shifts.size,), sampling=Sampling.of_ends(value, value - told, high),
+    )  # fmt: skip
 
 
 def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:

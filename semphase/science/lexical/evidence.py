@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy
@@ -12,12 +12,21 @@ from semphase.errors import Undefined
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.response import Response
 from semphase.stats.estimate import Estimate
-from semphase.stats.nested import Nested, Peak, Population, Quantity, left_out
+from semphase.stats.nested import Nested, Population, left_out
 from semphase.study.evidence import on_copies
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 
-Judged = Quantity | Peak
+
+class Judged(Protocol):
+    """What gives an estimate of one dataset for each of several, such as a `Quantity`."""
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = ..., unit: str = ...) -> Estimate:
+        """The estimate with its interval over the population's units."""
+        ...
+
+
+BY_STEP = "h from the prompt's step"
 Quantities = Judged | Mapping[str, Judged]
 Curves = Callable[[Lexical], Mapping[str, Any]]
 
@@ -35,11 +44,15 @@ def on_responses(
     `details` are functions of the point response whose values go into the report under their names, `curves` gives
     what a figure draws.
     """
-    made = on_measurement(
-        study, lambda words: words.response, quantities, population=population, curves=curves, **details
+    return on_measurement(
+        study,
+        lambda words: words.response,
+        quantities,
+        with_step=lambda words: words.response_by_step,
+        population=population,
+        curves=curves,
+        **details,
     )
-    made["detail"]["h from the prompt's step"] = by_step([study], quantities, population)
-    return made
 
 
 def on_all_responses(
@@ -51,7 +64,7 @@ def on_all_responses(
         return estimates([own.facet(Lexical).response for own in joint.each], quantities, population)
 
     detail["reading"] = {own.label: own.facet(Lexical).reading for own in study.each}
-    detail["h from the prompt's step"] = by_step(study.each, quantities, population)
+    detail[BY_STEP] = by_step(study.each, quantities, population)
     detail["g_mean of each model"] = mean_curves(study)
     return {"evidence": made(study), "detail": detail, **on_copies(study, made)}
 
@@ -61,14 +74,15 @@ def on_measurement(
     measurement: Callable[[Lexical], Nested[Any]],
     quantities: Quantities,
     *,
+    with_step: Callable[[Lexical], Nested[Any]] | None = None,
     population: Population = "prompts",
     curves: Curves | None = None,
     **details: Callable[[Any], Any],
 ) -> dict[str, Any]:
     """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control.
 
-    `details` are functions of the measurement's point; their values go into the report under their names. `curves`
-    gives what a figure draws.
+    `with_step` is the measurement with h from the prompt's step, where h enters. `details` are functions of the
+    measurement's point; their values go into the report under their names. `curves` gives what a figure draws.
     """
 
     def made(copy: Study) -> Any:
@@ -79,6 +93,8 @@ def on_measurement(
     told = {name.replace("_", " "): of(own.point) for name, of in details.items()}
     if curves is not None:
         told["curves"] = curves(words)
+    if with_step is not None:
+        told[BY_STEP] = _or_why(lambda: estimates([with_step(words)], quantities, population))
     evidence = estimates([own], quantities, population)
     return {"evidence": evidence, "detail": words.reading | told, **on_copies(study, made)}
 
@@ -94,8 +110,14 @@ def estimates(
 
 def by_step(studies: Sequence[Study], quantities: Quantities, population: Population = "prompts") -> Any:
     """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
+    return _or_why(
+        lambda: estimates([study.facet(Lexical).response_by_step for study in studies], quantities, population)
+    )
+
+
+def _or_why(made: Callable[[], Any]) -> Any:
     try:
-        return estimates([study.facet(Lexical).response_by_step for study in studies], quantities, population)
+        return made()
     except Undefined as problem:
         return f"not defined: {problem}"
 

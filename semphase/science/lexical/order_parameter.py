@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+_EPS = np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
@@ -69,4 +71,6 @@ def order_parameter(
     """σ for e_diff made with `weights`; dimensionless, in [−1, 1], and 0 where the senses do not differ at all."""
     squared = np.einsum("...wj,wjk,...wk->...w", weights, data.gram, weights, optimize=True)
     projected = np.einsum("wpls,...ws->...wpl", data.overlap, weights, optimize=True)
-    return projected / np.sqrt(np.where(squared > 0, squared, np.inf))[..., None, None]
+    # Sums of this many products leave so much of nothing.
+    rounding = 4 * _EPS * np.sum(np.abs(weights) * np.sqrt(np.einsum("wkk->wk", data.gram)), axis=-1) ** 2
+    return projected / np.sqrt(np.where(squared > rounding, squared, np.inf))[..., None, None]

@@ -54,6 +54,23 @@ def winning_margin(
     return statistic
 
 
+def leads(families: Mapping[str, Family], name: str, curve: Curve, criterion: Information) -> Statistic:
+    """A statistic [rival]: AIC or BIC of every rival minus that of one family, which wins where all are positive."""
+
+    def statistic(response: Response) -> Float[np.ndarray, "*draw rival"]:
+        x, g = curve(response)
+
+        def rows(curves: np.ndarray) -> np.ndarray:
+            values = {family: getattr(fit, criterion) for family, fit in recompare(families, x, curves).items()}
+            own = values.pop(name)
+            return np.stack([value - own for value in values.values()], axis=-1)
+
+        rivals = len(families) - 1
+        return _over_defined(np.atleast_2d(g), rows, (rivals,)).reshape(*g.shape[:-1], rivals)
+
+    return statistic
+
+
 def fitted(families: Mapping[str, Family], curve: Curve, response: Response) -> dict[str, Any]:
     """For a figure: the curve of a point response, and what each family makes of it."""
     x, g = curve(response)
@@ -85,10 +102,11 @@ erf_width: Statistic = parameter(SHAPES["erf"], "sigma", full_curve)
 
 
 def _over_defined(
-    curves: Float[np.ndarray, "draw layer"], fitted: Callable[[np.ndarray], np.ndarray]
-) -> Float[np.ndarray, " draw"]:
+    curves: Float[np.ndarray, "draw layer"], fitted: Callable[[np.ndarray], np.ndarray], row: tuple[int, ...] = ()
+) -> Float[np.ndarray, draw * row]:
+    """What is fitted to the curves that are defined, and nan for the others."""
     defined = np.isfinite(curves).all(axis=-1)
-    result = np.full(len(curves), np.nan)
+    result = np.full((len(curves), *row), np.nan)
     if defined.any():
         result[defined] = fitted(curves[defined])
     return result
