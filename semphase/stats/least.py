@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["mean", "ratio of perplexities", "correlation", "any smooth statistic", "worst of many", "share"]
+Kind = Literal[
+    "mean", "ratio of perplexities", "correlation", "any smooth statistic", "worst of many", "share", "median", "ε²",
+]  # fmt: skip
 
 LEAST: dict[Kind, int] = {
     "mean": 4,
@@ -13,6 +15,8 @@ LEAST: dict[Kind, int] = {
     "any smooth statistic": 4,
     "worst of many": 6,
     "share": 4,
+    "median": 6,
+    "ε²": 6,
 }
 """The smallest number of units at which normal, log-normal and t₃ worlds are covered in at least 93 % of cases."""
 

@@ -1,0 +1,53 @@
+"""The median of units, between order statistics: it holds whatever their distribution."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy
+
+from semphase.stats.estimate import Estimate
+from semphase.stats.least import lacking
+from semphase.stats.pivot import TAIL
+from semphase.stats.sampling import Sampling
+from semphase.stats.units import Numbers, numbers
+
+REAL_LINE = (-math.inf, math.inf)
+
+
+def median(
+    values: Numbers, *, over: str = "samples", unit: str = "", within: tuple[float, float] = REAL_LINE
+) -> Estimate:
+    """The median of values [unit] with the interval that the sign test does not reject.
+
+    Of n units fewer than k lie below their population's median with the probability of fewer than k heads in n tosses, so
+    that the k-th lowest is an exact lower bound, if a conservative one; six units are the fewest that have both ends at
+    95 %. Where ties put a bound on the median, the next value that differs takes its place. `within` is the range of what
+    is measured.
+    """
+    array = np.sort(numbers(values, "median"))
+    n, value = array.size, float(np.median(array))
+    method = f"median of {n} {over}, order statistics (binomial)"
+    lacks = lacking("median", n, float(n), over)
+    if np.ptp(array) == 0:
+        lacks = f"{over} that are not all alike"
+    lower, upper = array[array < value], array[array > value]
+
+    def bounds(tail: float) -> tuple[float, float]:
+        k = _outside(n, tail)
+        low = float(lower[min(k, lower.size) - 1]) if k and lower.size else -math.inf
+        high = float(upper[-min(k, upper.size)]) if k and upper.size else math.inf
+        return low, high
+
+    low, high = (float(np.clip(end, *within)) for end in bounds(TAIL))
+    return Estimate(
+        value, min(low, value), max(high, value), method, n, unit,
+        population=(over,), units=(n,), lacks=lacks, sampling=Sampling.of_bounds(bounds),
+    )  # fmt: skip
+
+
+def _outside(n: int, tail: float) -> int:
+    """How many of the lowest of n units a bound may use: the most k whose k − 1 or fewer heads are no likelier."""
+    chances = scipy.stats.binom.cdf(np.arange(n // 2 + 1), n, 0.5)
+    return int(np.searchsorted(chances, tail, side="right"))

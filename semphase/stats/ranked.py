@@ -1,0 +1,101 @@
+"""Do groups of units differ? The share of variance between them, on normal scores, with an exact test's interval.
+
+Ranks become normal scores (van der Waerden 1952), so that one unit far out counts for no more than any extreme one; of
+these the F of a one-way analysis of variance is noncentral F in distribution, up to what is small, whatever the units'
+own. A percentile bootstrap within groups would take the scatter inside of them for differences between them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy
+from jaxtyping import Float
+
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.stats.least import lacking
+from semphase.stats.pivot import TAIL
+from semphase.stats.sampling import LEAST_P, Sampling
+from semphase.stats.units import Labels, Numbers, numbers
+
+_SMALLEST_TAIL = 1e-12
+"""Below it the distribution function is rounding."""
+
+
+def epsilon_squared(values: Numbers, groups: Labels, *, over: str = "heads") -> tuple[Estimate, float]:
+    """ε² of values [unit] between labelled groups, and the p of Kruskal and Wallis that groups do not differ.
+
+    ε² is λ/(λ + n − 1), with λ the noncentrality of F on normal scores; its estimate (k − 1)(F − 1) makes it Kelley's
+    (1935), which is 0 on average where k groups do not differ, and is shown as 0 where it falls below. The interval holds
+    each λ that F does not reject; its upper end is never under that of F = 1, for groups that differ less than chance lets
+    them say nothing more.
+    """
+    array, labels = numbers(values, "epsilon_squared"), np.asarray(groups)
+    if labels.shape != array.shape:
+        raise SemphaseError(f"epsilon_squared needs one label for each of {array.size} values, got {labels.size}.")
+    _, own = np.unique(labels, return_inverse=True)
+    n, k = array.size, int(own.max()) + 1
+    if not 2 <= k < n:
+        raise SemphaseError(f"epsilon_squared compares groups, and {n} {over} in {k} leave nothing to compare.")
+    method, lacks = f"ε² of normal scores of {n} {over} in {k} groups, noncentral F", lacking("ε²", n, float(n), over)
+    between, inside = _squares(normal_scores(array), own)
+    if inside <= 0:
+        unknown = Estimate(
+            float(between > 0), 0.0, 1.0, method, n, population=(over,), units=(n,),
+            lacks=f"{over} that differ inside of a group",
+        )  # fmt: skip
+        return unknown, 1.0
+    f = (between / (k - 1)) / (inside / (n - k))
+
+    def bounds(tail: float) -> tuple[float, float]:
+        low, high = _least(f, k - 1, n - k, tail), _most(max(f, 1.0), k - 1, n - k, tail)
+        return low if low < 0 else low / (low + n - 1), high / (high + n - 1)
+
+    value = max(0.0, (k - 1) * (f - 1) / ((k - 1) * (f - 1) + n - 1))
+    low, high = bounds(TAIL)
+    estimate = Estimate(
+        value, max(0.0, low), high, method, n,
+        population=(over,), units=(n,), lacks=lacks, sampling=Sampling.of_bounds(bounds),
+    )  # fmt: skip
+    p = float(scipy.stats.kruskal(*(array[own == group] for group in range(k))).pvalue)
+    return estimate, max(LEAST_P, p)
+
+
+def normal_scores(values: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
+    """Of each unit the quantile of a normal distribution at its rank over n + 1; ties share their mean rank."""
+    scores: Float[np.ndarray, " unit"] = scipy.special.ndtri(scipy.stats.rankdata(values) / (values.size + 1))
+    return scores
+
+
+def _squares(scores: Float[np.ndarray, " unit"], own: Any) -> tuple[float, float]:
+    """Sums of squares between groups and inside of them."""
+    counts = np.bincount(own)
+    means = np.bincount(own, scores) / counts
+    between = float((counts * (means - scores.mean()) ** 2).sum())
+    inside = float(((scores - means[own]) ** 2).sum())
+    return between, inside if inside > 1e-12 * (between + inside) else 0.0
+
+
+def _least(f: float, above: int, below: int, tail: float) -> float:
+    """The least noncentrality that leaves as much as F a chance of more than `tail`; −inf where none at all does."""
+    if tail < _SMALLEST_TAIL or scipy.special.fdtrc(above, below, f) >= tail:
+        return -math.inf
+    return _root(lambda noncentral: 1 - scipy.special.ncfdtr(above, below, noncentral, f) - tail, above * f)
+
+
+def _most(f: float, above: int, below: int, tail: float) -> float:
+    """The most that leaves as little as F such a chance."""
+    return _root(lambda noncentral: tail - scipy.special.ncfdtr(above, below, noncentral, f), above * f)
+
+
+def _root(rising: Any, start: float) -> float:
+    """Where a function that rises from 0 or below passes it, but for rounding."""
+    if rising(0.0) >= 0:
+        return 0.0
+    end = max(1.0, start)
+    while rising(end) < 0:
+        end *= 2
+    return float(scipy.optimize.brentq(rising, 0.0, end, xtol=1e-9))
