@@ -132,6 +132,34 @@ def ordered(
     return _estimate(value, min(low, value), max(high, value), factors, method, unit, sampling)
 
 
+def best_lead(leads: Float[np.ndarray, "candidate rival"], *factors: Factor, what: str, unit: str = "") -> Estimate:
+    """The largest over candidates of the smallest lead over rivals: above 0 where some candidate beats every rival.
+
+    Each candidate's smallest lead has the bounds of `smallest`; the lower ones are shared by the candidates (Bonferroni),
+    for any of them might look better than it is, and an upper one is wrong only where the best candidate's is.
+    """
+    given = np.asarray(leads, dtype=np.float64)
+    _require_numbers(given, factors, what)
+    made, _ = _pivot(given, factors, UNBOUNDED)
+    method = f"{_method(what, factors)}, bounds for each of {given.size} leads"
+    known = np.asarray(made.error > _ROUNDING * np.abs(given))
+    value, row = float(given.min(axis=1).max()), int(given.min(axis=1).argmax())
+    if not known.any():
+        return _alike(value, factors, method, unit)
+    candidates, rivals = given.shape
+
+    def bounds(tail: float) -> tuple[float, float]:
+        low = np.where(known, np.asarray(made.low(tail / candidates)), -math.inf)
+        high = np.where(known, np.asarray(made.high(tail / rivals)), math.inf)
+        return float(low.min(axis=1).max()), float(high.min(axis=1).max())
+
+    low, high = bounds(TAIL)
+    closest = int(given[row].argmin())
+    deviations = tuple(_deviations([replace(own, without=own.without[row, closest]) for own in factors], UNBOUNDED))
+    sampling = Sampling.of_bounds(bounds, deviations)
+    return _estimate(value, min(low, value), max(high, value), factors, method, unit, sampling)
+
+
 def largest(
     values: Rows, *factors: Factor, what: str, unit: str = "", within: tuple[float, float] = REAL_LINE
 ) -> Estimate:

@@ -166,6 +166,8 @@ def significant(
     return Criterion("p<", _number(negligible), part, alpha, _range(within))
 
 
-def not_rejected(value: float, alpha: float = 0.05, part: str = "estimate") -> Criterion:
+def not_rejected(
+    value: float, alpha: float = 0.05, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE
+) -> Criterion:
     """A test of `estimate = value` does not reject at `alpha`; support needs equivalence as well."""
-    return Criterion("not-rejected", float(value), part, alpha)
+    return Criterion("not-rejected", float(value), part, alpha, _range(within))
