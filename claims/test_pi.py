@@ -154,7 +154,7 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     criterion="≥ 90 % of token positions have Θ within ±0.1 rad of π",
     parts=at_least(0.9, "share of positions", within=(0, 1)),
     estimator="Θ = Σ angle(φ(l), φ(l−1)) at the first 500 positions of the corpus; exact interval of a share of positions "
-    "in blocks of 20",
+    "in blocks of 10",
     source="001 exp8",
     control=REINITIALISED,
     published={"gpt2": Published("refuted", "Θ/π ≈ 1.58"), "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58")},
@@ -215,7 +215,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     statement="Θ approaches a multiple of π as models grow",
     criterion="over ≥ 3 models, the distance of mean Θ/π to the nearest integer never grows",
     parts=at_most(0, "growth"),
-    estimator="largest growth of the distance to the next larger model, every step with bounds of its own; blocks of 20 "
+    estimator="largest growth of the distance to the next larger model, every step with bounds of its own; blocks of 10 "
     "positions left out, the same in all models",
     source="001 exp9",
     control="re-initialised weights of every model",

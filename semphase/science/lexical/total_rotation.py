@@ -22,7 +22,7 @@ from semphase.tolerances import angle_tolerance
 
 POSITIONS = 500
 NEAR = 0.1
-BLOCK = 20
+BLOCK = 10
 
 
 @dataclass(eq=False)
