@@ -71,6 +71,10 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
         yield "estimate", Text(f"{wording.interval(estimate)} against {wording.rule(entry)}", style="bold")
         yield "", line(entry)
         yield "interval", Text(f"{100 * estimate['level']:g} %, {estimate['method']}, n = {estimate['n']}")
+    if wording.population(entry) != wording.NOTHING:
+        yield "population", Text(wording.population(entry))
+    if wording.strength(entry) != wording.NOTHING:
+        yield "strength", Text(_strength(entry))
     if entry["point"] is not None:
         yield "bare value", Text(f"{'meets' if entry['point'] else 'misses'} the criterion")
     if entry["p_value"] is not None:
@@ -79,13 +83,20 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
             Text(f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"),
         )
     yield "control", Text(wording.control(entry))
-    yield "discriminates", Text(wording.discriminates(entry))
+    yield "relation", Text(wording.relation(entry))
+    if wording.contrast(entry) != wording.NOTHING:
+        yield "contrast", Text(wording.contrast(entry))
     yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)
     yield "source", Text(entry["source"])
     if entry["reason"]:
         yield "reason", Text(entry["reason"])
     yield "registered", Text(wording.registration(entry))
     yield "outcome", Text(f"{entry['outcome']}, {entry['seconds']:g} s")
+
+
+def _strength(entry: Entry) -> str:
+    p = entry["p_decision"]
+    return wording.strength(entry) + ("" if p is None else f", p of the decision {wording.number(p)}")
 
 
 def _parts(parts: list[dict[str, Any]]) -> Table:

@@ -13,6 +13,7 @@ from semphase.plugin.collect import claim_of
 
 if TYPE_CHECKING:
     from semphase.report.schema import RegistrationForm, RegistryForm
+    from semphase.report.strength import Reach
     from semphase.verdict.registry import Registry
 
 REGISTRIES = pytest.StashKey[dict[Path, "Registry"]]()
@@ -26,6 +27,12 @@ def check_registries(items: Iterable[pytest.Item]) -> None:
                 _registry(item)
     except SemphaseError as problem:
         raise pytest.UsageError(str(problem)) from None
+
+
+def family_of(config: pytest.Config) -> dict[str, Reach]:
+    """The claims of all registries that were read; what they are judged on is known of those collected alone."""
+    known = config.stash.get(REGISTRIES, {}).values()
+    return dict.fromkeys((name for own in known for name in sorted(own.ids())), "unknown")
 
 
 def registration_of(item: pytest.Item) -> tuple[RegistrationForm, dict[str, RegistryForm]]:

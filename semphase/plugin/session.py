@@ -22,6 +22,7 @@ from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
 
 if TYPE_CHECKING:
+    from semphase.report.strength import Reach
     from semphase.study.settings import RunSettings
 
 
@@ -36,7 +37,8 @@ class Session:
     """The state of a run. In an xdist worker it opens studies only; the controller gathers.
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
-    `refusals` are reasons why nothing ran. `roles` are those of all collected claims.
+    `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` holds all claims that
+    could have been judged.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -51,6 +53,7 @@ class Session:
         self.problems: list[str] = []
         self.refusals: list[str] = []
         self.roles: set[str] = set()
+        self.family: dict[str, Reach] = {}
         self.uses: Counter[str] = Counter()
 
     @cached_property
@@ -82,6 +85,7 @@ class Session:
         self._check(reads)
         if self.worker is not None:
             self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
+            self.config.workeroutput["semphase_family"] = self.family  # type: ignore[attr-defined]
 
     @contextmanager
     def refusing(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -120,9 +124,10 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what only a worker can know: a refusal, and the roles of the claims that it collected."""
+        """Take over what only a worker can know: a refusal, the roles of the claims that it collected, and their family."""
         output = getattr(node, "workeroutput", {})
         self.roles.update(output.get("semphase_roles", ()))
+        self.family.update(output.get("semphase_family", {}))
         refusal = output.get("semphase_refusal")
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)

@@ -13,17 +13,21 @@ from rich.text import Text
 from semphase.report.schema import Document, Entry, EstimateForm
 from semphase.report.wording import (
     NOTHING,
-    discriminates,
+    contrast,
     interval,
-    not_discriminating,
+    leading,
+    not_specific,
+    population,
     published,
     registration,
+    relation,
     rule,
+    strength,
     summary_line,
     unregistered,
 )
 
-WIDE = 140
+WIDE = 160
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
@@ -41,24 +45,25 @@ def render(document: Document, width: int, coloured: bool) -> str:
         file=stream, width=width, force_terminal=coloured, color_system="standard" if coloured else None,
         highlight=False, legacy_windows=False,
     )  # fmt: skip
-    console.print(_wide(document["claims"]) if width >= WIDE else _narrow(document["claims"]))
+    entries = leading(document["claims"])
+    console.print(_wide(entries) if width >= WIDE else _narrow(entries))
     console.print(Text(summary_line(document)))
     return stream.getvalue()
 
 
 def _wide(entries: list[Entry]) -> Table:
-    heads = ("claim", "model", "estimate", "criterion", "verdict", "published", "discriminates", "registered")
-    table = _table(entries, *heads)
+    heads = ("claim", "model", "estimate", "population", "criterion", "verdict", "strength", "published", "relation")
+    table = _table(entries, *heads, "contrast", "registered")
     for entry in entries:
-        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
-        ends = (published(entry), discriminates(entry), registration(entry))
+        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), population(entry), rule(entry))
+        ends = (strength(entry), published(entry), relation(entry), contrast(entry), registration(entry))
         table.add_row(*map(Text, cells), _verdict(entry), *map(Text, ends))
     return table
 
 
 def _narrow(entries: list[Entry]) -> Table:
-    """Two lines for each claim, a heading for each model."""
-    table = _table(entries, "claim", "verdict", "published", "discr.")
+    """A few lines for each claim, a heading for each model."""
+    table = _table(entries, "claim", "verdict", "published", "relation")
     heading = None
     for entry in entries:
         model = entry["model"] or "without a model"
@@ -67,12 +72,22 @@ def _narrow(entries: list[Entry]) -> Table:
         heading = model
         claim: list[RenderableType] = [Text(entry["id"])]
         if entry["estimate"] is not None:
-            told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
-            claim.append(Padding(told, (0, 0, 0, 2)))
+            claim += [Padding(Text(told, style="dim"), (0, 0, 0, 2)) for told in _evidence(entry)]
         if (told_of := unregistered(entry)) is not None:
             claim.append(Padding(Text(told_of, style="yellow"), (0, 0, 0, 2)))
-        table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+        decided = _verdict(entry)
+        if strength(entry) != NOTHING:
+            decided.append(f"\n{strength(entry)}", style="dim")
+        table.add_row(Group(*claim), decided, Text(published(entry)), Text(relation(entry)))
     return table
+
+
+def _evidence(entry: Entry) -> Iterator[str]:
+    estimate = _estimate(entry["estimate"])
+    speaks = f" ({population(entry)})" if population(entry) != NOTHING else ""
+    yield f"{estimate} against {rule(entry)}{speaks}"
+    if contrast(entry) != NOTHING:
+        yield f"contrast {contrast(entry)}"
 
 
 def _table(entries: list[Entry], *heads: str) -> Table:
@@ -93,8 +108,8 @@ def _verdict(entry: Entry) -> Text:
     told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
     if "scope" in entry:
         told.append(f"\n{entry['scope']['kind']}", style="yellow")
-    if not_discriminating(entry):
-        told.append("\nnot discriminating", style="yellow")
+    if not_specific(entry):
+        told.append("\nnot specific", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):
         told.append("\nfailed", style="bold red")
     return told

@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from semphase.report.schema import Document, Entry, Run
 from semphase.report.wording import (
     NOTHING,
+    contrast,
     control,
-    discriminates,
     interval,
+    leading,
     number,
+    population,
     published,
     registration,
+    relation,
     rule,
+    strength,
     summary_line,
     verdict,
 )
@@ -21,11 +25,14 @@ from semphase.report.wording import (
 _HEADS = (
     "claim",
     "estimate",
+    "population",
     "criterion",
     "verdict",
+    "strength",
     "published",
     "control",
-    "discriminates",
+    "relation",
+    "contrast",
     "p (Holm)",
     "registered",
 )
@@ -33,7 +40,8 @@ _HEADS = (
 
 def to_markdown(document: Document) -> str:
     """One table for each model, the reasons beneath it, and where the numbers come from."""
-    sections = [_study(model, document["claims"]) for model in _models(document["claims"])]
+    entries = leading(document["claims"])
+    sections = [_study(model, entries) for model in _models(entries)]
     return "\n\n".join(["# Verdicts", summary_line(document), *sections, _origin(document["run"])]) + "\n"
 
 
@@ -49,11 +57,14 @@ def _cells(entry: Entry) -> Iterable[str]:
     return (
         f"`{entry['id']}`",
         interval(estimate) if estimate else NOTHING,
+        population(entry),
         rule(entry),
         f"**{verdict(entry)}**",
+        strength(entry),
         published(entry),
         control(entry),
-        discriminates(entry),
+        relation(entry),
+        contrast(entry),
         NOTHING if adjusted is None else number(adjusted),
         registration(entry),
     )

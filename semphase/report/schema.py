@@ -1,6 +1,7 @@
-"""The report's form, version 1: what `verdicts.json` holds, key by key.
+"""The report's form, version 2: what `verdicts.json` holds, key by key.
 
-Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
+Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`. Reports of version 1
+have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
 `run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
 names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
@@ -8,18 +9,21 @@ names or uses; reports written before there were registries have no `registratio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Literal, NotRequired, TypedDict
 
+from semphase.report.strength import Reach, Strength, strengths
 from semphase.verdict import Claim, Verdict
+from semphase.verdict.contrast import Relation
 from semphase.verdict.plain import plain
 
-SCHEMA = 1
+SCHEMA = 2
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]
 
 
 class EstimateForm(TypedDict):
-    """A measured quantity with its interval."""
+    """A measured quantity with its interval, and the populations that it speaks of with the number of units of each."""
 
     value: float | None
     low: float | None
@@ -28,14 +32,19 @@ class EstimateForm(TypedDict):
     method: str
     n: int
     unit: str
+    population: list[str]
+    units: list[int]
 
 
 class ControlForm(TypedDict):
-    """The same estimate where the claim should fail."""
+    """The same estimate where the claim should fail; `contrast` is the model's margin less that of the control."""
 
     name: str
     estimate: EstimateForm
-    discriminating: bool
+    relation: NotRequired[Relation]
+    contrast: NotRequired[EstimateForm | None]
+    discriminating: NotRequired[bool]
+    """Instead of both in reports of schema 1."""
 
 
 class PublishedForm(TypedDict):
@@ -82,6 +91,9 @@ class Entry(TypedDict):
     threshold: float | list[float] | None
     p_value: float | None
     p_adjusted: float | None
+    p_decision: float | None
+    strength: Strength | None
+    specific: bool | None
     control: ControlForm | None
     published: PublishedForm | None
     reason: str
@@ -115,10 +127,16 @@ class Run(TypedDict):
 
 
 class Summary(TypedDict):
-    """How many entries have each verdict, and how many failed or broke."""
+    """How many entries have each verdict, and how many failed or broke.
+
+    Of those supported some are `specific`; those supported or refuted are `firm` or `nominal`.
+    """
 
     supported: int
+    specific: int
     refuted: int
+    firm: int
+    nominal: int
     inconclusive: int
     not_applicable: int
     failed: int
@@ -151,6 +169,9 @@ def entry_of(
         "threshold": plain(verdict.threshold) if verdict else None,
         "p_value": plain(verdict.p_value) if verdict else None,
         "p_adjusted": None,
+        "p_decision": plain(verdict.p_decision) if verdict else None,
+        "strength": None,
+        "specific": verdict.specific if verdict else None,
         "control": _control(verdict) if verdict else None,
         "published": published_for(claim, model),
         "reason": reason,
@@ -174,19 +195,32 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
     """Count the verdicts; an entry whose outcome is failed or error counts as failed as well."""
     listed = list(entries)
     verdicts = [entry["verdict"] for entry in listed]
+    strength = [entry["strength"] for entry in listed]
     return {
         "supported": verdicts.count("supported"),
+        "specific": sum(map(leads, listed)),
         "refuted": verdicts.count("refuted"),
+        "firm": strength.count("firm"),
+        "nominal": strength.count("nominal"),
         "inconclusive": verdicts.count("inconclusive"),
         "not_applicable": verdicts.count("not-applicable"),
         "failed": sum(entry["outcome"] in ("failed", "error") for entry in listed),
     }
 
 
-def document_of(run: Run, entries: Sequence[Entry]) -> Document:
-    """The report: entries in order of group, id and model, p-values corrected over the run."""
+def leads(entry: Entry) -> bool:
+    """Is the claim supported, and specific to the model?"""
+    return entry["verdict"] == "supported" and entry.get("specific") is True
+
+
+def document_of(run: Run, entries: Sequence[Entry], family: Mapping[str, Reach] | None = None) -> Document:
+    """The report: entries in order of model, group and id, p-values corrected over the run.
+
+    `family` holds all claims that could have been judged, which the strength of a verdict allows for.
+    """
     ordered = sorted(entries, key=lambda entry: (entry["model"] or "", entry["group"], entry["id"]))
-    return {"schema": SCHEMA, "run": run, "claims": _adjusted(ordered), "summary": summary_of(ordered)}
+    judged = _strengthened(_adjusted(ordered), family or {})
+    return {"schema": SCHEMA, "run": run, "claims": judged, "summary": summary_of(judged)}
 
 
 def _control(verdict: Verdict) -> ControlForm | None:
@@ -196,8 +230,19 @@ def _control(verdict: Verdict) -> ControlForm | None:
     return {
         "name": control.name,
         "estimate": plain(control.estimate),
-        "discriminating": bool(verdict.discriminating),
+        "relation": control.relation,
+        "contrast": plain(control.contrast),
     }
+
+
+def _strengthened(entries: list[Entry], family: Mapping[str, Reach]) -> list[Entry]:
+    """The entries with their strength, one model after the other."""
+    told: list[Entry] = []
+    for _, own in groupby(entries, key=lambda entry: entry["model"]):
+        listed = list(own)
+        found = strengths(listed, family)
+        told += [{**entry, "strength": found[entry["id"]]} for entry in listed]
+    return told
 
 
 def _adjusted(entries: list[Entry]) -> list[Entry]:

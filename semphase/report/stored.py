@@ -13,6 +13,8 @@ from semphase.errors import SemphaseError
 from semphase.report.schema import SCHEMA, Document, Entry, Run, Summary
 
 FILE = "verdicts.json"
+_SECOND = frozenset({"p_decision", "strength", "specific", "firm", "nominal"})
+"""Keys of entries and the summary that reports have had since schema 2."""
 
 
 def read_report(run: Path) -> Document:
@@ -57,10 +59,11 @@ def _some(names: list[str]) -> str:
 
 
 @cache
-def _required(form: type) -> frozenset[str]:
-    """The keys that every report has; a TypedDict cannot tell itself where its annotations are strings."""
+def _required(form: type, schema: int) -> frozenset[str]:
+    """The keys of every report of a schema; a TypedDict cannot tell itself where its annotations are strings."""
     hints = get_type_hints(form, include_extras=True)
-    return frozenset(key for key, hint in hints.items() if get_origin(hint) is not NotRequired)
+    newer = _SECOND if schema < 2 else frozenset()
+    return frozenset(key for key, hint in hints.items() if get_origin(hint) is not NotRequired) - newer
 
 
 def _check(found: Any, path: Path) -> None:
@@ -69,13 +72,15 @@ def _check(found: Any, path: Path) -> None:
     if found["schema"] > SCHEMA:
         raise SemphaseError(f"{path} has schema {found['schema']}, and this semphase reads {SCHEMA}: update it")
     forms: tuple[tuple[str, Any, frozenset[str]], ...] = (
-        ("run", found.get("run"), _required(Run)),
-        ("summary", found.get("summary"), _required(Summary)),
+        ("run", found.get("run"), _required(Run, found["schema"])),
+        ("summary", found.get("summary"), _required(Summary, found["schema"])),
     )
     entries = found.get("claims")
     if not isinstance(entries, list):
         raise SemphaseError(f"the report {path} is broken: it has no list of claims")
-    numbered = [(f"claim {number}", entry, _required(Entry)) for number, entry in enumerate(entries, 1)]
+    numbered = [
+        (f"claim {number}", entry, _required(Entry, found["schema"])) for number, entry in enumerate(entries, 1)
+    ]
     for name, form, keys in (*forms, *numbered):
         missing = sorted(keys - form.keys()) if isinstance(form, Mapping) else ["its keys"]
         if missing:

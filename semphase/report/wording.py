@@ -1,8 +1,13 @@
-"""How the reports for people word an entry: numbers, rules, the control's answer, the summary."""
+"""How the reports for people word an entry: numbers, rules, the control's answer, the summary.
+
+All of it takes reports of schema 1 as well, which say less.
+"""
 
 from __future__ import annotations
 
-from semphase.report.schema import Document, Entry, EstimateForm
+from collections.abc import Sequence
+
+from semphase.report.schema import Document, Entry, EstimateForm, leads
 
 NOTHING = "–"
 LEGEND = (
@@ -10,7 +15,11 @@ LEGEND = (
     ("refuted", "none of the interval meets it"),
     ("inconclusive", "part of the interval meets it"),
     ("not-applicable", "the study lacks what the claim needs"),
-    ("discriminates", "the control, where the claim should fail, does fail; if not, support says nothing"),
+    ("population", "what the estimate speaks of, and how many of them were seen; a census has all there are: exact"),
+    ("relation", "for whom the criterion is met: the model only, its control too, the control only, or neither"),
+    ("contrast", "by how much the model's distance to the threshold exceeds that of its control"),
+    ("specific", "supported for the model, refuted for every control, and the contrast excludes 0"),
+    ("firm", "holds with all claims counted that could have been decided (Holm); nominal: only by itself"),
     ("registered", "since when the claim says what it says; an unregistered one may have been fitted to its data"),
 )
 
@@ -23,10 +32,27 @@ def number(value: float | None) -> str:
 
 
 def interval(estimate: EstimateForm) -> str:
-    """The value, its interval and its unit."""
+    """The value, its interval and its unit; a census is exact."""
+    if estimate.get("population") == ["census"]:
+        return f"{number(estimate['value'])} exact{' ' + estimate['unit'] if estimate['unit'] else ''}"
     low = "−∞" if estimate["low"] is None else number(estimate["low"])
     unit = f" {estimate['unit']}" if estimate["unit"] else ""
     return f"{number(estimate['value'])} [{low}, {number(estimate['high'])}]{unit}"
+
+
+def population(entry: Entry) -> str:
+    """What the estimate speaks of, with numbers ("26 words, 4 seeds"); a dash where nobody said."""
+    estimate = entry["estimate"]
+    if estimate is None or not estimate.get("population"):
+        return NOTHING
+    if estimate["population"] in (["census"], ["rounding"]):
+        return estimate["population"][0]
+    return ", ".join(map(_counted, estimate["units"], estimate["population"]))
+
+
+def _counted(units: int, plural: str) -> str:
+    plural = {"text": "text blocks"}.get(plural, plural)
+    return f"{units:,} {plural.removesuffix('s') if units == 1 else plural}"
 
 
 def rule(entry: Entry) -> str:
@@ -39,12 +65,12 @@ def rule(entry: Entry) -> str:
 
 
 def verdict(entry: Entry) -> str:
-    """The verdict with what its reader must not miss: other data, no discrimination, a change, a broken measurement."""
+    """The verdict with what its reader must not miss: other data, nothing specific, a change, a broken measurement."""
     if entry["verdict"] is None:
         return "error"
     warnings = [f" ({entry['scope']['kind']})"] if "scope" in entry else []
-    if not_discriminating(entry):
-        warnings.append(" (not discriminating)")
+    if not_specific(entry):
+        warnings.append(" (not specific)")
     if entry["outcome"] == "error":
         warnings.append(" (broke afterwards)")
     if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
@@ -52,10 +78,12 @@ def verdict(entry: Entry) -> str:
     return entry["verdict"] + "".join(warnings)
 
 
-def not_discriminating(entry: Entry) -> bool:
-    """True where the claim is supported and its control as well."""
+def not_specific(entry: Entry) -> bool:
+    """True where the claim is supported and does not set the model apart from its control."""
     control = entry["control"]
-    return entry["verdict"] == "supported" and control is not None and not control["discriminating"]
+    if entry["verdict"] != "supported" or control is None:
+        return False
+    return entry["specific"] is False if "specific" in entry else not control.get("discriminating")
 
 
 def control(entry: Entry) -> str:
@@ -69,11 +97,30 @@ def published(entry: Entry) -> str:
     return entry["published"]["verdict"] if entry["published"] else NOTHING
 
 
-def discriminates(entry: Entry) -> str:
-    """Does the control fail where the claim should? Yes, no, or a dash without a control."""
-    if entry["control"] is None:
+def relation(entry: Entry) -> str:
+    """For whom the criterion is met; in reports of schema 1 whether the control fails, a dash without a control."""
+    control = entry["control"]
+    if control is None:
         return NOTHING
-    return "yes" if entry["control"]["discriminating"] else "no"
+    if "relation" in control:
+        return control["relation"]
+    return "yes" if control.get("discriminating") else "no"
+
+
+def contrast(entry: Entry) -> str:
+    """By how much the model exceeds its control; a dash where no interval could be made."""
+    found = entry["control"] and entry["control"].get("contrast")
+    return NOTHING if not found or found["low"] is None is found["high"] else interval(found)
+
+
+def strength(entry: Entry) -> str:
+    """Firm, nominal, or a dash where nothing is decided."""
+    return entry.get("strength") or NOTHING
+
+
+def leading(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries as tables show them: for each model first what is supported and specific."""
+    return sorted(entries, key=lambda entry: (entry["model"] or "", not leads(entry)))
 
 
 def registration(entry: Entry) -> str:
@@ -95,9 +142,12 @@ def unregistered(entry: Entry) -> str | None:
 def summary_line(document: Document) -> str:
     """All counts in one sentence, and how much was measured for them."""
     counts, entries = document["summary"], len(document["claims"])
+    told = "specific" in counts
+    specific = f" ({counts['specific']} specific)" if told else ""
+    firm = f"; {counts['firm']} verdicts firm, {counts['nominal']} nominal" if told else ""
     return (
-        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported, "
+        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported{specific}, "
         f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "
-        f"{counts['not_applicable']} not applicable; {counts['failed']} failed or broke "
+        f"{counts['not_applicable']} not applicable{firm}; {counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict import Claim, Control, Evidence, Verdict, above, control_from_copies, weigh
+from semphase.stats.estimate import Estimate, census
+from semphase.verdict import Claim, Evidence, above, between, significant, weigh
 
 CALLS = ("supported", "refuted", "inconclusive")
 VALUES = {"supported": 1.0, "refuted": -1.0, "inconclusive": 0.0}
@@ -29,27 +30,28 @@ def evidence(*calls: str) -> dict[str, Evidence]:
 @pytest.mark.parametrize("calls", [*itertools.product(CALLS, repeat=3)])
 def test_all_parts_must_hold(calls: tuple[str, ...]) -> None:
     expected = "refuted" if "refuted" in calls else "inconclusive" if "inconclusive" in calls else "supported"
-    call, _, deciding, parts = weigh(claim(3), evidence(*calls))
-    assert call == deciding.call == expected
-    assert [part.call for part in parts] == list(calls)
+    found = weigh(claim(3), evidence(*calls))
+    assert found.call == found.deciding.call == expected
+    assert [part.call for part in found.parts] == list(calls)
+    assert (found.p is None) == (expected == "inconclusive")
 
 
 @pytest.mark.parametrize("calls", [*itertools.product(CALLS, repeat=3)])
 def test_any_part_may_hold(calls: tuple[str, ...]) -> None:
     expected = "supported" if "supported" in calls else "inconclusive" if "inconclusive" in calls else "refuted"
-    call, _, deciding, _ = weigh(claim(3, "any"), evidence(*calls))
-    assert call == deciding.call == expected
+    found = weigh(claim(3, "any"), evidence(*calls))
+    assert found.call == found.deciding.call == expected
 
 
 @given(st.lists(st.sampled_from(CALLS), min_size=1, max_size=4), st.sampled_from(["all", "any"]))
 def test_a_decided_verdict_agrees_with_the_point(calls: list[str], combine: str) -> None:
-    call, point, _, _ = weigh(claim(len(calls), combine), evidence(*calls))
-    assert call == "inconclusive" or point == (call == "supported")
+    found = weigh(claim(len(calls), combine), evidence(*calls))
+    assert found.call == "inconclusive" or found.point == (found.call == "supported")
 
 
 @given(st.permutations(["supported", "refuted", "inconclusive"]), st.sampled_from(["all", "any"]))
 def test_the_order_of_parts_changes_no_verdict(calls: list[str], combine: str) -> None:
-    assert weigh(claim(3, combine), evidence(*calls))[0] == weigh(claim(3, combine), evidence(*sorted(calls)))[0]
+    assert weigh(claim(3, combine), evidence(*calls)).call == weigh(claim(3, combine), evidence(*sorted(calls))).call
 
 
 @pytest.mark.parametrize("given_parts", [{}, {"p0": "x", "p1": "x"}, {"q": "x"}])
@@ -59,26 +61,41 @@ def test_evidence_must_name_the_parts_of_the_claim(given_parts: dict[str, str]) 
         weigh(claim(1), told)
 
 
-@given(st.lists(st.sampled_from(CALLS), min_size=1, max_size=7))
-def test_a_control_follows_the_majority_of_its_copies(calls: list[str]) -> None:
-    control = control_from_copies(claim(1), "copies", [evidence(call) for call in calls])
-    majority = [call for call in CALLS if 2 * calls.count(call) > len(calls)]
-    assert control.call == (majority[0] if majority else "inconclusive")
-    agreeing = [call for call in calls if call == control.call] or calls[:1]
-    assert control.estimate.value == VALUES[agreeing[0]]
+def at(z: float) -> Evidence:
+    """An estimate so many standard errors from 0."""
+    return Evidence(Estimate(z, z - 1.959964, z + 1.959964, "t", 9))
 
 
-def test_the_controls_estimate_is_the_median_of_the_deciding_part() -> None:
-    copies = [
-        {"p0": Evidence(Estimate(first, first, first, "t", 1)), "p1": Evidence(Estimate(-9, -9, -9, "t", 1))}
-        for first in (-1.0, -3.0, -2.0, 5.0)
-    ]
-    control = control_from_copies(claim(2), "copies", copies)
-    assert (control.call, control.estimate.value) == ("refuted", -2.0)
+def test_the_p_of_a_decision_counts_its_parts() -> None:
+    # One-sided normal p: 0.00135 at 3, 0.0000317 at 4.
+    assert weigh(claim(2), {"p0": at(3), "p1": at(4)}).p == pytest.approx(0.00135, rel=1e-2)
+    assert weigh(claim(2), {"p0": at(3), "p1": at(-4)}).p == pytest.approx(2 * 0.0000317, rel=1e-2)
+    assert weigh(claim(2, "any"), {"p0": at(3), "p1": at(4)}).p == pytest.approx(2 * 0.0000317, rel=1e-2)
+    assert weigh(claim(2, "any"), {"p0": at(-3), "p1": at(-4)}).p == pytest.approx(0.00135, rel=1e-2)
+    assert weigh(claim(2), {"p0": at(0), "p1": at(4)}).p is None
 
 
-@pytest.mark.parametrize(("call", "discriminating"), [("supported", False), ("refuted", True), ("inconclusive", True)])
-def test_support_of_the_control_says_that_nothing_is_told(call: str, discriminating: bool) -> None:
-    control = Control("random", Estimate(0, 0, 0, "t", 1), call)  # type: ignore[arg-type]
-    assert Verdict(claim(1), "supported", control=control).discriminating is discriminating
-    assert Verdict(claim(1), "supported").discriminating is None
+def test_the_p_of_a_test_is_that_of_the_decision() -> None:
+    tested = Claim("a.b", "s", "rule", (significant(0.05, "p0"),), "mean", "001", "random")
+    assert weigh(tested, {"p0": Evidence(at(3).estimate, 0.01)}).p == 0.01
+
+
+def test_a_range_is_met_when_both_of_its_ends_are_excluded() -> None:
+    ranged = Claim("a.b", "s", "rule", (between(-3, 4, "p0"),), "mean", "001", "random")
+    assert weigh(ranged, {"p0": at(0)}).p == pytest.approx(0.00135, rel=1e-2)
+    assert weigh(ranged, {"p0": at(8)}).p == pytest.approx(0.0000317, rel=1e-2)
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0])
+def test_a_census_is_decided_without_a_p(value: float) -> None:
+    counted = Evidence(census(value, "all heads", 12))
+    assert weigh(claim(1), {"p0": counted}).p is None
+    both = weigh(claim(2), {"p0": counted, "p1": at(3)})
+    assert both.call == ("supported" if value > 0 else "refuted")
+    assert both.p == (pytest.approx(0.00135, rel=1e-2) if value > 0 else None)
+
+
+def test_one_part_of_three_refutes_at_a_third_of_the_level() -> None:
+    near = {"p0": at(3), "p1": at(3), "p2": at(-2.2)}
+    assert [part.call for part in weigh(claim(3), near).parts] == ["supported", "supported", "inconclusive"]
+    assert weigh(claim(3), near | {"p2": at(-2.5)}).call == "refuted"

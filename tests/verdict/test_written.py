@@ -19,10 +19,11 @@ from semphase.verdict.criterion import above, between
 from semphase.verdict.written import read_back, written
 
 CLAIM = Claim("a.b", "s", "x > 0", (above(0.0), between(0.0, 1.0, "y")), "mean", "ours", "random")
-OPEN = Estimate(0.1 + 0.2, -math.inf, math.inf, "profile", 7, "nats", 0.9)
+OPEN = Estimate(0.1 + 0.2, -math.inf, math.inf, "profile", 7, "nats", 0.9, ("words", "seeds"), (7, 4), "8 words")
+CONTROL = Control("random", OPEN, "inconclusive", True, "model only", OPEN)
 DETAIL = {"b": [1, 2.5, None, True], "a": {"ΔPPL": "−1", "surrogate": "\ud800"}}
 VERDICTS = [
-    Verdict(CLAIM, "supported", True, OPEN, 0.0, 1e-300, Control("random", OPEN, "inconclusive", True), "so", DETAIL),
+    Verdict(CLAIM, "supported", True, OPEN, 0.0, 1e-300, 1e-9, CONTROL, True, "so", DETAIL),
     Verdict(CLAIM, "inconclusive", False, OPEN, (0.0, 1.0)),
     Verdict(CLAIM, "not-applicable", reason="needs CUDA"),
 ]
