@@ -27,7 +27,7 @@ from semphase.report.wording import (
     unregistered,
 )
 
-WIDE = 160
+WIDE = 200
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 

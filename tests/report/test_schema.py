@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from semphase.report.schema import Document, Entry, Run, document_of, published_for, summary_of
 from semphase.verdict import Claim, Published, above
+from tests.report.conftest import FAMILY
 
 
 def claim(published: dict[str, Published]) -> Claim:
@@ -19,12 +20,13 @@ def claim(published: dict[str, Published]) -> Claim:
 def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
     places = [(entry["model"] or "", entry["group"], entry["id"]) for entry in document["claims"]]
     assert places == sorted(places)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
 
 
 def test_verdicts_and_failures_are_counted(document: Document) -> None:
     assert document["summary"] == {
-        "supported": 2, "refuted": 2, "inconclusive": 1, "not_applicable": 1, "failed": 3,
+        "supported": 2, "specific": 1, "refuted": 2, "firm": 2, "nominal": 2, "inconclusive": 1,
+        "not_applicable": 1, "failed": 3,
     }  # fmt: skip
 
 
@@ -62,10 +64,15 @@ def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Doc
     found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
     assert found["permeation.word-correlation"]["estimate"] == {
         "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "unit": "r", "n": 120,
-        "method": "BCa bootstrap over prompts",
+        "method": "BCa bootstrap over prompts", "population": ["words", "prompts"], "units": [26, 1326],
     }  # fmt: skip
     assert found["permeation.word-correlation"]["control"] is not None
-    assert found["permeation.word-correlation"]["control"]["discriminating"] is True
+    assert found["permeation.word-correlation"]["control"]["relation"] == "model only"
+    contrast = found["permeation.word-correlation"]["control"]["contrast"]
+    assert contrast is not None
+    assert (contrast["value"], contrast["low"]) == (0.7712, 0.5)
+    assert found["permeation.word-correlation"]["specific"] is True
+    assert found["permeation.word-correlation"]["p_decision"] == 1e-9
     assert found["pi.sigma"]["threshold"] == [0.5, 0.6]
     assert found["pi.sigma"]["estimate"] is not None
     assert found["pi.sigma"]["estimate"]["high"] is None
@@ -93,3 +100,16 @@ def test_a_claim_of_ours_has_no_published_verdict() -> None:
 def test_an_empty_run_counts_nothing(run: Run) -> None:
     assert set(summary_of([]).values()) == {0}
     assert document_of(run, [])["claims"] == []
+
+
+def test_strength_allows_for_all_that_could_have_been_judged(run: Run, entries: list[Entry]) -> None:
+    # On tiny one claim was judged, with p = 0.02; of three, two of them left out, it would need 0.025/3.
+    found = {(e["id"], e["model"]): e["strength"] for e in document_of(run, entries, {})["claims"]}
+    assert found["permeation.word-correlation", "gpt2"] == "firm"
+    assert found["permeation.word-correlation", "tiny"] == "firm"
+    assert found["order.low", "gpt2"] == "nominal"
+    assert found["audit.table", None] == "firm"
+    assert found["order.two", "gpt2"] is found["pi.sigma", "gpt2"] is found["order.broken", "gpt2"] is None
+    counted = {(e["id"], e["model"]): e["strength"] for e in document_of(run, entries, FAMILY)["claims"]}
+    assert counted["permeation.word-correlation", "gpt2"] == "firm"
+    assert counted["permeation.word-correlation", "tiny"] == "nominal"

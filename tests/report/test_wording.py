@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.report.schema import Document, Entry, Run, document_of
+from semphase.report.schema import Document, Entry, EstimateForm, Run, document_of
 from semphase.report.wording import (
+    contrast,
     control,
-    discriminates,
     interval,
+    leading,
     number,
+    population,
     published,
+    relation,
     rule,
+    strength,
     summary_line,
     verdict,
 )
@@ -42,10 +48,14 @@ def test_intervals_show_open_ends(entries: list[Entry]) -> None:
 
 def test_each_entry_is_worded(entries: list[Entry]) -> None:
     assert [verdict(entry) for entry in entries] == [
-        "supported", "supported (not discriminating) (unexpected)", "inconclusive", "not-applicable",
+        "supported", "supported (not specific) (unexpected)", "inconclusive", "not-applicable",
         "refuted", "error", "refuted",
     ]  # fmt: skip
-    assert [discriminates(entry) for entry in entries] == ["yes", "no", "no", "–", "yes", "–", "yes"]
+    assert [relation(entry) for entry in entries] == ["model only", "both", "both", "–", "control only", "–", "–"]
+    assert [contrast(entry) for entry in entries][:3] == ["0.7712 [0.5, 1.042] r", "–", "–"]
+    assert [population(entry) for entry in entries] == [
+        "26 words, 1,326 prompts", "26 words, 1,326 prompts", "–", "–", "–", "–", "census",
+    ]  # fmt: skip
     assert [rule(entry) for entry in entries][:3] == ["> 0.96", "> 0.96", "0.5 <= estimate <= 0.6"]
     assert rule(entries[5]) == published(entries[5]) == control(entries[5]) == "–"
     assert control(entries[0]) == "re-initialised weights: 0.2 [0.1, 0.3]"
@@ -53,6 +63,45 @@ def test_each_entry_is_worded(entries: list[Entry]) -> None:
 
 def test_the_summary_counts_in_words(document: Document, run: Run, entries: list[Entry]) -> None:
     assert summary_line(document) == (
-        "7 claims: 2 supported, 2 refuted, 1 inconclusive, 1 not applicable; 3 failed or broke (budget quick)"
+        "7 claims: 2 supported (1 specific), 2 refuted, 1 inconclusive, 1 not applicable; "
+        "2 verdicts firm, 2 nominal; 3 failed or broke (budget quick)"
     )
     assert summary_line(document_of(run, entries[:1])).startswith("1 claim: ")
+
+
+def test_a_census_is_exact(entries: list[Entry]) -> None:
+    assert entries[6]["estimate"] is not None
+    assert interval(entries[6]["estimate"]) == "0.2 exact r"
+
+
+@pytest.mark.parametrize(
+    ("names", "units", "told"),
+    [
+        (["text"], [43], "43 text blocks"), (["text", "seeds"], [1, 4], "1 text block, 4 seeds"),
+        (["words"], [1], "1 word"), (["rounding"], [3], "rounding"), ([], [], "–"),
+    ],
+)  # fmt: skip
+def test_populations_come_with_their_numbers(
+    entries: list[Entry], names: list[str], units: list[int], told: str
+) -> None:
+    assert entries[0]["estimate"] is not None
+    estimate: EstimateForm = {**entries[0]["estimate"], "population": names, "units": units}
+    assert population({**entries[0], "estimate": estimate}) == told
+
+
+def test_tables_lead_with_what_is_supported_and_specific(document: Document) -> None:
+    shown = [(entry["model"], entry["id"]) for entry in leading(document["claims"])]
+    assert shown[:3] == [(None, "audit.table"), ("gpt2", "permeation.word-correlation"), ("gpt2", "order.broken")]
+    assert [strength(entry) for entry in leading(document["claims"])][:2] == ["firm", "firm"]
+
+
+def test_reports_of_schema_1_are_worded(entries: list[Entry]) -> None:
+    new = ("specific", "strength", "p_decision")
+    for discriminating, told in ((True, "yes"), (False, "no")):
+        old: Any = {key: value for key, value in entries[0].items() if key not in new}
+        estimate = {key: value for key, value in old["estimate"].items() if key not in ("population", "units")}
+        old |= {"estimate": estimate, "control": {"name": "x", "estimate": estimate, "discriminating": discriminating}}
+        assert (relation(old), contrast(old), strength(old), population(old)) == (told, "–", "–", "–")
+        assert verdict(old) == ("supported" if discriminating else "supported (not specific)")
+        assert interval(old["estimate"]) == "0.9712 [0.9633, 0.9801] r"
+        assert leading([old]) == [old]

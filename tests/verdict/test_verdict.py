@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.stats.estimate import Estimate
 from semphase.stats.estimate import Estimate, census
 from semphase.verdict import Claim, Evidence, above, between, significant, weigh
 
