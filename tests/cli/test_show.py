@@ -74,7 +74,7 @@ def test_a_claim_like_no_other_is_answered_with_what_there_is(run: Run) -> None:
         ('{"schema": 1', "the report bad/verdicts.json is broken (Expecting"),
         ("[" * 100_000, "the report bad/verdicts.json is broken"),
         ("[]", "bad/verdicts.json is no report of semphase"),
-        ('{"schema": 99}', "bad/verdicts.json has schema 99, and this semphase reads 1: update it"),
+        ('{"schema": 99}', "bad/verdicts.json has schema 99, and this semphase reads 2: update it"),
         ('{"schema": 1}', "the report bad/verdicts.json is broken: it has no list of claims"),
         (
             '{"schema": 1, "claims": [], "run": {"id": "1"}, "summary": {}}',
