@@ -65,8 +65,8 @@ Run = Callable[..., Ran]
 
 
 def entry(model: str = "gpt2") -> Entry:
-    control = Control("random direction", LOW, "refuted")
-    verdict = Verdict(CLAIM, "supported", True, HIGH, 0.96, 0.01, control, "", DETAIL)
+    control = Control("random direction", LOW, "refuted", False, "model only", HIGH)
+    verdict = Verdict(CLAIM, "supported", True, HIGH, 0.96, 0.01, 1e-9, control, True, "", DETAIL)
     return entry_of(CLAIM, model, verdict, "passed", "", 1.5)
 
 
