@@ -67,7 +67,7 @@ Run = Callable[..., Ran]
 def entry(model: str = "gpt2") -> Entry:
     control = Control("random direction", LOW, "refuted", False, "model only", HIGH)
     verdict = Verdict(CLAIM, "supported", True, HIGH, 0.96, 0.01, 1e-9, control, True, "", DETAIL)
-    return entry_of(CLAIM, model, verdict, "passed", "", 1.5)
+    return {**entry_of(CLAIM, model, verdict, "passed", "", 1.5), "strength": "firm"}
 
 
 def document(*entries: Entry, **run: Any) -> Document:
@@ -77,4 +77,5 @@ def document(*entries: Entry, **run: Any) -> Document:
         "budget": "quick", "corpus": None, "lexicon": None, "models": [{"name": "gpt2"}],
     }  # fmt: skip
     counts: Any = {"supported": 1, "refuted": 0, "inconclusive": 0, "not_applicable": 0, "failed": 0}
-    return {"schema": 1, "run": {**told, **run}, "claims": list(entries), "summary": counts}
+    counts |= {"specific": 1, "firm": 1, "nominal": 0}
+    return {"schema": 2, "run": {**told, **run}, "claims": list(entries), "summary": counts}
