@@ -54,7 +54,7 @@ def test_the_examples_get_a_table_and_a_report(site: Path, tmp_path: Path) -> No
     }  # fmt: skip
     for entry in report["claims"]:
         assert entry["verdict"] == "supported"
-        assert entry["control"]["discriminating"]
+        assert entry["specific"]
         assert entry["registration"]["status"] == "unregistered"
         assert entry["estimate"]["low"] <= entry["estimate"]["value"] <= entry["estimate"]["high"]
         assert entry["id"] in done.stdout

@@ -19,7 +19,7 @@ from semphase.errors import SemphaseError
 from semphase.report.console import COLOURS
 from semphase.report.schema import Document, Entry
 from semphase.report.stored import FILE, read_report
-from semphase.report.wording import registered
+from semphase.report.wording import not_specific, registered, strength
 from semphase.verdict import Claim, registry
 from semphase.verdict.registration import gone
 from semphase.verdict.registry import Registration, Registry
@@ -129,12 +129,18 @@ def _claim(row: Row) -> RenderableType:
 def _verdicts(row: Row) -> Text:
     several = len(row.entries) > 1
     told = Text("\n").join(
-        Text(f"{entry['model']}: " if several else "").append(
-            entry["verdict"] or "ERROR", style=COLOURS.get(entry["verdict"] or "", "bold red")
-        )
+        Text(f"{entry['model']}: " if several else "")
+        .append(entry["verdict"] or "ERROR", style=COLOURS.get(entry["verdict"] or "", "bold red"))
+        .append(_remarks(entry), style="dim")
         for entry in row.entries
     )
     return told if row.entries else Text("–", style="dim")
+
+
+def _remarks(entry: Entry) -> str:
+    """What limits the verdict; nothing of a firm one on the model alone."""
+    told = (["not specific"] if not_specific(entry) else []) + [own for own in [strength(entry)] if own == "nominal"]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _counts(found: Listing) -> str:

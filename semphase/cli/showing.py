@@ -70,8 +70,11 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
     if estimate:
         yield "estimate", Text(f"{wording.interval(estimate)} against {wording.rule(entry)}", style="bold")
         yield "", line(entry)
-        yield "speaks of", Text(wording.population(estimate))
         yield "interval", Text(f"{100 * estimate['level']:g} %, {estimate['method']}, n = {estimate['n']}")
+    if wording.population(entry) != wording.NOTHING:
+        yield "population", Text(wording.population(entry))
+    if wording.strength(entry) != wording.NOTHING:
+        yield "strength", Text(_strength(entry))
     if entry["point"] is not None:
         yield "bare value", Text(f"{'meets' if entry['point'] else 'misses'} the criterion")
     if entry["p_value"] is not None:
@@ -79,19 +82,21 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
             "p",
             Text(f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"),
         )
-    if entry["p_decision"] is not None:
-        yield "decision", Text(f"p {wording.number(entry['p_decision'])}, {wording.strength(entry)}")
     yield "control", Text(wording.control(entry))
     yield "relation", Text(wording.relation(entry))
-    yield "contrast", Text(wording.contrast(entry))
-    if entry["specific"] is not None:
-        yield "specific", Text("yes" if entry["specific"] else "no")
+    if wording.contrast(entry) != wording.NOTHING:
+        yield "contrast", Text(wording.contrast(entry))
     yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)
     yield "source", Text(entry["source"])
     if entry["reason"]:
         yield "reason", Text(entry["reason"])
     yield "registered", Text(wording.registration(entry))
     yield "outcome", Text(f"{entry['outcome']}, {entry['seconds']:g} s")
+
+
+def _strength(entry: Entry) -> str:
+    p = entry["p_decision"]
+    return wording.strength(entry) + ("" if p is None else f", p of the decision {wording.number(p)}")
 
 
 def _parts(parts: list[dict[str, Any]]) -> Table:

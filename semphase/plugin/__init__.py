@@ -66,6 +66,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         collect.parametrise(metafunc)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    claim = collect.claim_of(item)
+    if claim is not None:
+        from semphase.report.strength import reach_of
+
+        session_of(item.config).family[claim.id] = reach_of(claim)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not any(map(collect.concerns, items)):
@@ -73,11 +81,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     session = session_of(config)
     with session.refusing(items):
-        collected = list(items)
         collect.select(config, items)
         if not config.option.collectonly:
             registered.check_registries(items)
-            session.family = registered.family_of(collected, items)
+            session.family = registered.family_of(config) | session.family
         collect.order(items)
         models = [name for item in items for name in collect.models_of(item)]
         session.prepare(sum(collect.claim_of(item) is not None for item in items), models, collect.reads(items))

@@ -13,6 +13,7 @@ from semphase.plugin.collect import claim_of
 
 if TYPE_CHECKING:
     from semphase.report.schema import RegistrationForm, RegistryForm
+    from semphase.report.strength import Reach
     from semphase.verdict.registry import Registry
 
 REGISTRIES = pytest.StashKey[dict[Path, "Registry"]]()
@@ -28,11 +29,10 @@ def check_registries(items: Iterable[pytest.Item]) -> None:
         raise pytest.UsageError(str(problem)) from None
 
 
-def family_of(collected: Iterable[pytest.Item], selected: Iterable[pytest.Item]) -> set[str]:
-    """The ids of all claims that may be about a model: all that were collected, and what the registries name besides."""
-    claims = [claim for item in collected if (claim := claim_of(item)) is not None]
-    named = {name for item in selected if claim_of(item) is not None for name in _registry(item).ids()}
-    return (named | {claim.id for claim in claims}) - {claim.id for claim in claims if not claim.needs.model}
+def family_of(config: pytest.Config) -> dict[str, Reach]:
+    """The claims of all registries that were read; what they are judged on is known of those collected alone."""
+    known = config.stash.get(REGISTRIES, {}).values()
+    return dict.fromkeys((name for own in known for name in sorted(own.ids())), "unknown")
 
 
 def registration_of(item: pytest.Item) -> tuple[RegistrationForm, dict[str, RegistryForm]]:

@@ -22,6 +22,7 @@ from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
 
 if TYPE_CHECKING:
+    from semphase.report.strength import Reach
     from semphase.study.settings import RunSettings
 
 
@@ -36,8 +37,8 @@ class Session:
     """The state of a run. In an xdist worker it opens studies only; the controller gathers.
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
-    `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` the ids of all claims about
-    models that there are, in their registries too, whatever was selected.
+    `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` holds all claims that
+    could have been judged.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -52,7 +53,7 @@ class Session:
         self.problems: list[str] = []
         self.refusals: list[str] = []
         self.roles: set[str] = set()
-        self.family: set[str] = set()
+        self.family: dict[str, Reach] = {}
         self.uses: Counter[str] = Counter()
 
     @cached_property
@@ -83,8 +84,8 @@ class Session:
             return
         self._check(reads)
         if self.worker is not None:
-            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
-            output |= {"semphase_roles": sorted(self.roles), "semphase_family": sorted(self.family)}
+            self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
+            self.config.workeroutput["semphase_family"] = self.family  # type: ignore[attr-defined]
 
     @contextmanager
     def refusing(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -123,10 +124,10 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what only a worker can know: a refusal, and the roles and ids of the claims that it collected."""
+        """Take over what only a worker can know: a refusal, the roles of the claims that it collected, and their family."""
         output = getattr(node, "workeroutput", {})
         self.roles.update(output.get("semphase_roles", ()))
-        self.family.update(output.get("semphase_family", ()))
+        self.family.update(output.get("semphase_family", {}))
         refusal = output.get("semphase_refusal")
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)

@@ -18,7 +18,6 @@ from semphase.plugin import durations, options
 from semphase.plugin.circumstances import circumstances
 from semphase.plugin.collect import claim_of, label_of, short_name
 from semphase.plugin.roles import role_in
-from semphase.verdict import registry
 
 WORTH = 30.0
 """Seconds of claims below which no second process pays: each imports torch and loads the model anew."""
@@ -119,6 +118,8 @@ def _short(phenomenon: str) -> str:
 
 def _only_claims(config: pytest.Config) -> bool:
     """Is every folder and file of the run one of registered claims?"""
+    from semphase.verdict import registry
+
     places = list(_places(config))
     return bool(places) and all((_folder(place) / registry.NAME).is_file() for place in places)
 
@@ -155,6 +156,8 @@ def _again(config: pytest.Config) -> float | None:
 
 def _declared(config: pytest.Config) -> set[str]:
     """The registered claims that the run's files name."""
+    from semphase.verdict import registry
+
     found = set()
     for place in _places(config):
         texts = [path.read_text(encoding="utf-8", errors="replace") for path in _tests(place)]

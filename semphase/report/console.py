@@ -52,20 +52,17 @@ def render(document: Document, width: int, coloured: bool) -> str:
 
 
 def _wide(entries: list[Entry]) -> Table:
-    heads = (
-        "claim", "model", "estimate", "speaks of", "criterion", "verdict", "published", "relation", "contrast", "registered",
-    )  # fmt: skip
-    table = _table(entries, *heads)
+    heads = ("claim", "model", "estimate", "population", "criterion", "verdict", "strength", "published", "relation")
+    table = _table(entries, *heads, "contrast", "registered")
     for entry in entries:
-        estimate = entry["estimate"]
-        cells = (entry["id"], entry["model"] or NOTHING, _estimate(estimate), population(estimate), rule(entry))
-        ends = (published(entry), relation(entry), contrast(entry), registration(entry))
+        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), population(entry), rule(entry))
+        ends = (strength(entry), published(entry), relation(entry), contrast(entry), registration(entry))
         table.add_row(*map(Text, cells), _verdict(entry), *map(Text, ends))
     return table
 
 
 def _narrow(entries: list[Entry]) -> Table:
-    """Two lines for each claim, a heading for each model."""
+    """A few lines for each claim, a heading for each model."""
     table = _table(entries, "claim", "verdict", "published", "relation")
     heading = None
     for entry in entries:
@@ -75,14 +72,22 @@ def _narrow(entries: list[Entry]) -> Table:
         heading = model
         claim: list[RenderableType] = [Text(entry["id"])]
         if entry["estimate"] is not None:
-            told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
-            claim.append(Padding(told, (0, 0, 0, 2)))
-            apart = f"; contrast {contrast(entry)}" if entry["control"] else ""
-            claim.append(Padding(Text(f"of {population(entry['estimate'])}{apart}", style="dim"), (0, 0, 0, 2)))
+            claim += [Padding(Text(told, style="dim"), (0, 0, 0, 2)) for told in _evidence(entry)]
         if (told_of := unregistered(entry)) is not None:
             claim.append(Padding(Text(told_of, style="yellow"), (0, 0, 0, 2)))
-        table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(relation(entry)))
+        decided = _verdict(entry)
+        if strength(entry) != NOTHING:
+            decided.append(f"\n{strength(entry)}", style="dim")
+        table.add_row(Group(*claim), decided, Text(published(entry)), Text(relation(entry)))
     return table
+
+
+def _evidence(entry: Entry) -> Iterator[str]:
+    estimate = _estimate(entry["estimate"])
+    speaks = f" ({population(entry)})" if population(entry) != NOTHING else ""
+    yield f"{estimate} against {rule(entry)}{speaks}"
+    if contrast(entry) != NOTHING:
+        yield f"contrast {contrast(entry)}"
 
 
 def _table(entries: list[Entry], *heads: str) -> Table:
@@ -103,8 +108,6 @@ def _verdict(entry: Entry) -> Text:
     told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
     if "scope" in entry:
         told.append(f"\n{entry['scope']['kind']}", style="yellow")
-    if entry["strength"] is not None:
-        told.append(f", {strength(entry)}", style="bold" if entry["strength"] == "firm" else "dim")
     if not_specific(entry):
         told.append("\nnot specific", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):

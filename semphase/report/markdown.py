@@ -25,7 +25,7 @@ from semphase.report.wording import (
 _HEADS = (
     "claim",
     "estimate",
-    "speaks of",
+    "population",
     "criterion",
     "verdict",
     "strength",
@@ -40,12 +40,13 @@ _HEADS = (
 
 def to_markdown(document: Document) -> str:
     """One table for each model, the reasons beneath it, and where the numbers come from."""
-    sections = [_study(model, document["claims"]) for model in _models(document["claims"])]
+    entries = leading(document["claims"])
+    sections = [_study(model, entries) for model in _models(entries)]
     return "\n\n".join(["# Verdicts", summary_line(document), *sections, _origin(document["run"])]) + "\n"
 
 
 def _study(model: str | None, entries: Iterable[Entry]) -> str:
-    chosen = leading(entry for entry in entries if entry["model"] == model)
+    chosen = [entry for entry in entries if entry["model"] == model]
     rows = [_row(_HEADS), _row("---" for _ in _HEADS), *(_row(_cells(entry)) for entry in chosen)]
     reasons = [f"- `{entry['id']}`: {_flat(entry['reason'])}" for entry in chosen if entry["reason"]]
     return "\n".join([f"## {model or 'Without a model'}", "", *rows, *([""] if reasons else []), *reasons])
@@ -56,7 +57,7 @@ def _cells(entry: Entry) -> Iterable[str]:
     return (
         f"`{entry['id']}`",
         interval(estimate) if estimate else NOTHING,
-        population(estimate),
+        population(entry),
         rule(entry),
         f"**{verdict(entry)}**",
         strength(entry),

@@ -1,20 +1,21 @@
 """The report's form, version 2: what `verdicts.json` holds, key by key.
 
-Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
+Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`. Reports of version 1
+have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
 `run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
 names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
-Version 1 had neither `population`, `units`, `specific`, `p_decision` nor `strength`, and its controls a `discriminating` in
-place of `relation` and `contrast`; `semphase.report.stored` reads it as version 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Literal, NotRequired, TypedDict
 
-from semphase.report.strength import Strength, strengths
+from semphase.report.strength import Reach, Strength, strengths
 from semphase.verdict import Claim, Verdict
+from semphase.verdict.contrast import Relation
 from semphase.verdict.plain import plain
 
 SCHEMA = 2
@@ -22,7 +23,7 @@ Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "err
 
 
 class EstimateForm(TypedDict):
-    """A measured quantity with its interval, and what it speaks of: kinds of units, and how many of each."""
+    """A measured quantity with its interval, and the populations that it speaks of with the number of units of each."""
 
     value: float | None
     low: float | None
@@ -36,12 +37,14 @@ class EstimateForm(TypedDict):
 
 
 class ControlForm(TypedDict):
-    """The same estimate where the claim should fail, and how the model stands to it."""
+    """The same estimate where the claim should fail; `contrast` is the model's margin less that of the control."""
 
     name: str
     estimate: EstimateForm
-    relation: str | None
-    contrast: EstimateForm | None
+    relation: NotRequired[Relation]
+    contrast: NotRequired[EstimateForm | None]
+    discriminating: NotRequired[bool]
+    """Instead of both in reports of schema 1."""
 
 
 class PublishedForm(TypedDict):
@@ -90,8 +93,8 @@ class Entry(TypedDict):
     p_adjusted: float | None
     p_decision: float | None
     strength: Strength | None
-    control: ControlForm | None
     specific: bool | None
+    control: ControlForm | None
     published: PublishedForm | None
     reason: str
     seconds: float
@@ -124,13 +127,16 @@ class Run(TypedDict):
 
 
 class Summary(TypedDict):
-    """How many entries have each verdict, how many of the supported are specific, and how many verdicts are firm."""
+    """How many entries have each verdict, and how many failed or broke.
+
+    Of those supported some are `specific`; those supported or refuted are `firm` or `nominal`.
+    """
 
     supported: int
     specific: int
+    refuted: int
     firm: int
     nominal: int
-    refuted: int
     inconclusive: int
     not_applicable: int
     failed: int
@@ -165,8 +171,8 @@ def entry_of(
         "p_adjusted": None,
         "p_decision": plain(verdict.p_decision) if verdict else None,
         "strength": None,
-        "control": _control(verdict) if verdict else None,
         "specific": verdict.specific if verdict else None,
+        "control": _control(verdict) if verdict else None,
         "published": published_for(claim, model),
         "reason": reason,
         "seconds": round(seconds, 3),
@@ -189,25 +195,31 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
     """Count the verdicts; an entry whose outcome is failed or error counts as failed as well."""
     listed = list(entries)
     verdicts = [entry["verdict"] for entry in listed]
+    strength = [entry["strength"] for entry in listed]
     return {
         "supported": verdicts.count("supported"),
-        "specific": sum(entry["verdict"] == "supported" and bool(entry["specific"]) for entry in listed),
-        "firm": sum(entry["strength"] == "firm" for entry in listed),
-        "nominal": sum(entry["strength"] == "nominal" for entry in listed),
+        "specific": sum(map(leads, listed)),
         "refuted": verdicts.count("refuted"),
+        "firm": strength.count("firm"),
+        "nominal": strength.count("nominal"),
         "inconclusive": verdicts.count("inconclusive"),
         "not_applicable": verdicts.count("not-applicable"),
         "failed": sum(entry["outcome"] in ("failed", "error") for entry in listed),
     }
 
 
-def document_of(run: Run, entries: Sequence[Entry], family: Collection[str] = ()) -> Document:
-    """The report: entries in order of group, id and model, p-values corrected over the run.
+def leads(entry: Entry) -> bool:
+    """Is the claim supported, and specific to the model?"""
+    return entry["verdict"] == "supported" and entry.get("specific") is True
 
-    `family` are the ids of all claims about models that there are, judged or not.
+
+def document_of(run: Run, entries: Sequence[Entry], family: Mapping[str, Reach] | None = None) -> Document:
+    """The report: entries in order of model, group and id, p-values corrected over the run.
+
+    `family` holds all claims that could have been judged, which the strength of a verdict allows for.
     """
     ordered = sorted(entries, key=lambda entry: (entry["model"] or "", entry["group"], entry["id"]))
-    judged = _strong(_adjusted(ordered), frozenset(family))
+    judged = _strengthened(_adjusted(ordered), family or {})
     return {"schema": SCHEMA, "run": run, "claims": judged, "summary": summary_of(judged)}
 
 
@@ -215,32 +227,22 @@ def _control(verdict: Verdict) -> ControlForm | None:
     control = verdict.control
     if control is None:
         return None
-    contrast: EstimateForm | None = plain(control.contrast)
     return {
         "name": control.name,
         "estimate": plain(control.estimate),
         "relation": control.relation,
-        "contrast": contrast,
+        "contrast": plain(control.contrast),
     }
 
 
-def _strong(entries: list[Entry], family: frozenset[str]) -> list[Entry]:
-    """The entries with their strength; what cannot be judged, and what is not sampled, is in no family."""
-    found: dict[int, Strength | None] = {}
-    for model in dict.fromkeys(entry["model"] for entry in entries):
-        own = [(at, entry) for at, entry in enumerate(entries) if entry["model"] == model]
-        outside = {entry["id"] for _, entry in own if not _sampled(entry)}
-        size = len((family | {entry["id"] for _, entry in own}) - outside)
-        each = strengths([entry["verdict"] for _, entry in own], [entry["p_decision"] for _, entry in own], size)
-        found |= {at: strength for (at, _), strength in zip(own, each, strict=True)}
-    return [{**entry, "strength": found[at]} for at, entry in enumerate(entries)]
-
-
-def _sampled(entry: Entry) -> bool:
-    estimate = entry["estimate"]
-    if entry["verdict"] == "not-applicable":
-        return False
-    return estimate is None or estimate["population"] not in (["census"], ["rounding"])
+def _strengthened(entries: list[Entry], family: Mapping[str, Reach]) -> list[Entry]:
+    """The entries with their strength, one model after the other."""
+    told: list[Entry] = []
+    for _, own in groupby(entries, key=lambda entry: entry["model"]):
+        listed = list(own)
+        found = strengths(listed, family)
+        told += [{**entry, "strength": found[entry["id"]]} for entry in listed]
+    return told
 
 
 def _adjusted(entries: list[Entry]) -> list[Entry]:

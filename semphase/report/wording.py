@@ -1,10 +1,13 @@
-"""How the reports for people word an entry: numbers, rules, the control's answer, the summary."""
+"""How the reports for people word an entry: numbers, rules, the control's answer, the summary.
+
+All of it takes reports of schema 1 as well, which say less.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from semphase.report.schema import Document, Entry, EstimateForm
+from semphase.report.schema import Document, Entry, EstimateForm, leads
 
 NOTHING = "–"
 LEGEND = (
@@ -12,20 +15,11 @@ LEGEND = (
     ("refuted", "none of the interval meets it"),
     ("inconclusive", "part of the interval meets it"),
     ("not-applicable", "the study lacks what the claim needs"),
-    (
-        "speaks of",
-        "what was sampled: another sample of as many would give a value inside the interval in 95 % of cases",
-    ),
-    (
-        "relation",
-        "whether the criterion is met by the model only, by its control too, by the control only, or by neither",
-    ),
-    ("contrast", "by how much the model's distance to the threshold exceeds the control's, in the estimate's unit"),
-    ("specific", "supported for the model only, by more than its control's copies differ from each other"),
-    (
-        "firm, nominal",
-        "the verdict stays when all claims of the registry are counted (Holm at 2.5 %), or holds by itself",
-    ),
+    ("population", "what the estimate speaks of, and how many of them were seen; a census has all there are: exact"),
+    ("relation", "for whom the criterion is met: the model only, its control too, the control only, or neither"),
+    ("contrast", "by how much the model's distance to the threshold exceeds that of its control"),
+    ("specific", "supported for the model, refuted for every control, and the contrast excludes 0"),
+    ("firm", "holds with all claims counted that could have been decided (Holm); nominal: only by itself"),
     ("registered", "since when the claim says what it says; an unregistered one may have been fitted to its data"),
 )
 
@@ -39,24 +33,26 @@ def number(value: float | None) -> str:
 
 def interval(estimate: EstimateForm) -> str:
     """The value, its interval and its unit; a census is exact."""
-    unit = f" {estimate['unit']}" if estimate["unit"] else ""
     if estimate.get("population") == ["census"]:
-        return f"{number(estimate['value'])} exact{unit}"
+        return f"{number(estimate['value'])} exact{' ' + estimate['unit'] if estimate['unit'] else ''}"
     low = "−∞" if estimate["low"] is None else number(estimate["low"])
+    unit = f" {estimate['unit']}" if estimate["unit"] else ""
     return f"{number(estimate['value'])} [{low}, {number(estimate['high'])}]{unit}"
 
 
-def population(estimate: EstimateForm | None) -> str:
-    """What an estimate speaks of: "26 words", "1326 prompts and 4 seeds"; a dash where nobody said."""
+def population(entry: Entry) -> str:
+    """What the estimate speaks of, with numbers ("26 words, 4 seeds"); a dash where nobody said."""
+    estimate = entry["estimate"]
     if estimate is None or not estimate.get("population"):
         return NOTHING
-    kinds = [_plural(kind) for kind in estimate["population"]]
-    counted = [f"{count} {kind}" for count, kind in zip(estimate["units"], kinds, strict=False)]
-    return " and ".join(counted or kinds)
+    if estimate["population"] in (["census"], ["rounding"]):
+        return estimate["population"][0]
+    return ", ".join(map(_counted, estimate["units"], estimate["population"]))
 
 
-def _plural(kind: str) -> str:
-    return {"text": "blocks of text", "rounding": "rounded figures", "census": "things, all there are"}.get(kind, kind)
+def _counted(units: int, plural: str) -> str:
+    plural = {"text": "text blocks"}.get(plural, plural)
+    return f"{units:,} {plural.removesuffix('s') if units == 1 else plural}"
 
 
 def rule(entry: Entry) -> str:
@@ -69,7 +65,7 @@ def rule(entry: Entry) -> str:
 
 
 def verdict(entry: Entry) -> str:
-    """The verdict with what its reader must not miss: other data, no specificity, a change, a broken measurement."""
+    """The verdict with what its reader must not miss: other data, nothing specific, a change, a broken measurement."""
     if entry["verdict"] is None:
         return "error"
     warnings = [f" ({entry['scope']['kind']})"] if "scope" in entry else []
@@ -83,33 +79,11 @@ def verdict(entry: Entry) -> str:
 
 
 def not_specific(entry: Entry) -> bool:
-    """True where the claim is supported, but not told from its control."""
-    return entry["verdict"] == "supported" and entry["specific"] is False
-
-
-def strength(entry: Entry) -> str:
-    """Firm, nominal, or a dash where nothing is decided."""
-    return entry["strength"] or NOTHING
-
-
-def relation(entry: Entry) -> str:
-    """Who meets the criterion; a dash without a control."""
-    return (entry["control"]["relation"] or NOTHING) if entry["control"] else NOTHING
-
-
-def contrast(entry: Entry) -> str:
-    """The contrast with its interval; a dash without one."""
-    found = entry["control"]["contrast"] if entry["control"] else None
-    return interval(found) if found else NOTHING
-
-
-def leading(entries: Iterable[Entry]) -> list[Entry]:
-    """For people: of each model the specific claims first, in the report's order."""
-    return sorted(entries, key=lambda entry: (entry["model"] or "", not (entry["specific"] and _supported(entry))))
-
-
-def _supported(entry: Entry) -> bool:
-    return entry["verdict"] == "supported"
+    """True where the claim is supported and does not set the model apart from its control."""
+    control = entry["control"]
+    if entry["verdict"] != "supported" or control is None:
+        return False
+    return entry["specific"] is False if "specific" in entry else not control.get("discriminating")
 
 
 def control(entry: Entry) -> str:
@@ -121,6 +95,32 @@ def control(entry: Entry) -> str:
 def published(entry: Entry) -> str:
     """The source's verdict."""
     return entry["published"]["verdict"] if entry["published"] else NOTHING
+
+
+def relation(entry: Entry) -> str:
+    """For whom the criterion is met; in reports of schema 1 whether the control fails, a dash without a control."""
+    control = entry["control"]
+    if control is None:
+        return NOTHING
+    if "relation" in control:
+        return control["relation"]
+    return "yes" if control.get("discriminating") else "no"
+
+
+def contrast(entry: Entry) -> str:
+    """By how much the model exceeds its control; a dash where no interval could be made."""
+    found = entry["control"] and entry["control"].get("contrast")
+    return NOTHING if not found or found["low"] is None is found["high"] else interval(found)
+
+
+def strength(entry: Entry) -> str:
+    """Firm, nominal, or a dash where nothing is decided."""
+    return entry.get("strength") or NOTHING
+
+
+def leading(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries as tables show them: for each model first what is supported and specific."""
+    return sorted(entries, key=lambda entry: (entry["model"] or "", not leads(entry)))
 
 
 def registration(entry: Entry) -> str:
@@ -142,11 +142,12 @@ def unregistered(entry: Entry) -> str | None:
 def summary_line(document: Document) -> str:
     """All counts in one sentence, and how much was measured for them."""
     counts, entries = document["summary"], len(document["claims"])
+    told = "specific" in counts
+    specific = f" ({counts['specific']} specific)" if told else ""
+    firm = f"; {counts['firm']} verdicts firm, {counts['nominal']} nominal" if told else ""
     return (
-        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported "
-        f"({counts['specific']} specific), "
+        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported{specific}, "
         f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "
-        f"{counts['not_applicable']} not applicable; {counts['firm']} firm, {counts['nominal']} nominal; "
-        f"{counts['failed']} failed or broke "
+        f"{counts['not_applicable']} not applicable{firm}; {counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )

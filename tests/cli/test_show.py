@@ -31,7 +31,8 @@ def test_everything_is_shown(run: Run) -> None:
         "random direction: 0.2 [0.1, ∞]",
         "model only", "120 prompts", "p 0.0001, –", "supported > 0.96", "changed since 2026-01-31", "passed, 1.5 s",
         "6 numbers (1 missing) from 0.97 (seal) to 0.99 (bat)", "3 × 2 numbers from 0.1 to 0.6, median 0.35",
-        "2 tables of verdict", "several lines", "out/figures/gpt2/line.png", "figures/gpt2/gone.png is not there",
+        "2 tables of verdict", "several lines", "model only", "firm, p of the decision 1e-09",
+        "out/figures/gpt2/line.png", "figures/gpt2/gone.png is not there",
         "run 0123 of 2026-01-31", "pytest --model gpt2",
     ):  # fmt: skip
         assert told in out, told

@@ -60,7 +60,8 @@ def test_a_failed_claim_makes_exit_code_1_with_a_whole_report(ran: Ran) -> None:
     assert len(ran.entries) == 22
     assert ran.document is not None
     assert ran.document["summary"] == {
-        "supported": 7, "refuted": 3, "inconclusive": 2, "not_applicable": 4, "failed": 9,
+        "supported": 7, "specific": 4, "refuted": 3, "firm": 10, "nominal": 0, "inconclusive": 2,
+        "not_applicable": 4, "failed": 9,
     }  # fmt: skip
 
 
@@ -113,12 +114,12 @@ def test_a_skip_by_hand_is_no_verdict(ran: Ran) -> None:
     assert "skipped.by-hand" not in ran.entries
 
 
-def test_the_table_says_what_does_not_discriminate(ran: Ran) -> None:
+def test_the_table_says_what_is_not_specific(ran: Ran) -> None:
     table = ran.out.partition("= verdicts =")[2]
     row = table.partition("order.no-news ")[2].splitlines()
     assert "supported" in row[0]
-    assert "not discriminating" in row[1]
-    assert ran.entries["order.no-news"]["control"]["discriminating"] is False
+    assert any("not specific" in line for line in row[1:4])
+    assert ran.entries["order.no-news"]["specific"] is False
     assert len(ran.entries["order.no-news"]["detail"]["control_copies"]) == 3
 
 

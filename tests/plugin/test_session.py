@@ -20,11 +20,14 @@ KEYS = {
     "claim": {
         "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome",
         "estimate", "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds",
-        "detail", "figures", "registration",
+        "detail", "figures", "registration", "p_decision", "strength", "specific",
     },
-    "estimate": {"value", "low", "high", "level", "method", "n", "unit"},
+    "estimate": {"value", "low", "high", "level", "method", "n", "unit", "population", "units"},
+    "control": {"name", "estimate", "relation", "contrast"},
     "model": {"name", "family", "layers", "heads", "d_model", "parameters", "sha256"},
-    "summary": {"supported", "refuted", "inconclusive", "not_applicable", "failed"},
+    "summary": {
+        "supported", "specific", "refuted", "firm", "nominal", "inconclusive", "not_applicable", "failed",
+    },
 }  # fmt: skip
 
 
@@ -51,9 +54,9 @@ def test_the_report_has_the_keys_of_its_schema(make: Make) -> None:
     for entry in document["claims"]:
         assert set(entry) == KEYS["claim"]
         assert entry["estimate"] is None or set(entry["estimate"]) == KEYS["estimate"]
-        assert entry["control"] is None or set(entry["control"]) == {"name", "estimate", "discriminating"}
+        assert entry["control"] is None or set(entry["control"]) == KEYS["control"]
         assert entry["published"] is None or set(entry["published"]) == {"verdict", "value"}
-    assert document["schema"] == 1
+    assert document["schema"] == 2
 
 
 def test_the_report_holds_numbers_figures_and_the_published_verdict(make: Make) -> None:
@@ -62,6 +65,7 @@ def test_the_report_holds_numbers_figures_and_the_published_verdict(make: Make) 
     entry = ran.entries["order.high"]
     assert entry["estimate"] == {
         "value": 1.0, "low": 0.9, "high": 1.1, "level": 0.95, "method": "bootstrap", "n": 20, "unit": "",
+        "population": [], "units": [],
     }  # fmt: skip
     assert entry["threshold"] == 0.0
     assert entry["detail"]["per_word"] == [1.0, None]

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from semphase.report.schema import Document, Entry, Run, document_of, entry_of
-from semphase.stats.estimate import Estimate
+from semphase.report.strength import Reach
+from semphase.stats.estimate import Estimate, census
 from semphase.verdict import Claim, Control, Published, Verdict, above, between
 from semphase.verdict.plain import plain
 
-ALMOST = Estimate(0.9712, 0.9633, 0.9801, "t over prompts", 120, "r", population=("prompts",), units=(120,))
-LOW = Estimate(0.2, 0.1, 0.3, "t", 5, population=("documents", "seeds"), units=(5, 4))
-EXACT = Estimate(0.2, 0.2, 0.2, "count", 5, population=("census",), units=(5,))
-APART = Estimate(0.77, 0.6, 0.94, "contrast", 120, "r", population=("prompts",), units=(120,))
+ALMOST = Estimate(
+    0.9712, 0.9633, 0.9801, "BCa bootstrap over prompts", 120, "r", 0.95, ("words", "prompts"), (26, 1326)
+)
+LOW = Estimate(0.2, 0.1, 0.3, "bootstrap", 5)
 UNBOUNDED = Estimate(3.0, 1.0, float("inf"), "profile likelihood", 12)
+CONTRAST = Estimate(0.7712, 0.5, 1.0424, "t with 4 degrees of freedom", 120, "r", 0.95, ("words",), (26,))
 
 
 def claim(name: str, **rest: Any) -> Claim:
@@ -41,17 +43,19 @@ def part(criterion: Any, estimate: Estimate, verdict: str) -> dict[str, Any]:
 
 def entries() -> list[Entry]:
     word, wide = claim("permeation.word-correlation"), claim("pi.sigma", parts=(between(0.5, 0.6),))
-    same = Control("re-initialised weights", ALMOST, "supported", True, "both", LOW)
-    other = Control("re-initialised weights", LOW, "refuted", False, "model only", APART)
+    same = Control("re-initialised weights", ALMOST, "supported", True, "both")
+    unlike = Control("re-initialised weights", ALMOST, "supported", True, "control only", CONTRAST)
+    other = Control("re-initialised weights", LOW, "refuted", False, "model only", CONTRAST)
     told = {"parts": [part(word.parts[0], ALMOST, "supported")], "per_word": {"bank": [0.97, None]}}
-    supported = Verdict(word, "supported", True, ALMOST, 0.96, 0.01, 1e-6, other, True, "", told)
+    supported = Verdict(word, "supported", True, ALMOST, 0.96, 0.01, 1e-9, other, True, "", told)
     undecided = Verdict(
         wide, "inconclusive", False, UNBOUNDED, (0.5, 0.6), 0.04, None, same, False,
         detail={"parts": [part(wide.parts[0], UNBOUNDED, "inconclusive")]},
     )  # fmt: skip
     hollow = Verdict(word, "supported", True, ALMOST, 0.96, 0.5, 0.02, same, False, "", told)
     unfit = Verdict(word, "not-applicable", reason="needs 2 models, the study has 1")
-    refuted = Verdict(word, "refuted", False, EXACT, 0.96, None, None, None, None, "", told)
+    refuted = Verdict(word, "refuted", False, LOW, 0.96, None, 0.02, unlike, False, "", told)
+    counted = Verdict(word, "refuted", False, census(0.2, "all rows", 12, "r"), 0.96)
     return [
         entry_of(word, "gpt2", supported, "passed", "", 1.5),
         entry_of(word, "tiny", hollow, "failed", "", 1.5),
@@ -59,8 +63,11 @@ def entries() -> list[Entry]:
         entry_of(claim("order.two"), "gpt2", unfit, "skipped", "needs 2 models, the study has 1", 0),
         entry_of(claim("order.low"), "gpt2", refuted, "xfailed", "", 0),
         entry_of(claim("order.broken", published={}), "gpt2", None, "error", "ValueError: <no>", 0.2),
-        entry_of(claim("audit.table"), None, refuted, "failed", "no control: arithmetic", 0.2),
+        entry_of(claim("audit.table"), None, counted, "failed", "no control: arithmetic", 0.2),
     ]
+
+
+FAMILY: dict[str, Reach] = {"wqk.unseen": "unknown", "wqk.left-out": "one model", "audit.more": "no model"}
 
 
 @pytest.fixture(name="entries", scope="session")
@@ -88,4 +95,4 @@ def run() -> Run:
 
 @pytest.fixture
 def document(run: Run) -> Document:
-    return document_of(run, entries(), {f"other.claim-{number}" for number in range(50)})
+    return document_of(run, entries(), FAMILY)

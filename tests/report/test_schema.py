@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from semphase.report.schema import Document, Entry, Run, document_of, published_for, summary_of
 from semphase.verdict import Claim, Published, above
+from tests.report.conftest import FAMILY
 
 
 def claim(published: dict[str, Published]) -> Claim:
@@ -24,8 +25,8 @@ def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
 
 def test_verdicts_and_failures_are_counted(document: Document) -> None:
     assert document["summary"] == {
-        "supported": 2, "specific": 1, "firm": 3, "nominal": 1, "refuted": 2, "inconclusive": 1, "not_applicable": 1,
-        "failed": 3,
+        "supported": 2, "specific": 1, "refuted": 2, "firm": 2, "nominal": 2, "inconclusive": 1,
+        "not_applicable": 1, "failed": 3,
     }  # fmt: skip
 
 
@@ -63,13 +64,15 @@ def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Doc
     found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
     assert found["permeation.word-correlation"]["estimate"] == {
         "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "unit": "r", "n": 120,
-        "method": "t over prompts", "population": ["prompts"], "units": [120],
+        "method": "BCa bootstrap over prompts", "population": ["words", "prompts"], "units": [26, 1326],
     }  # fmt: skip
     assert found["permeation.word-correlation"]["control"] is not None
     assert found["permeation.word-correlation"]["control"]["relation"] == "model only"
-    assert found["permeation.word-correlation"]["control"]["contrast"] is not None
-    assert found["permeation.word-correlation"]["control"]["contrast"]["low"] == 0.6
+    contrast = found["permeation.word-correlation"]["control"]["contrast"]
+    assert contrast is not None
+    assert (contrast["value"], contrast["low"]) == (0.7712, 0.5)
     assert found["permeation.word-correlation"]["specific"] is True
+    assert found["permeation.word-correlation"]["p_decision"] == 1e-9
     assert found["pi.sigma"]["threshold"] == [0.5, 0.6]
     assert found["pi.sigma"]["estimate"] is not None
     assert found["pi.sigma"]["estimate"]["high"] is None
@@ -99,10 +102,14 @@ def test_an_empty_run_counts_nothing(run: Run) -> None:
     assert document_of(run, [])["claims"] == []
 
 
-def test_a_verdict_is_firm_when_it_survives_all_claims_there_are(document: Document) -> None:
-    found = {(entry["id"], entry["model"]): entry["strength"] for entry in document["claims"]}
-    # 50 others and the run's own: 1e-6 stays below 2.5 % over them all, 0.02 does not; a census rests on no sample.
+def test_strength_allows_for_all_that_could_have_been_judged(run: Run, entries: list[Entry]) -> None:
+    # On tiny one claim was judged, with p = 0.02; of three, two of them left out, it would need 0.025/3.
+    found = {(e["id"], e["model"]): e["strength"] for e in document_of(run, entries, {})["claims"]}
     assert found["permeation.word-correlation", "gpt2"] == "firm"
-    assert found["permeation.word-correlation", "tiny"] == "nominal"
-    assert found["order.low", "gpt2"] == "firm"
-    assert found["pi.sigma", "gpt2"] is found["order.two", "gpt2"] is found["order.broken", "gpt2"] is None
+    assert found["permeation.word-correlation", "tiny"] == "firm"
+    assert found["order.low", "gpt2"] == "nominal"
+    assert found["audit.table", None] == "firm"
+    assert found["order.two", "gpt2"] is found["pi.sigma", "gpt2"] is found["order.broken", "gpt2"] is None
+    counted = {(e["id"], e["model"]): e["strength"] for e in document_of(run, entries, FAMILY)["claims"]}
+    assert counted["permeation.word-correlation", "gpt2"] == "firm"
+    assert counted["permeation.word-correlation", "tiny"] == "nominal"

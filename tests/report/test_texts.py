@@ -24,8 +24,7 @@ JSON = st.recursive(
 )
 VOID = {"meta", "input", "img"}
 TOLD = (
-    "t over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not specific", "120 prompts",
-    "model only", "0.77 [0.6, 0.94] r", "0.2 exact", "nominal",
+    "BCa bootstrap over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not specific",
     "the smallest pairwise Pearson r", "re-initialised weights", "001 exp3", "prefers-color-scheme",
     "needs 2 models, the study has 1", "the corpus is generated",
 )  # fmt: skip
@@ -60,7 +59,8 @@ def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["## Without a model", "## gpt2", "## tiny", "## Origin"]
     assert "**supported (not specific) (unexpected)**" in text
-    assert "0.9712 [0.9633, 0.9801] r | 120 prompts | > 0.96 | **supported** | firm | supported" in text
+    assert "0.9712 [0.9633, 0.9801] r | 26 words, 1,326 prompts | > 0.96 | **supported** | firm | supported" in text
+    assert "0.2 exact r | census" in text
     assert "- note: the corpus is generated" in text
 
 

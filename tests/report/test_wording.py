@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.report.schema import Document, Entry, Run, document_of
+from semphase.report.schema import Document, Entry, EstimateForm, Run, document_of
 from semphase.report.wording import (
     contrast,
     control,
@@ -49,38 +51,57 @@ def test_each_entry_is_worded(entries: list[Entry]) -> None:
         "supported", "supported (not specific) (unexpected)", "inconclusive", "not-applicable",
         "refuted", "error", "refuted",
     ]  # fmt: skip
-    assert [relation(entry) for entry in entries] == ["model only", "both", "both", "–", "–", "–", "–"]
-    assert contrast(entries[0]) == "0.77 [0.6, 0.94] r"
-    assert contrast(entries[3]) == strength(entries[3]) == "–"
+    assert [relation(entry) for entry in entries] == ["model only", "both", "both", "–", "control only", "–", "–"]
+    assert [contrast(entry) for entry in entries][:3] == ["0.7712 [0.5, 1.042] r", "–", "–"]
+    assert [population(entry) for entry in entries] == [
+        "26 words, 1,326 prompts", "26 words, 1,326 prompts", "–", "–", "–", "–", "census",
+    ]  # fmt: skip
     assert [rule(entry) for entry in entries][:3] == ["> 0.96", "> 0.96", "0.5 <= estimate <= 0.6"]
     assert rule(entries[5]) == published(entries[5]) == control(entries[5]) == "–"
     assert control(entries[0]) == "re-initialised weights: 0.2 [0.1, 0.3]"
 
 
-def test_estimates_say_what_they_speak_of(entries: list[Entry]) -> None:
-    told = [population(entries[at]["estimate"]) for at in (0, 2, 3, 4)]
-    assert told == ["120 prompts", "–", "–", "5 things, all there are"]
-    control_estimate = entries[0]["control"] and entries[0]["control"]["estimate"]
-    assert population(control_estimate) == "5 documents and 4 seeds"
+def test_the_summary_counts_in_words(document: Document, run: Run, entries: list[Entry]) -> None:
+    assert summary_line(document) == (
+        "7 claims: 2 supported (1 specific), 2 refuted, 1 inconclusive, 1 not applicable; "
+        "2 verdicts firm, 2 nominal; 3 failed or broke (budget quick)"
+    )
+    assert summary_line(document_of(run, entries[:1])).startswith("1 claim: ")
 
 
 def test_a_census_is_exact(entries: list[Entry]) -> None:
-    estimate = entries[4]["estimate"]
-    assert estimate is not None
-    assert interval(estimate) == "0.2 exact"
+    assert entries[6]["estimate"] is not None
+    assert interval(entries[6]["estimate"]) == "0.2 exact r"
 
 
-def test_specific_claims_lead(entries: list[Entry]) -> None:
-    shown = leading(reversed(entries))
-    assert next((entry["model"], entry["id"]) for entry in shown if entry["model"] == "gpt2") == (
-        "gpt2", "permeation.word-correlation",
-    )  # fmt: skip
-    assert [entry["model"] for entry in shown] == [None, *["gpt2"] * 5, "tiny"]
+@pytest.mark.parametrize(
+    ("names", "units", "told"),
+    [
+        (["text"], [43], "43 text blocks"), (["text", "seeds"], [1, 4], "1 text block, 4 seeds"),
+        (["words"], [1], "1 word"), (["rounding"], [3], "rounding"), ([], [], "–"),
+    ],
+)  # fmt: skip
+def test_populations_come_with_their_numbers(
+    entries: list[Entry], names: list[str], units: list[int], told: str
+) -> None:
+    assert entries[0]["estimate"] is not None
+    estimate: EstimateForm = {**entries[0]["estimate"], "population": names, "units": units}
+    assert population({**entries[0], "estimate": estimate}) == told
 
 
-def test_the_summary_counts_in_words(document: Document, run: Run, entries: list[Entry]) -> None:
-    assert summary_line(document) == (
-        "7 claims: 2 supported (1 specific), 2 refuted, 1 inconclusive, 1 not applicable; 3 firm, 1 nominal; 3 failed or "
-        "broke (budget quick)"
-    )
-    assert summary_line(document_of(run, entries[:1])).startswith("1 claim: ")
+def test_tables_lead_with_what_is_supported_and_specific(document: Document) -> None:
+    shown = [(entry["model"], entry["id"]) for entry in leading(document["claims"])]
+    assert shown[:3] == [(None, "audit.table"), ("gpt2", "permeation.word-correlation"), ("gpt2", "order.broken")]
+    assert [strength(entry) for entry in leading(document["claims"])][:2] == ["firm", "firm"]
+
+
+def test_reports_of_schema_1_are_worded(entries: list[Entry]) -> None:
+    new = ("specific", "strength", "p_decision")
+    for discriminating, told in ((True, "yes"), (False, "no")):
+        old: Any = {key: value for key, value in entries[0].items() if key not in new}
+        estimate = {key: value for key, value in old["estimate"].items() if key not in ("population", "units")}
+        old |= {"estimate": estimate, "control": {"name": "x", "estimate": estimate, "discriminating": discriminating}}
+        assert (relation(old), contrast(old), strength(old), population(old)) == (told, "–", "–", "–")
+        assert verdict(old) == ("supported" if discriminating else "supported (not specific)")
+        assert interval(old["estimate"]) == "0.9712 [0.9633, 0.9801] r"
+        assert leading([old]) == [old]
