@@ -12,10 +12,11 @@ from semphase import (
     below,
     claim,
     on_copies,
-    proportion,
+    share,
 )
 from semphase.science.lexical import conditions, derived, facet, figures
 from semphase.science.lexical import evidence as lexical
+from semphase.stats.nested import Quantity
 
 BOTH_MODELS = {
     "gpt2": Published("supported", "nine of nine words"),
@@ -28,19 +29,19 @@ BOTH_MODELS = {
     statement="contexts start together and fan out with depth",
     criterion="for all words: σ(strong_A) − σ(strong_B) is larger at l = L than at l = 0, and its Spearman "
     "correlation with l is > 0.8",
-    parts=(above(0, "widening"), above(0.8, "Spearman")),
-    estimator="the worst word; prompts resampled within words",
+    parts=(above(0, "widening", within=(-4, 4)), above(0.8, "Spearman", within=(-1, 1))),
+    estimator="every word with bounds of its own, Spearman's from those of the order of each pair of layers; prompts left "
+    "out within words",
     source="001 exp1",
     control="re-initialised weights",
     published=BOTH_MODELS,
     data=LEXICON,
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
-    worst = {"widening": conditions.worst_widening, "Spearman": conditions.worst_monotony}
     made = lexical.on_measurement(
         study,
         lambda words: words.conditions,
-        worst,
+        {"widening": Quantity(conditions.widening, "smallest", (-4, 4)), "Spearman": conditions.Monotony()},
         curves=lexical.sigma_curves,
         widening_by_word=conditions.widening,
         Spearman_by_word=lambda data: conditions.depth_correlation(conditions.fan(data)),
@@ -52,8 +53,8 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     "order.two-stage-jump",
     statement="slow differentiation, then a jump near the end",
     criterion="in most words the largest |Δσ| between adjacent layers lies at x ≥ 0.9",
-    parts=above(0.5, "share of words"),
-    estimator="|Δσ| averaged over the five conditions; a step counts at the layer where it ends; Wilson interval over words",
+    parts=above(0.5, "share of words", within=(0, 1)),
+    estimator="|Δσ| averaged over the five conditions; a step counts at the layer where it ends; exact interval over words",
     source="001 exp1",
     control="re-initialised weights",
     published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
@@ -61,8 +62,7 @@ def test_fan_out(study: Study, judge: Judge) -> None:
 )
 def test_two_stage_jump(study: Study, judge: Judge) -> None:
     def late(own: Study) -> Estimate:
-        depths = conditions.jump_depth(own.facet(facet.Lexical).conditions.point)
-        return proportion(int((depths >= 0.9).sum()), len(depths))
+        return share(conditions.jump_depth(own.facet(facet.Lexical).conditions.point) >= 0.9, over="words")
 
     words = study.facet(facet.Lexical)
     depths = conditions.jump_depth(words.conditions.point)
@@ -74,8 +74,9 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     "order.causal-mask",
     statement="text after the word cannot change its σ(l)",
     criterion="appending any suffix changes no σ(l) by more than 1e-4",
-    parts=below(1e-4, "largest change"),
-    estimator="the largest |Δσ(l)| over layers, each word's neutral and strong prompts and three foreign suffixes",
+    parts=below(1e-4, "largest change", within=(0, 2)),
+    estimator="the largest |Δσ(l)| over layers, each word's neutral and strong prompts and three foreign suffixes, to the "
+    "resolution of σ in float32; of these prompts and texts only",
     source="001 exp1",
     control="the same texts put before the prompt",
     published={"gpt2": Published("supported")},
@@ -84,7 +85,6 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
 def test_causal_mask(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
     suffix, prefix = (
-        derived.largest_shift(words, shifts)
-        for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
+        derived.largest_shift(shifts) for shifts in (derived.shifts_by_suffix(words), derived.shifts_by_prefix(words))
     )
     judge(suffix, control=prefix, detail=words.reading)

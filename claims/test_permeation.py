@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from semphase import (
     below,
     between,
     claim,
-    estimate_from_draws,
     on_copies,
     paired_increase,
     significant,
@@ -30,9 +30,11 @@ from semphase import (
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
+from semphase.stats.nested import Nested, Peak, Quantity
 
 REINITIALISED = "re-initialised weights"
 FALLING_WORDS = 6
+PERMUTED = 5
 
 
 def both(value_small: str, value_medium: str) -> dict[str, Published]:
@@ -45,8 +47,9 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     statement="σ is linear in h in the deep half, not at the embedding",
     criterion="median over words of R²(l) > 0.95 for every 0.6 ≤ x < 1, and < 0.5 at l = 0 (R² = 0 where σ has no "
     "variance)",
-    parts=(above(0.95, "R² when deep"), below(0.5, "R² at l = 0")),
-    estimator="R² of the least-squares line of σ(l) on h; the smallest deep median; words and prompts resampled",
+    parts=(above(0.95, "R² when deep", within=(0, 1)), below(0.5, "R² at l = 0", within=(0, 1))),
+    estimator="R² of the least-squares line of σ(l) on h; medians between order statistics of the words, each deep layer "
+    "with bounds of its own",
     source="001 exp3",
     control=REINITIALISED,
     needs=Needs(layers=3),
@@ -54,10 +57,9 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     data=LEXICON,
 )
 def test_linear_when_deep(study: Study, judge: Judge) -> None:
-    medians = {"R² when deep": response.deep_linearity, "R² at l = 0": response.embedding_linearity}
     made = lexical.on_responses(
         study,
-        medians,
+        {"R² when deep": response.Medians(response.deep_r2), "R² at l = 0": response.Medians(response.embedding_r2)},
         population="words",
         curves=lexical.r2_curves,
         median_r2=lambda r: np.median(r.r2, axis=0),
@@ -69,8 +71,9 @@ def test_linear_when_deep(study: Study, judge: Judge) -> None:
     "permeation.word-correlation",
     statement="f(l) has one shape for all words",
     criterion="the smallest pairwise Pearson r of f over words > 0.96",
-    parts=above(0.96, "smallest r"),
-    estimator="slope f(l) of σ on h from σ(L); prompts resampled within words",
+    parts=above(0.96, "smallest r", within=(-1, 1)),
+    estimator="slope f(l) of σ on h from σ(L), r of every pair of words with bounds of its own; prompts left out within "
+    "words",
     source="001 exp3",
     control=REINITIALISED,
     needs=Needs(words=2),
@@ -84,9 +87,9 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
 
     made = lexical.on_responses(
         study,
-        response.worst_correlation,
+        Quantity(response.correlations, "smallest", (-1, 1)),
         curves=lexical.f_curves,
-        pairwise_r=lambda r: response.pairwise_pearson(r.f),
+        pairwise_r=response.correlations,
         share_of_random_rising_curves_that_pass=random_curves,
     )
     judge(**made, figures=[figures.f_overlay])
@@ -96,8 +99,8 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
     "permeation.word-residual",
     statement="g_word deviates little from g_mean",
     criterion="RMSE(g_word − g_mean) < 0.08 for all words",
-    parts=below(0.08, "largest RMSE"),
-    estimator="RMSE over layers, the worst word; prompts resampled within words",
+    parts=below(0.08, "largest RMSE", within=(0, inf)),
+    estimator="RMSE over layers of every word, with bounds of its own; prompts left out within words",
     source="000 part E",
     control=REINITIALISED,
     needs=Needs(words=2),
@@ -105,7 +108,12 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_word_residual(study: Study, judge: Judge) -> None:
-    made = lexical.on_responses(study, response.worst_residual, curves=lexical.g_curves, rmse=response.word_residuals)
+    made = lexical.on_responses(
+        study,
+        Quantity(response.word_residuals, "largest", (0, inf)),
+        curves=lexical.g_curves,
+        rmse=response.word_residuals,
+    )
     judge(**made, figures=[figures.g_overlay])
 
 
@@ -113,8 +121,8 @@ def test_word_residual(study: Study, judge: Judge) -> None:
     "permeation.separable",
     statement="σ(l,h) = h · f_max(word) · g(l/L)",
     criterion="the product form explains > 90 % of the pooled variance of σ − intercept",
-    parts=above(0.90, "explained share"),
-    estimator="1 − residual / pooled variance over words, prompts and layers, g = g_mean; words and prompts resampled",
+    parts=above(0.90, "explained share", within=(0, 1)),
+    estimator="1 − residual / pooled variance over words, prompts and layers, g = g_mean; words left out",
     source="000",
     control=REINITIALISED,
     needs=Needs(words=2),
@@ -122,7 +130,9 @@ def test_word_residual(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_separable(study: Study, judge: Judge) -> None:
-    made = lexical.on_responses(study, response.separable_share, population="words", curves=lexical.g_curves)
+    made = lexical.on_responses(
+        study, Quantity(response.separable_share, within=(0, 1)), population="words", curves=lexical.g_curves
+    )
     judge(**made, figures=[figures.g_overlay])
 
 
@@ -130,16 +140,25 @@ def test_separable(study: Study, judge: Judge) -> None:
     "permeation.rise-then-drop",
     statement="g rises to a peak late and drops at the end",
     criterion="peak of g_mean at 0.80 ≤ x ≤ 0.92 and g_mean(L) < peak − 0.05",
-    parts=(between(0.80, 0.92, "peak at x"), above(0.05, "drop")),
-    estimator="maximum of g_mean and its fall to l = L; words and prompts resampled",
+    parts=(between(0.80, 0.92, "peak at x", within=(0, 1)), above(0.05, "drop")),
+    estimator="the layers that no other one exceeds in g_mean; the largest fall of g_mean from a block before the "
+    "last to l = L, each with bounds of its own; words left out",
     source="000",
     control=REINITIALISED,
+    needs=Needs(layers=2),
     published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
     data=LEXICON,
 )
 def test_rise_then_drop(study: Study, judge: Judge) -> None:
-    statistics = {"peak at x": response.peak_position, "drop": response.final_drop}
-    made = lexical.on_responses(study, statistics, population="words", curves=lexical.g_curves)
+    made = lexical.on_responses(
+        study,
+        {
+            "peak at x": Peak(lambda own: own.g_mean, at=lambda own: own.x),
+            "drop": Quantity(response.falls, "largest"),
+        },
+        population="words",
+        curves=lexical.g_curves,
+    )
     judge(**made, figures=[figures.g_overlay])
 
 
@@ -147,9 +166,8 @@ def test_rise_then_drop(study: Study, judge: Judge) -> None:
     "permeation.linear-rise",
     statement="before the peak g is linear",
     criterion="power-law exponent with the last two points dropped: 0.85 ≤ α ≤ 1.10",
-    parts=between(0.85, 1.10, "α"),
-    estimator="least squares of x^α on g_mean without its last two points, both axes rescaled to end at 1; words and "
-    "prompts resampled",
+    parts=between(0.85, 1.10, "α", within=(0, inf)),
+    estimator="least squares of x^α on g_mean without its last two points, both axes rescaled to end at 1; words left out",
     source="000",
     control=REINITIALISED,
     needs=Needs(layers=5),
@@ -159,7 +177,7 @@ def test_rise_then_drop(study: Study, judge: Judge) -> None:
 def test_linear_rise(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
         study,
-        shapes.power_exponent,
+        Quantity(shapes.power_exponent, within=(0, inf)),
         population="words",
         curves=fitted(("power",), shapes.truncated_curve),
         depth_not_rescaled=shapes.parameter(shapes.SHAPES["power"], "alpha", shapes.drop_without_rescaling),
@@ -171,15 +189,23 @@ def test_linear_rise(study: Study, judge: Judge) -> None:
     "permeation.equal-increments",
     statement="every layer injects an equal share",
     criterion="coefficient of variation of the increments of g_mean up to the peak < 0.5",
-    parts=below(0.5, "variation"),
-    estimator="standard deviation over mean of g_mean(l) − g_mean(l−1) up to the peak; words and prompts resampled",
+    parts=below(0.5, "variation", within=(0, inf)),
+    estimator="standard deviation over mean of g_mean(l) − g_mean(l−1) up to the peak of all words, on the log scale; "
+    "words left out",
     source="001 exp3",
     control=REINITIALISED,
     published=both("qualitative", "qualitative"),
     data=LEXICON,
 )
 def test_equal_increments(study: Study, judge: Judge) -> None:
-    made = lexical.on_responses(study, response.increment_variation, population="words", curves=lexical.g_curves)
+    made = lexical.on_measurement(
+        study,
+        derived.rise,
+        Quantity(response.increment_variation, within=(0, inf)),
+        with_step=derived.rise_by_step,
+        population="words",
+        curves=lexical.g_curves,
+    )
     judge(**made, figures=[figures.g_overlay])
 
 
@@ -188,7 +214,7 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
     statement="over the full depth erf fits best",
     criterion="erf has the lowest AIC of erf, log, exponential, sigmoid, power",
     parts=above(0, "AIC lead"),
-    estimator="AIC of the best rival minus AIC of erf on g_mean; words and prompts resampled",
+    estimator="the smallest AIC of a rival minus that of erf on g_mean, each rival with bounds of its own; words left out",
     unit="ΔAIC",
     source="000",
     control=REINITIALISED,
@@ -208,7 +234,8 @@ def test_erf_best_full(study: Study, judge: Judge) -> None:
     statement="without the drop the power law fits best",
     criterion="power is lowest in AIC, or within 2 of the lowest, with the last two points dropped",
     parts=at_least(-2, "AIC lead"),
-    estimator="AIC of the best rival minus AIC of the power law on the truncated g_mean; words and prompts resampled",
+    estimator="the smallest AIC of a rival minus that of the power law on the truncated g_mean, each rival with bounds of "
+    "its own; words left out",
     unit="ΔAIC",
     source="000",
     control=REINITIALISED,
@@ -224,7 +251,7 @@ def aic_lead(study: Study, family: str, curve: shapes.Curve) -> dict[str, Any]:
     """By how much a family's AIC lies below that of the best rival."""
     return lexical.on_responses(
         study,
-        shapes.winning_margin(shapes.SHAPES, family, curve, "aic"),
+        Quantity(shapes.leads(shapes.SHAPES, family, curve, "aic"), "smallest"),
         population="words",
         curves=fitted(tuple(shapes.SHAPES), curve),
         fits=lambda point: shapes.fit_table(shapes.SHAPES, curve, point),
@@ -241,8 +268,9 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     "permeation.cross-model",
     statement="g is the same for models of different depth",
     criterion="Pearson r of g_mean over x > 0.96 and RMSE < 0.08, interpolated on the shallower grid",
-    parts=(above(0.96, "smallest r"), below(0.08, "largest RMSE")),
-    estimator="g_mean of each pair of models on the shallower grid, the worst pair; words and prompts resampled",
+    parts=(above(0.96, "smallest r", within=(-1, 1)), below(0.08, "largest RMSE", within=(0, inf))),
+    estimator="g_mean of each pair of models on the shallower grid, the worst pair, each with bounds of its own; words left "
+    "out, the same in all models",
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
@@ -250,19 +278,20 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     data=LEXICON,
 )
 def test_cross_model(study: JointStudy, judge: Judge) -> None:
-    statistics = {
-        "smallest r": between_models.worst_mean_correlation,
-        "largest RMSE": between_models.worst_mean_rmse,
+    quantities = {
+        "smallest r": Quantity(between_models.mean_correlations, "smallest", (-1, 1)),
+        "largest RMSE": Quantity(between_models.mean_rmses, "largest", (0, inf)),
     }
-    judge(**lexical.on_all_responses(study, statistics, "words"), figures=[figures.g_models])
+    judge(**lexical.on_all_responses(study, quantities, "words"), figures=[figures.g_models])
 
 
 @claim(
     "permeation.cross-model-per-word",
     statement="g is the same for models of different depth, for every single word",
     criterion="r > 0.96 for all words",
-    parts=above(0.96, "smallest r"),
-    estimator="f of each word in each pair of models on the shallower grid, the worst; prompts resampled within words",
+    parts=above(0.96, "smallest r", within=(-1, 1)),
+    estimator="f of each word in each pair of models on the shallower grid, the worst, each with bounds of its own; prompts "
+    "left out within words",
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
@@ -270,16 +299,17 @@ def test_cross_model(study: JointStudy, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
-    made = lexical.on_all_responses(study, between_models.worst_word_correlation, "prompts")
-    judge(**made, figures=[figures.g_models])
+    smallest = Quantity(between_models.word_correlations, "smallest", (-1, 1))
+    judge(**lexical.on_all_responses(study, smallest, "prompts"), figures=[figures.g_models])
 
 
 @claim(
     "permeation.diffusion-constant",
     statement="the erf width does not depend on the model",
     criterion="the σ_free of the models differ by < 10 %; D = σ²/2 within 0.15 ± 0.03",
-    parts=(below(0.10, "spread of σ"), at_most(0.03, "deviation of D")),
-    estimator="(largest − smallest) / mean of the widths; largest |σ²/2 − 0.15|; words and prompts resampled",
+    parts=(below(0.10, "spread of σ", within=(0, inf)), at_most(0.03, "deviation of D", within=(0, inf))),
+    estimator="(largest − smallest) / mean of the widths; largest |σ²/2 − 0.15|; every difference with bounds of its own; "
+    "words left out, the same in all models",
     source="000",
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
@@ -287,22 +317,23 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
-    statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
-    widths = {
-        own.label: estimate_from_draws(shapes.erf_width, own.facet(facet.Lexical).response, population="words")
-        for own in study.each
+    quantities = {
+        "spread of σ": Quantity(between_models.width_differences, "largest"),
+        "deviation of D": Quantity(between_models.diffusion_deviations, "largest"),
     }
-    judge(**lexical.on_all_responses(study, statistics, "words", widths=widths), figures=[figures.g_models])
+    width = Quantity(shapes.erf_width, within=(0, inf))
+    widths = {own.label: lexical.estimates([own.facet(facet.Lexical).response], width, "words") for own in study.each}
+    judge(**lexical.on_all_responses(study, quantities, "words", widths=widths), figures=[figures.g_models])
 
 
 @claim(
     "permeation.drop-is-nonlinearity",
     statement="the fall of f after its peak means that σ turns non-linear in h there",
     criterion="with h from the prompt's step, the quadratic term of σ on h after the peak explains more variance than "
-    "before it (paired over words, p < 0.05)",
+    "before it (paired over the words whose f falls, p < 0.05)",
     parts=significant(0.05, "gain after − before"),
     estimator="R² gained by h² less what noise gains, averaged over the layers after and before the peak of the word's f; "
-    "one-sided paired permutation test over the words whose f falls",
+    "one-sided paired sign-flip test over the words whose f falls, of which alone it speaks",
     source="000",
     control=REINITIALISED,
     needs=Needs(words=FALLING_WORDS),
@@ -317,7 +348,7 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
         if (falling := int(response.falling(by_step(own)).sum())) < FALLING_WORDS:
             raise Undefined(f"f falls after its peak in {falling} words, and {FALLING_WORDS} are needed")
         before, after = response.gain_around_peak(by_step(own))
-        return Evidence(*paired_increase(before, after, seed=own.seed, resamples=own.budget.draws))
+        return Evidence(*paired_increase(before, after, seed=own.seed, over="words"))
 
     with where_defined():
         found = evidence(study)
@@ -331,30 +362,32 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     "permeation.increment-correlation",
     statement="the increments of f, not only its rise, agree between words",
     criterion="mean pairwise Pearson r of f(l)−f(l−1) > 0.6, and above that of every re-initialised copy",
-    parts=(above(0.6, "mean r"), above(0, "lead over the copies")),
-    estimator="mean r over pairs of words; lead over the copy with the largest mean r; words and prompts resampled",
+    parts=(above(0.6, "mean r", within=(-1, 1)), above(0, "lead over the copies", within=(-2, 2))),
+    estimator="mean r over pairs of words; the smallest lead over a copy's mean r, each copy with bounds of its own; words "
+    "left out, in the model and its copies together",
     source="ours",
-    control="increments permuted over layers, each word for itself",
+    control="increments permuted within each third of the depth, each word for itself",
     needs=Needs(words=4),
     data=LEXICON,
 )
 def test_increment_correlation(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
-    copies = [copy.facet(facet.Lexical).response.point for copy in study.untrained]
-    best = max(float(response.increment_correlation(copy)) for copy in copies)
+    copies = [copy.facet(facet.Lexical) for copy in study.untrained]
+    quantities = {
+        "mean r": Quantity(lambda own, *_: response.increment_correlation(own), within=(-1, 1)),
+        "lead over the copies": Quantity(response.increment_leads, "smallest", (-2, 2)),
+    }
 
-    def evidence(increments: Any) -> Any:
-        return lexical.estimates(
-            [words.response], {"mean r": increments, "lead over the copies": lambda r: increments(r) - best}, "words"
-        )
+    def evidence(own: Nested[response.Response]) -> Any:
+        return lexical.estimates([own, *(copy.response for copy in copies)], quantities, "words")
 
     judge(
-        evidence(response.increment_correlation),
-        control=evidence(response.permuted_increment_correlation(study.rng("permuted increments"))),
+        evidence(words.response),
+        control=[evidence(derived.permuted_increments(words, number)) for number in range(PERMUTED)],
         detail=words.reading
         | {
-            "largest mean r of a copy": best,
-            "h from the prompt's step": lexical.by_step([study], response.increment_correlation, "words"),
+            "mean r of each copy": [response.increment_correlation(copy.response.point) for copy in copies],
+            lexical.BY_STEP: lexical.by_step([study, *study.untrained], quantities, "words"),
             "curves": lexical.f_curves(words),
         },
         figures=[figures.f_overlay],
@@ -366,9 +399,9 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     statement="g's regularity comes from attention",
     criterion="projecting each block's attention and MLP writes on e_diff, attention carries > 50 % of the rise, and the "
     "attention-only profile correlates more across words than the MLP-only one",
-    parts=(above(0.5, "attention's share"), above(0, "lead in correlation")),
-    estimator="slopes on h of the writes' components along e_diff, summed up to the peak of their mean; mean r over pairs "
-    "of words of the cumulative profiles; words and prompts resampled",
+    parts=(above(0.5, "attention's share"), above(0, "lead in correlation", within=(-2, 2))),
+    estimator="slopes on h of the writes' components along e_diff, summed up to the peak of their mean over all words; "
+    "mean r over pairs of words of the cumulative profiles; words left out",
     source="002",
     control=REINITIALISED,
     needs=Needs(words=4),
@@ -376,10 +409,16 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_attention_origin(study: Study, judge: Judge) -> None:
-    statistics = {"attention's share": origin.attention_share, "lead in correlation": origin.correlation_lead}
+    quantities = {
+        "attention's share": Quantity(origin.attention_share),
+        "lead in correlation": Quantity(origin.correlation_lead, within=(-2, 2)),
+    }
     made = lexical.on_measurement(
-        study, derived.attention_and_mlp, statistics, population="words", curves=derived.write_profiles
+        study,
+        derived.attention_and_mlp,
+        quantities,
+        with_step=derived.attention_and_mlp_by_step,
+        population="words",
+        curves=derived.write_profiles,
     )
-    by_step = derived.attention_and_mlp_by_step(study.facet(facet.Lexical))
-    made["detail"]["h from the prompt's step"] = lexical.estimates([by_step], statistics, "words")
     judge(**made, figures=[figures.write_profiles])

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     )
     from semphase.measure.wiring import *  # noqa: F403 - its `__all__`, so that a new edit is one file
     from semphase.plugin.declare import claim
-    from semphase.stats.blocks import difference_estimate, paired_test
+    from semphase.stats.blocks import paired_test
     from semphase.stats.controls import shuffled
-    from semphase.stats.draws import estimate_from_draws
     from semphase.stats.estimate import Estimate
     from semphase.stats.estimates import (
         best_of,
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     )
     from semphase.stats.interval import with_interval
     from semphase.stats.paired import paired_increase
+    from semphase.stats.ratios import difference_estimate
     from semphase.stats.resample import proportion
     from semphase.study.evidence import on_copies, where_defined
     from semphase.study.generated import Generated
@@ -111,7 +111,6 @@ if TYPE_CHECKING:
         "difference_estimate",
         "embedding",
         "estimate",
-        "estimate_from_draws",
         "head",
         "heads",
         "key",
@@ -155,9 +154,9 @@ HOMES = {
     "semphase.measure.sites": "Site attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.measure.wiring": "*",
     "semphase.plugin.declare": "claim",
-    "semphase.stats.blocks": "difference_estimate paired_test",
+    "semphase.stats.blocks": "paired_test",
+    "semphase.stats.ratios": "difference_estimate",
     "semphase.stats.controls": "shuffled",
-    "semphase.stats.draws": "estimate_from_draws",
     "semphase.stats.estimate": "Estimate",
     "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
     "semphase.stats.interval": "with_interval",

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import scipy
+from jaxtyping import Float
 
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import lacking
@@ -44,6 +45,38 @@ def median(
     return Estimate(
         value, min(low, value), max(high, value), method, n, unit,
         population=(over,), units=(n,), lacks=lacks, sampling=Sampling.of_bounds(bounds),
+    )  # fmt: skip
+
+
+def smallest_median(
+    values: Float[np.ndarray, "row unit"],
+    *,
+    over: str = "samples",
+    unit: str = "",
+    within: tuple[float, float] = REAL_LINE,
+    resolution: float = 0.0005,
+) -> Estimate:
+    """The smallest of the medians of rows, for rules that every one of them must meet from above.
+
+    Each row has order statistics of its own: the smallest lower one at 97.5 %, the smallest upper one at 1 − 2.5 %/rows.
+    Units may be alike, as many that have no variance at all are; no end is nearer to the value than the `resolution` to
+    which it is told.
+    """
+    rows = np.sort(np.asarray(values, dtype=float), axis=-1)
+    k, n = rows.shape
+    medians = np.median(rows, axis=-1)
+    value = float(medians.min())
+
+    def bounds(tail: float) -> tuple[float, float]:
+        below, above = _outside(n, tail), _outside(n, tail / k)
+        low = float(rows[:, below - 1].min()) if below else -math.inf
+        high = float(rows[:, n - above].min()) if above else math.inf
+        return min(low, value - resolution), max(high, value + resolution)
+
+    low, high = (float(np.clip(end, *within)) for end in bounds(TAIL))
+    return Estimate(
+        value, low, high, f"smallest of {k} medians of {n} {over}, order statistics (binomial) of each", n, unit,
+        population=(over,), units=(n,), lacks=lacking("median", n, float(n), over), sampling=Sampling.of_bounds(bounds),
     )  # fmt: skip
 
 

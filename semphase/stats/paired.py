@@ -8,19 +8,23 @@ from jaxtyping import Float
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.stats.resample import mean_estimate
+from semphase.stats.estimates import difference
+from semphase.stats.signs import RESAMPLES, sign_flip_p
+from semphase.stats.units import Over
 
 
 def paired_increase(
     a: Float[np.ndarray, " pair"],
     b: Float[np.ndarray, " pair"],
     *,
-    resamples: int = 9999,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     unit: str = "",
-    over: str = "pairs",
+    over: Over = "prompts",
 ) -> tuple[Estimate, float]:
-    """The mean of b − a with its bootstrap interval over pairs, and the one-sided p of "it is above 0".
+    """The mean of b − a with its interval over pairs, and the one-sided p of "it is above 0".
+
+    `over` says what a pair belongs to, and what the estimate therefore speaks of.
 
     Pairs of zeros and ones get McNemar's exact test, others the sign-flip permutation test. Pairs must be
     independent: average what shares a word or a text first.
@@ -32,7 +36,7 @@ def paired_increase(
         )
     if not np.isfinite(b - a).all():
         raise SemphaseError("a paired test met a value that is not finite; leave that pair out of both lists")
-    effect = mean_estimate(b - a, resamples=resamples, seed=seed, unit=unit, name="the mean increase", over=over)
+    effect = difference(b, a, over=over, unit=unit)
     binary = np.isin(np.concatenate([a, b]), (0.0, 1.0)).all()
     return effect, mcnemar_p(a, b) if binary else sign_flip_p(b - a, resamples=resamples, seed=seed)
 
@@ -76,20 +80,3 @@ def mcnemar_p(a: Float[np.ndarray, " pair"], b: Float[np.ndarray, " pair"]) -> f
     if gained + lost == 0:
         return 1.0
     return float(scipy.stats.binomtest(gained, gained + lost, 0.5, alternative="greater").pvalue)
-
-
-def sign_flip_p(differences: Float[np.ndarray, " pair"], *, resamples: int = 9999, seed: int = 0) -> float:
-    """One-sided permutation p for a positive mean, the signs of the differences being exchangeable.
-
-    Exact where all 2^n sign patterns are no more than `resamples`, else (1 + hits) / (1 + resamples).
-    """
-    result = scipy.stats.permutation_test(
-        (np.asarray(differences, dtype=float),),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples,
-        alternative="greater",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)

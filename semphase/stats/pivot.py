@@ -65,7 +65,7 @@ class Pivot:
 
     def _reach(self, tail: float, side: int) -> Rows:
         """How many standard errors a bound is away on one side, where `side` is 1 below the value and −1 above."""
-        student = scipy.stats.t.ppf(1 - tail, self.freedom)
+        student = scipy.stats.t.isf(tail, self.freedom)
         return np.maximum(student, _inverse(student, side * self.skewness))
 
     def _p(self, t: Rows, side: int) -> Rows:

@@ -40,13 +40,14 @@ def transition_width(x: Real[np.ndarray, " point"], y: Float[np.ndarray, " point
     return TransitionWidth(min(_RISE * found.params["s"], WIDEST), found.params["c"], found.r2)
 
 
-def transition_widths(
-    x: Real[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]
-) -> Float[np.ndarray, " curve"]:
-    """Give the width of `transition_width` for many profiles at once."""
+def sharpnesses(x: Real[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]) -> Float[np.ndarray, " curve"]:
+    """One over the width of `transition_width` for many profiles at once, however wide; 0 for a flat one.
+
+    Of a profile that is nearly a straight line the width is anything, its inverse next to 0.
+    """
     curves = np.asarray(curves, dtype=float)
-    widths = np.minimum(_RISE * refit(STEP, _axis(x), curves).params["s"], WIDEST)
-    return np.where(_flat(curves), WIDEST, widths)
+    inverse = 1 / (_RISE * refit(STEP, _axis(x), curves).params["s"])
+    return np.where(_flat(curves), 0.0, inverse)
 
 
 def _axis(x: Real[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:

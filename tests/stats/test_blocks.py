@@ -23,7 +23,7 @@ from semphase.stats.blocks import (
     ratio_estimate,
 )
 from semphase.stats.interval import ends, expanded, expansion
-from semphase.stats.paired import sign_flip_p
+from semphase.stats.signs import sign_flip_p
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -14,7 +14,9 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from semphase.errors import SemphaseError
-from semphase.stats.paired import mcnemar_p, paired_increase, sign_flip_p
+from semphase.stats.estimates import difference
+from semphase.stats.paired import mcnemar_p, paired_increase
+from semphase.stats.signs import RESAMPLES, sign_flip_p
 
 
 def test_sign_flip_is_exact_on_few_pairs():
@@ -26,9 +28,9 @@ def test_sign_flip_is_exact_on_few_pairs():
 
 def test_random_sign_flips_approach_the_exact_p_and_are_never_zero():
     differences = np.random.default_rng(0).normal(0.3, 1, 12)
-    exact, drawn = sign_flip_p(differences, resamples=9999), sign_flip_p(differences, resamples=3999, seed=1)
+    exact, drawn = sign_flip_p(differences), sign_flip_p(differences, resamples=3999, seed=1)
     assert drawn == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 3999))
-    assert sign_flip_p(np.full(40, 1.0), resamples=999) == pytest.approx(1 / 1000)
+    assert sign_flip_p(np.full(40, 1.0)) == pytest.approx(1 / (RESAMPLES + 1))
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 5))
@@ -48,19 +50,21 @@ def test_mcnemar_agrees_with_statsmodels_and_the_binomial(gained, lost, same):
 
 def test_the_test_follows_the_kind_of_data():
     a, b = np.array([0, 0, 1, 0, 1.0]), np.array([1, 1, 1, 1, 0.0])
-    effect, p = paired_increase(a, b, resamples=200)
+    effect, p = paired_increase(a, b)
     assert p == mcnemar_p(a, b)
     assert effect.value == pytest.approx(0.4)
-    effect, p = paired_increase(a / 2, b / 2, resamples=200)
-    assert p == sign_flip_p((b - a) / 2, resamples=200)
-    assert effect.n == 5
-    assert effect.low <= 0.2 <= effect.high
+    effect, p = paired_increase(a / 2, b / 2, over="words", unit="nats")
+    assert p == sign_flip_p((b - a) / 2)
+    assert effect == difference(b / 2, a / 2, over="words", unit="nats")
+    assert (effect.population, effect.units) == (("words",), (5,))
+    assert effect.low < 0.2 < effect.high
 
 
 def test_no_difference_at_all():
     for same in (np.zeros(6), np.full(6, 0.3)):
-        effect, p = paired_increase(same, same, resamples=100)
-        assert (effect.value, effect.low, effect.high, p) == (0.0, 0.0, 0.0, 1.0)
+        effect, p = paired_increase(same, same)
+        assert (effect.value, effect.low, effect.high, p) == (0.0, -math.inf, math.inf, 1.0)
+        assert effect.lacks == "6 prompts that are not all alike"
 
 
 def test_sign_flip_keeps_its_level():

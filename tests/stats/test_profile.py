@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.stats.families import logistic_step
-from semphase.stats.profile import WIDEST, transition_width, transition_widths
+from semphase.stats.profile import WIDEST, sharpnesses, transition_width
 
 X = np.linspace(0, 1, 25)
 
@@ -50,10 +50,13 @@ def test_a_jump_is_narrower_than_the_spacing_of_its_points():
 
 def test_many_profiles_agree_with_one():
     noise = np.random.default_rng(0).normal(0, 0.05, (8, 25))
-    curves = np.concatenate([logistic_step(X, 0, 1, 0.5, 0.06) + noise, X + noise, np.ones((1, 25))])
-    single = [transition_width(X, curve).width for curve in curves]
-    # Near a straight line the width is hardly fixed by the curve: RSS to 1e-8 leaves it to 1e-3.
-    np.testing.assert_allclose(transition_widths(X, curves), single, rtol=2e-3)
+    curves = np.concatenate([logistic_step(X, 0, 1, 0.5, 0.06) + noise, np.ones((1, 25))])
+    single = [1 / transition_width(X, curve).width for curve in curves[:-1]]
+    np.testing.assert_allclose(sharpnesses(X, curves), [*single, 0], rtol=2e-3)
+
+
+def test_a_straight_line_is_not_sharp_at_all():
+    assert sharpnesses(X, X[None] + np.random.default_rng(0).normal(0, 0.001, (4, 25))).max() < 0.5
 
 
 def test_bad_profiles_are_refused():

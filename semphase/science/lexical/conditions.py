@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 from jaxtyping import Float, Int
 
-from semphase.stats.draws import take_words
+from semphase.stats.estimate import Estimate
+from semphase.stats.nested import Nested, Population, left_out
+from semphase.stats.orders import SPEARMAN, smallest_spearman
 
 LEAST_H = 0.05
 STRONG_B, STRONG_A = 0, 4
@@ -21,9 +25,9 @@ class Conditions:
     x: Float[np.ndarray, " layer"]
     sigma: Float[np.ndarray, "*draw word condition layer"]
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Conditions:
-        """The draws with their words resampled."""
-        return Conditions(self.x, take_words(self.sigma, index))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Conditions:
+        """Those of chosen words."""
+        return Conditions(self.x, self.sigma[index])
 
     @property
     def h(self) -> Float[np.ndarray, "*draw word condition"]:
@@ -56,16 +60,6 @@ def widening(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     return width[..., -1] - width[..., 0]
 
 
-def worst_widening(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The smallest widening over words."""
-    return widening(conditions).min(axis=-1)
-
-
-def worst_monotony(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The smallest over words of the Spearman correlation of the fan's width with l."""
-    return depth_correlation(fan(conditions)).min(axis=-1)
-
-
 def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw word"]:
     """Spearman correlation of each curve with the layer index; 0 for a constant curve."""
     ranks = scipy.stats.rankdata(curves, axis=-1)
@@ -73,6 +67,16 @@ def depth_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np
     centred = ranks - ranks.mean(axis=-1, keepdims=True)
     norm = np.sqrt(np.sum(centred**2, axis=-1) * np.sum(layers**2))
     return np.where(norm > 0, centred @ layers / np.where(norm > 0, norm, 1), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Monotony:
+    """The smallest over words of the Spearman correlation of the fan's width with l."""
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = SPEARMAN, unit: str = "") -> Estimate:
+        """The smallest correlation, every word with bounds of its own."""
+        value, factor = left_out(fan, *data, population=population, least="worst of many")
+        return smallest_spearman(value, data[0].point.x, factor, what=f"smallest {what}", unit=unit)
 
 
 def jump_layer(sigma: Float[np.ndarray, "*draw layer"]) -> Int[np.ndarray, "*draw"]:
@@ -86,16 +90,26 @@ def jump_depth(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     return conditions.x[steps.argmax(axis=-1) + 1]
 
 
-def largest_interior_step(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The largest share of the rise of the mean spread that one step inside 0.1 ≤ x ≤ 0.9 carries.
+def mean_spread(conditions: Conditions) -> Float[np.ndarray, "*draw layer"]:
+    """Standard deviation of σ(l) over conditions, averaged over words."""
+    return conditions.sigma.std(axis=-2).mean(axis=-2)
 
-    The spread is the standard deviation of σ over conditions, averaged over words; its total rise goes from its
-    smallest to its largest value over all layers.
+
+def interior_steps(point: Conditions) -> Callable[[Conditions], Float[np.ndarray, "*draw step"]]:
+    """A statistic: the shares of the rise of the mean spread that the steps inside 0.1 ≤ x ≤ 0.9 carry, whatever their sign.
+
+    The rise goes from the spread's smallest to its largest value over all layers, those of the `point`.
     """
-    spread = conditions.sigma.std(axis=-2).mean(axis=-2)
-    inside = (conditions.x[:-1] >= 0.1) & (conditions.x[1:] <= 0.9)
-    steps = np.abs(np.diff(spread, axis=-1))[..., inside]
-    return steps.max(axis=-1) / (spread.max(axis=-1) - spread.min(axis=-1))
+    whole = mean_spread(point)
+    bottom, top = int(whole.argmin()), int(whole.argmax())
+    inside = (point.x[:-1] >= 0.1) & (point.x[1:] <= 0.9)
+
+    def statistic(conditions: Conditions) -> Float[np.ndarray, "*draw step"]:
+        spread = mean_spread(conditions)
+        steps = np.abs(np.diff(spread, axis=-1))[..., inside]
+        return steps / (spread[..., top] - spread[..., bottom])[..., None]
+
+    return statistic
 
 
 def final_spread(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
@@ -110,10 +124,10 @@ def collapse_variance(conditions: Conditions) -> Float[np.ndarray, "*draw word"]
 
 def changes_at_jump(
     sigma: Float[np.ndarray, "word condition layer"], top1: Int[np.ndarray, "word condition layer"]
-) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
-    """For each word and condition: did the top-1 token change at the jump layer (0 or 1), and the rate elsewhere."""
+) -> tuple[Float[np.ndarray, " word"], Float[np.ndarray, " word"]]:
+    """How often each word's top-1 token changes at the jump layer, and at the others, over its conditions."""
     changed = (np.diff(top1, axis=-1) != 0).astype(float)
     jump = jump_layer(sigma)[..., None] - 1
     at_jump = np.take_along_axis(changed, jump, axis=-1)[..., 0]
     elsewhere = (changed.sum(axis=-1) - at_jump) / (changed.shape[-1] - 1)
-    return at_jump.ravel(), elsewhere.ravel()
+    return at_jump.mean(axis=-1), elsewhere.mean(axis=-1)

@@ -2,17 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from semphase.errors import Undefined
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import take_words
-from semphase.stats.profile import transition_widths
+from semphase.stats.estimate import Estimate
+from semphase.stats.nested import Nested, Population, Quantity, Statistic
+from semphase.stats.profile import sharpnesses
+from semphase.stats.sampling import Sampling
 
 SIDE = 2
-LEAST_SIDE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Susceptibility:
+    """χ(l) = dσ/dh of every word below l = L, where h is σ itself, and the layer at which its mean is largest.
+
+    `top` is that of all words; it stays when words are left out.
+    """
+
+    x: Float[np.ndarray, " layer"]
+    chi: Float[np.ndarray, "*draw word layer"]
+    top: int
+
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Susceptibility:
+        """Those of chosen words."""
+        return Susceptibility(self.x, self.chi[index], self.top)
+
+    @property
+    def mean(self) -> Float[np.ndarray, "*draw layer"]:
+        """Mean over words."""
+        return self.chi.mean(axis=-2)
+
+
+def susceptibility(response: Response) -> Susceptibility:
+    """χ of a point response, the slope f(l)."""
+    chi = response.f[:, :-1]
+    return Susceptibility(response.x[:-1], chi, int(chi.mean(axis=0).argmax()))
+
+
+def sides(own: Susceptibility) -> Float[np.ndarray, "*draw side"]:
+    """Mean χ two layers to either side of its maximum over that there, for the sides that exist.
+
+    The larger is below 1/1.1 where χ exceeds both by more than 10 %. Undefined where χ is nowhere positive.
+    """
+    mean = own.mean
+    top = mean[..., own.top, None]
+    if not (top > 0).all():
+        raise Undefined("χ is nowhere positive, so its maximum is no peak")
+    layers = [own.top + shift for shift in (-SIDE, SIDE) if 0 <= own.top + shift < mean.shape[-1]]
+    return mean[..., layers] / top
+
+
+@dataclass(frozen=True, slots=True)
+class LargerSide:
+    """The larger of `sides`; it decides nothing where one is missing, for the maximum may go on there."""
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = "side", unit: str = "") -> Estimate:
+        """The estimate with the bounds of each side."""
+        made = Quantity(sides, "largest").estimate(*data, population=population, what=what, unit=unit)
+        if sides(data[0].point).shape[-1] == SIDE:
+            return made
+        return replace(made, lacks="χ two layers to either side of its maximum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +77,9 @@ class Plane:
 
     magnitude: Float[np.ndarray, "*draw word length layer"]
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Plane:
-        """The draws with their words resampled."""
-        return Plane(take_words(self.magnitude, index))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Plane:
+        """Those of chosen words."""
+        return Plane(self.magnitude[index])
 
     @property
     def mean(self) -> Float[np.ndarray, "*draw length layer"]:
@@ -31,42 +87,48 @@ class Plane:
         return self.magnitude.mean(axis=-3)
 
 
-def susceptibility(response: Response) -> Float[np.ndarray, "*draw layer"]:
-    """Mean over words of χ(l) = dσ/dh, the slope f(l)."""
-    return response.f.mean(axis=-2)
+def context_sharpness(plane: Plane) -> Float[np.ndarray, "*draw"]:
+    """Inverse 10–90 % width of the logistic step of mean |σ| along context length, averaged over layers; 1 is the axis."""
+    return _sharpness(plane.mean.mean(axis=-1))
 
 
-def peak_depth(response: Response) -> Float[np.ndarray, "*draw"]:
-    """Depth x of the maximum of mean χ."""
-    return response.x[susceptibility(response).argmax(axis=-1)]
-
-
-def peak_excess(response: Response) -> Float[np.ndarray, "*draw"]:
-    """How far the maximum of mean χ exceeds its value two layers to either side, relative to the larger of these.
-
-    A side beyond the first or last layer counts with the value there, a side below 1 % of the maximum (negative
-    ones among them) with that; nan where χ is nowhere positive.
-    """
-    chi = susceptibility(response)
-    top = chi.argmax(axis=-1)
-    sides = [
-        np.take_along_axis(chi, np.clip(top + shift, 0, chi.shape[-1] - 1)[..., None], -1)[..., 0]
-        for shift in (-SIDE, SIDE)
-    ]
-    peak = np.where(chi.max(axis=-1) > 0, chi.max(axis=-1), np.nan)
-    return peak / np.maximum(np.maximum(*sides), LEAST_SIDE * peak) - 1
-
-
-def context_width(plane: Plane) -> Float[np.ndarray, "*draw"]:
-    """10–90 % width of the logistic step of mean |σ| along context length, averaged over layers; 1 is the axis."""
-    return _widths(plane.mean.mean(axis=-1))
-
-
-def layer_width(plane: Plane) -> Float[np.ndarray, "*draw"]:
+def layer_sharpness(plane: Plane) -> Float[np.ndarray, "*draw"]:
     """The same along depth, averaged over context lengths."""
-    return _widths(plane.mean.mean(axis=-2))
+    return _sharpness(plane.mean.mean(axis=-2))
 
 
-def _widths(profile: Float[np.ndarray, "*draw step"]) -> Float[np.ndarray, "*draw"]:
+@dataclass(frozen=True, slots=True)
+class Width:
+    """The width of a transition from its sharpness, which is next to 0, and the width anything, for a straight line."""
+
+    sharpness: Statistic
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = "width", unit: str = "") -> Estimate:
+        """The inverse of the sharpness, ends and p-values included; Undefined for a profile that is flat."""
+        made = Quantity(self.sharpness).estimate(*data, population=population, what=what, unit=unit)
+        if made.value == 0:
+            raise Undefined(f"{what} is not defined: mean |σ| is the same all along it")
+        return replace(
+            made,
+            value=_width(made.value),
+            low=_width(made.high),
+            high=_width(made.low),
+            sampling=None if made.sampling is None else _inverse(made.sampling, _width(made.value)),
+        )
+
+
+def _width(sharpness: float) -> float:
+    return 1 / sharpness if sharpness > 0 else math.inf
+
+
+def _inverse(of: Sampling, value: float) -> Sampling:
+    return Sampling(
+        lambda bound: of.p_below(_width(bound)),
+        lambda bound: of.p_above(_width(bound)),
+        tuple(-(value**2) * own for own in of.deviations),
+    )
+
+
+def _sharpness(profile: Float[np.ndarray, "*draw step"]) -> Float[np.ndarray, "*draw"]:
     rows = profile.reshape(-1, profile.shape[-1])
-    return transition_widths(np.arange(rows.shape[-1]), rows).reshape(profile.shape[:-1])
+    return sharpnesses(np.arange(rows.shape[-1]), rows).reshape(profile.shape[:-1])

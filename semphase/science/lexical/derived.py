@@ -14,49 +14,83 @@ from semphase.measure.reduced_products import rounded_products
 from semphase.measure.streams import capture_streams
 from semphase.measure.targets import Target
 from semphase.models import Model
+from semphase.science.lexical import critical, response
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.critical import Plane
 from semphase.science.lexical.facet import Lexical
-from semphase.science.lexical.order_parameter import draw_directions, order_parameter, projections
-from semphase.science.lexical.response import Response
+from semphase.science.lexical.order_parameter import order_parameter, projections
+from semphase.science.lexical.response import Response, Rise
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
-from semphase.stats.draws import Bootstrapped
 from semphase.stats.estimate import Estimate
-from semphase.stats.resample import batch_interval
+from semphase.stats.nested import Nested
+from semphase.stats.sampling import Sampling
 
 
-def context_plane(words: Lexical) -> Bootstrapped[Plane]:
+def context_plane(words: Lexical) -> Nested[critical.Plane]:
     """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
     data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions)
-    weights = draw_directions(data.sense, words.study.budget.draws, words.rng("plane"))
-    planes = [_by_length(order_parameter(data, chosen)) for chosen in (data.weights, weights)]
-    return words.bootstrapped(Plane(planes[0]), Plane(planes[1]))
+    return words.nested(critical.Plane(_by_length(order_parameter(data, data.weights))))
 
 
-def attention_and_mlp(words: Lexical) -> Bootstrapped[Writes]:
+def attention_and_mlp(words: Lexical) -> Nested[Writes]:
     """Slopes on h of what attention and MLP write along e_diff for the gradient prompts; h from σ(L)."""
     return _writes(words, words.response)
 
 
-def attention_and_mlp_by_step(words: Lexical) -> Bootstrapped[Writes]:
+def attention_and_mlp_by_step(words: Lexical) -> Nested[Writes]:
     """The same with h from the prompt's step."""
     return _writes(words, words.response_by_step)
 
 
-def _writes(words: Lexical, response: Bootstrapped[Response]) -> Bootstrapped[Writes]:
-    arrays = [tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention")]
-    streams, attention = (words.along_directions(projections(array, *words.directions)) for array in arrays)
-    strengths = (response.point.h, response.draws.h)
-    made = [write_slopes(*parts) for parts in zip(streams, attention, strengths, strict=True)]
-    return words.bootstrapped(*made)
+def _writes(words: Lexical, own: Nested[Response]) -> Nested[Writes]:
+    arrays = (tables.gradient_arrays(words.streams, words.lexicon, part) for part in ("stream", "attention"))
+    along = (projections(array, *words.directions) for array in arrays)
+    stream, attention = (order_parameter(data, data.weights) for data in along)
+    return words.nested(write_slopes(stream, attention, own.point.h))
 
 
 def write_profiles(words: Lexical) -> dict[str, Float[np.ndarray, "word block"]]:
     """For a figure: what attention and MLP have written up to each block, per unit of h."""
     writes = attention_and_mlp(words).point
     return {"attention": np.cumsum(writes.attention, axis=-1), "MLP": np.cumsum(writes.mlp, axis=-1)}
+
+
+def susceptibility(words: Lexical) -> Nested[critical.Susceptibility]:
+    """χ(l) below l = L, with h from σ(L)."""
+    return words.nested(critical.susceptibility(words.response.point))
+
+
+def susceptibility_by_step(words: Lexical) -> Nested[critical.Susceptibility]:
+    """The same with h from the prompt's step."""
+    return words.nested(critical.susceptibility(words.response_by_step.point))
+
+
+def rise(words: Lexical) -> Nested[Rise]:
+    """g up to the peak of g_mean, with h from σ(L)."""
+    return words.nested(response.rise(words.response.point))
+
+
+def rise_by_step(words: Lexical) -> Nested[Rise]:
+    """The same with h from the prompt's step."""
+    return words.nested(response.rise(words.response_by_step.point))
+
+
+def permuted_increments(words: Lexical, number: int) -> Nested[Response]:
+    """The response with each word's increments in an order of its own, one of several ways."""
+    rng = words.rng(f"permuted increments {number}")
+    return words.nested(response.with_permuted_increments(words.response.point, rng))
+
+
+def largest_shift(shifts: Float[np.ndarray, " prompt"]) -> Estimate:
+    """The largest shift of σ, as exact as float32 tells σ; it speaks of these prompts and texts."""
+    value, told = float(shifts.max()), float(np.finfo(np.float32).eps)
+    low, high = max(value - told, 0.0), value + told
+    method = f"largest of {shifts.size} prompts with a text, to the resolution of σ in float32; of these only"
+    return Estimate(
+        value, low, high, method, shifts.size,
+        population=("prompts",), units=(shifts.size,), sampling=Sampling.of_ends(value, value - told, high),
+    )  # fmt: skip
 
 
 def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:
@@ -67,17 +101,6 @@ def shifts_by_suffix(words: Lexical) -> Float[np.ndarray, " prompt"]:
 def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
     """The same when the text stands before the prompt."""
     return _shifts(words, words.prefixed)
-
-
-def largest_shift(words: Lexical, shifts: Float[np.ndarray, " prompt"]) -> Estimate:
-    """The largest of the shifts; prompts with a text are resampled."""
-    return batch_interval(
-        lambda index: shifts[index].max(axis=-1),
-        [len(shifts)],
-        resamples=words.study.budget.draws,
-        seed=words.study.seed,
-        over="prompts with a text",
-    )
 
 
 def _shifts(words: Lexical, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
@@ -102,12 +125,12 @@ def first_prompt_sigma(words: Lexical) -> Float[np.ndarray, "word condition laye
     return order_parameter(data, data.weights)
 
 
-def rounded_conditions(words: Lexical, mantissa_bits: int) -> Bootstrapped[Conditions]:
+def rounded_conditions(words: Lexical, mantissa_bits: int) -> Nested[Conditions]:
     """σ(l) under the five conditions with every matrix product's factors rounded, directions included."""
     return _own_directions(words, rounded_streams(words, mantissa_bits))
 
 
-def exact_conditions(words: Lexical) -> Bootstrapped[Conditions]:
+def exact_conditions(words: Lexical) -> Nested[Conditions]:
     """σ(l) of the same prompts as the model computes it, with the same draws."""
     return _own_directions(words, exact_streams(words))
 
@@ -139,5 +162,5 @@ def _is_probed(role: str, index: int) -> bool:
     return index == 0 if role in CONDITIONS else role in DIRECTIONS and index < LEAST_DIRECTIONS
 
 
-def _own_directions(words: Lexical, streams: xr.Dataset) -> Bootstrapped[Conditions]:
+def _own_directions(words: Lexical, streams: xr.Dataset) -> Nested[Conditions]:
     return words.conditions_of(streams, tables.direction_finals(streams, words.lexicon))

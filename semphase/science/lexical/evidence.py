@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import scipy
 
 from semphase.errors import Undefined
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.response import Response
-from semphase.stats.draws import Bootstrapped, Population, estimate_from_draws
 from semphase.stats.estimate import Estimate
+from semphase.stats.nested import Nested, Population, left_out
 from semphase.study.evidence import on_copies
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 
-Statistic = Callable[..., Any]
-Statistics = Statistic | Mapping[str, Statistic]
+
+class Judged(Protocol):
+    """What gives an estimate of one dataset for each of several, such as a `Quantity`."""
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = ..., unit: str = ...) -> Estimate:
+        """The estimate with its interval over the population's units."""
+        ...
+
+
+BY_STEP = "h from the prompt's step"
+Quantities = Judged | Mapping[str, Judged]
 Curves = Callable[[Lexical], Mapping[str, Any]]
 
 
 def on_responses(
     study: Study,
-    statistics: Statistics,
+    quantities: Quantities,
     *,
     population: Population = "prompts",
     curves: Curves | None = None,
@@ -34,67 +44,80 @@ def on_responses(
     `details` are functions of the point response whose values go into the report under their names, `curves` gives
     what a figure draws.
     """
-    made = on_measurement(
-        study, lambda words: words.response, statistics, population=population, curves=curves, **details
+    return on_measurement(
+        study,
+        lambda words: words.response,
+        quantities,
+        with_step=lambda words: words.response_by_step,
+        population=population,
+        curves=curves,
+        **details,
     )
-    made["detail"]["h from the prompt's step"] = by_step([study], statistics, population)
-    return made
 
 
 def on_all_responses(
-    study: JointStudy, statistics: Statistics, population: Population, **detail: Any
+    study: JointStudy, quantities: Quantities, population: Population, **detail: Any
 ) -> dict[str, Any]:
     """The same for statistics of several models' responses; the control are their copies of one seed together."""
 
     def made(joint: JointStudy) -> Any:
-        return estimates([own.facet(Lexical).response for own in joint.each], statistics, population)
+        return estimates([own.facet(Lexical).response for own in joint.each], quantities, population)
 
     detail["reading"] = {own.label: own.facet(Lexical).reading for own in study.each}
-    detail["h from the prompt's step"] = by_step(study.each, statistics, population)
+    detail[BY_STEP] = by_step(study.each, quantities, population)
     detail["g_mean of each model"] = mean_curves(study)
     return {"evidence": made(study), "detail": detail, **on_copies(study, made)}
 
 
 def on_measurement(
     study: Study,
-    measurement: Callable[[Lexical], Bootstrapped[Any]],
-    statistics: Statistics,
+    measurement: Callable[[Lexical], Nested[Any]],
+    quantities: Quantities,
     *,
+    with_step: Callable[[Lexical], Nested[Any]] | None = None,
     population: Population = "prompts",
     curves: Curves | None = None,
     **details: Callable[[Any], Any],
 ) -> dict[str, Any]:
     """Arguments of `judge`: statistics of one measurement of the model, and of its untrained copies as control.
 
-    `details` are functions of the measurement's point; their values go into the report under their names. `curves`
-    gives what a figure draws.
+    `with_step` is the measurement with h from the prompt's step, where h enters. `details` are functions of the
+    measurement's point; their values go into the report under their names. `curves` gives what a figure draws.
     """
 
     def made(copy: Study) -> Any:
-        return estimates([measurement(copy.facet(Lexical))], statistics, population)
+        return estimates([measurement(copy.facet(Lexical))], quantities, population)
 
     words = study.facet(Lexical)
     own = measurement(words)
     told = {name.replace("_", " "): of(own.point) for name, of in details.items()}
     if curves is not None:
         told["curves"] = curves(words)
-    evidence = estimates([own], statistics, population)
+    if with_step is not None:
+        told[BY_STEP] = _or_why(lambda: estimates([with_step(words)], quantities, population))
+    evidence = estimates([own], quantities, population)
     return {"evidence": evidence, "detail": words.reading | told, **on_copies(study, made)}
 
 
 def estimates(
-    data: Sequence[Any], statistics: Statistics, population: Population = "prompts"
+    data: Sequence[Any], quantities: Quantities, population: Population = "prompts"
 ) -> Estimate | dict[str, Estimate]:
-    """One estimate, or one for each named statistic."""
-    if callable(statistics):
-        return estimate_from_draws(statistics, *data, population=population)
-    return {name: estimate_from_draws(own, *data, population=population) for name, own in statistics.items()}
+    """One estimate, or one for each named quantity."""
+    if not isinstance(quantities, Mapping):
+        return quantities.estimate(*data, population=population)
+    return {name: own.estimate(*data, population=population, what=name) for name, own in quantities.items()}
 
 
-def by_step(studies: Sequence[Study], statistics: Statistics, population: Population = "prompts") -> Any:
+def by_step(studies: Sequence[Study], quantities: Quantities, population: Population = "prompts") -> Any:
     """The same estimates with h = ±step/10; a text where they are not defined, since they decide nothing."""
+    return _or_why(
+        lambda: estimates([study.facet(Lexical).response_by_step for study in studies], quantities, population)
+    )
+
+
+def _or_why(made: Callable[[], Any]) -> Any:
     try:
-        return estimates([study.facet(Lexical).response_by_step for study in studies], statistics, population)
+        return made()
     except Undefined as problem:
         return f"not defined: {problem}"
 
@@ -116,9 +139,13 @@ def f_curves(words: Lexical) -> dict[str, Any]:
 
 
 def g_curves(words: Lexical) -> dict[str, Any]:
-    """g of every word, and g_mean with its interval over words and prompts."""
-    point, drawn = words.response.point, words.response.words.g_mean
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    """g of every word, and g_mean with its interval over words."""
+    point = words.response.point
+    _, factor = left_out(lambda own: own.g_mean, words.response, population="words")
+    # Tukey's pseudo-values (1958) and Student's t, layer by layer.
+    n = factor.n
+    error = np.sqrt((n - 1) * factor.without.var(axis=-1)) * (scipy.stats.t.ppf(0.975, n - 1) if n > 1 else np.nan)
+    low, high = point.g_mean - error, point.g_mean + error
     return {"x": point.x, "g": point.g, "g_mean": point.g_mean, "low": low, "high": high}
 
 

@@ -21,11 +21,11 @@ from semphase.measure.targets import Target, locate_all
 from semphase.models import Model
 from semphase.science.lexical import overlap_tables as tables
 from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.order_parameter import Overlaps, overlaps
-from semphase.science.lexical.response import Response, respond, strength_from_final_sigma
-from semphase.science.lexical.sampling import GradientDraws, along_directions, draw_gradients, sample_conditions
+from semphase.science.lexical.order_parameter import Overlaps, order_parameter, overlaps
+from semphase.science.lexical.response import Response, depths, respond, strength_from_final_sigma
 from semphase.science.lexical.variations import prefixed_prompts, shortened_prompts, suffixed_prompts
-from semphase.stats.draws import Bootstrapped, PerWord
+from semphase.science.lexical.without import Strength, condition_means, conditions_without, response_without
+from semphase.stats.nested import Nested, PerWord
 from semphase.study.sample import Sample
 from semphase.study.study import Study
 from semphase.tolerances import stream_tolerance
@@ -103,48 +103,41 @@ class Lexical:
         return overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
 
     @cached_property
-    def response(self) -> Bootstrapped[Response]:
+    def response(self) -> Nested[Response]:
         """f(l) with h from σ(L)."""
-        point, draws = self.along_directions(self.gradients)
-        made = [respond(sigma, strength_from_final_sigma(sigma)) for sigma in (point, draws)]
-        return self.bootstrapped(*made)
+        return self._response(lambda sigma, _: strength_from_final_sigma(sigma))
 
     @cached_property
-    def response_by_step(self) -> Bootstrapped[Response]:
+    def response_by_step(self) -> Nested[Response]:
         """f(l) with h from the prompt's step, ±step/10."""
-        point, draws = self.along_directions(self.gradients)
-        steps = np.broadcast_to(tables.STEP, point.shape[:2])
-        return self.bootstrapped(respond(point, steps), respond(draws, tables.STEP[self._drawn.index]))
+        return self._response(lambda _, kept: tables.STEP[kept])
 
     @cached_property
-    def conditions(self) -> Bootstrapped[Conditions]:
+    def conditions(self) -> Nested[Conditions]:
         """σ(l) under the five conditions."""
         return self.conditions_of(self.streams, self.directions)
 
-    def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Bootstrapped[Conditions]:
+    def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Nested[Conditions]:
         """σ(l) under the five conditions for other streams (rounded products), along given directions."""
         data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
-        return self.bootstrapped(*sample_conditions(data, condition, self.study.budget.draws, self.rng("conditions")))
+        sigma = order_parameter(data, data.weights)
+        point = Conditions(depths(sigma.shape[-1]), condition_means(sigma, condition))
+        return self.nested(point, lambda: conditions_without(data, condition, point))
 
-    def along_directions(self, data: Overlaps) -> tuple[np.ndarray, np.ndarray]:
-        """σ of gradient prompts [word, prompt, layer], and its draws of direction sentences and prompts."""
-        return along_directions(data, self._drawn)
+    def nested(self, point: Any, leave_prompts_out: Any = None) -> Nested[Any]:
+        """A measurement at these words."""
+        return Nested(point, len(self.lexicon.words), leave_prompts_out)
 
-    @cached_property
-    def _drawn(self) -> GradientDraws:
-        strata = (tables.STEP < 0).astype(int)
-        return draw_gradients(self.directions[1], strata, self.study.budget.draws, self.rng("gradients"))
+    def of_words(self, values: np.ndarray) -> Nested[PerWord]:
+        """One number for each word."""
+        return self.nested(PerWord(values))
 
-    def bootstrapped(self, point: Any, draws: Any) -> Bootstrapped[Any]:
-        """A point with its draws of prompts, and the draws of words that belong to them."""
-        words = len(self.lexicon.words)
-        index = self.rng("words").integers(0, words, size=(self.study.budget.draws, words))
-        return Bootstrapped(point, draws, index, self.n_prompts)
-
-    def of_words(self, values: np.ndarray) -> Bootstrapped[PerWord]:
-        """One number for each word, words resampled only."""
-        repeated = np.broadcast_to(values, (self.study.budget.draws, *values.shape))
-        return self.bootstrapped(PerWord(values), PerWord(repeated))
+    def _response(self, strength: Strength) -> Nested[Response]:
+        data, strata = self.gradients, (tables.STEP < 0).astype(int)
+        sigma = order_parameter(data, data.weights)
+        every = np.broadcast_to(np.arange(len(strata)), sigma.shape[:2])
+        point = respond(sigma, strength(sigma, every))
+        return self.nested(point, lambda: response_without(data, strata, strength, point))
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of the study's seed for one purpose."""

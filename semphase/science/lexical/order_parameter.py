@@ -1,8 +1,8 @@
-"""The order parameter σ(l) = cos(φ(l), e_diff), and its bootstrap draws (study 001, exp1).
+"""The order parameter σ(l) = cos(φ(l), e_diff) (study 001, exp1).
 
 e_diff is the difference of the mean final streams of two sets of direction sentences. Since e_diff is linear in
-those streams, σ follows from the overlaps of each prompt's stream with each direction sentence, and a resampled
-σ is a product of small matrices: no stream is touched again.
+those streams, σ follows from the overlaps of each prompt's stream with each direction sentence, and σ without a
+sentence is a product of small matrices: no stream is touched again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+
+_EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +71,6 @@ def order_parameter(
     """σ for e_diff made with `weights`; dimensionless, in [−1, 1], and 0 where the senses do not differ at all."""
     squared = np.einsum("...wj,wjk,...wk->...w", weights, data.gram, weights, optimize=True)
     projected = np.einsum("wpls,...ws->...wpl", data.overlap, weights, optimize=True)
-    return projected / np.sqrt(np.where(squared > 0, squared, np.inf))[..., None, None]
-
-
-def draw_counts(
-    member: Float[np.ndarray, "word item"], draws: int, rng: np.random.Generator
-) -> Float[np.ndarray, "draw word item"]:
-    """How often each member (1; padding is 0) of each word's set is drawn when it is resampled with replacement."""
-    counts = [
-        rng.multinomial(int(row.sum()), row / row.sum(), size=draws) if row.any() else np.zeros((draws, len(row)))
-        for row in member
-    ]
-    return np.stack(counts, axis=1).astype(float)
-
-
-def draw_directions(
-    sense: Int[np.ndarray, "word sentence"], draws: int, rng: np.random.Generator
-) -> Float[np.ndarray, "draw word sentence"]:
-    """Weights of e_diff for resampled direction sentences, each sense for itself."""
-    counts = draw_counts((sense > 0).astype(float), draws, rng) + draw_counts((sense < 0).astype(float), draws, rng)
-    return mean_difference(counts, sense)
-
-
-def draw_within(strata: Int[np.ndarray, " prompt"], shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Indices [draw, word, prompt] of prompts resampled with replacement, each stratum for itself."""
-    index = np.empty((*shape, len(strata)), int)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        index[..., members] = rng.choice(members, size=(*shape, len(members)))
-    return index
+    # Sums of this many products leave so much of nothing.
+    rounding = 4 * _EPS * np.sum(np.abs(weights) * np.sqrt(np.einsum("wkk->wk", data.gram)), axis=-1) ** 2
+    return projected / np.sqrt(np.where(squared > rounding, squared, np.inf))[..., None, None]

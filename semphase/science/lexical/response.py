@@ -1,17 +1,21 @@
 """The response f(l) of σ to the context's strength h, and its normalised form g = f / max f (001 exp3, 000).
 
-Arrays are [..., word, layer] with layers l = 0 … L; leading axes are bootstrap draws.
+Arrays are [..., word, layer] with layers l = 0 … L; leading axes number what was left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from semphase.stats.draws import take_words
+from semphase.errors import SemphaseError
+from semphase.stats.estimate import Estimate
+from semphase.stats.median import smallest_median
+from semphase.stats.nested import Nested, Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,9 @@ class Response:
         """Mean of g over words."""
         return self.g.mean(axis=-2)
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Response:
-        """The draws with their words resampled."""
-        arrays = (take_words(array, index) for array in (self.h, self.sigma, self.f, self.r2))
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Response:
+        """Those of chosen words."""
+        arrays = (array[index] for array in (self.h, self.sigma, self.f, self.r2))
         return Response(self.x, *arrays)
 
 
@@ -97,17 +101,13 @@ def pairwise_pearson(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.
 
 
 def mean_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.ndarray, "*draw"]:
-    """Mean correlation over the pairs of words; a word that a draw holds twice makes no pair with itself."""
-    first, second = np.triu_indices(curves.shape[-2], 1)
-    different = (curves[..., first, :] != curves[..., second, :]).any(axis=-1)
-    total = np.sum(np.where(different, pairwise_pearson(curves), 0.0), axis=-1)
-    count = different.sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    """Mean correlation over the pairs of words."""
+    return pairwise_pearson(curves).mean(axis=-1)
 
 
-def worst_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
-    """The smallest pairwise correlation of f between words (001 exp3: above 0.96)."""
-    return pairwise_pearson(response.f).min(axis=-1)
+def correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
+    """Pearson's r of f for every pair of words (001 exp3: above 0.96)."""
+    return pairwise_pearson(response.f)
 
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
@@ -121,15 +121,28 @@ def word_residuals(response: Response) -> Float[np.ndarray, "*draw word"]:
     return np.sqrt(np.mean(deviation**2, axis=-1))
 
 
-def deep_linearity(response: Response) -> Float[np.ndarray, "*draw"]:
-    """The smallest, over 0.6 ≤ x < 1, of the median R² over words (001 exp3)."""
-    deep = (response.x >= 0.6) & (response.x < 1)
-    return np.median(response.r2, axis=-2)[..., deep].min(axis=-1)
+def deep_r2(response: Response) -> Float[np.ndarray, "*draw word deep"]:
+    """R² of every word at the layers with 0.6 ≤ x < 1 (001 exp3)."""
+    return response.r2[..., (response.x >= 0.6) & (response.x < 1)]
 
 
-def embedding_linearity(response: Response) -> Float[np.ndarray, "*draw"]:
-    """Median over words of R² at l = 0 (001 exp3)."""
-    return np.median(response.r2[..., 0], axis=-1)
+def embedding_r2(response: Response) -> Float[np.ndarray, "*draw word one"]:
+    """R² of every word at l = 0 (001 exp3)."""
+    return response.r2[..., :1]
+
+
+@dataclass(frozen=True, slots=True)
+class Medians:
+    """The smallest of medians over words, of `values` [word, row] between 0 and 1 of a point response."""
+
+    values: Callable[[Response], Float[np.ndarray, "word row"]]
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = "median", unit: str = "") -> Estimate:
+        """The estimate with the order statistics of every row."""
+        if population != "words":
+            raise SemphaseError(f"medians over words speak of words, not of {population}")
+        made = smallest_median(self.values(data[0].point).T, over="words", unit=unit, within=(0, 1))
+        return replace(made, method=f"{what}: {made.method}")
 
 
 def separable_share(response: Response) -> Float[np.ndarray, "*draw"]:
@@ -143,27 +156,37 @@ def separable_share(response: Response) -> Float[np.ndarray, "*draw"]:
     return 1 - residual / np.sum((target - target.mean(axis=axes, keepdims=True)) ** 2, axis=axes)
 
 
-def peak_position(response: Response) -> Float[np.ndarray, "*draw"]:
-    """Depth x at which g_mean is largest."""
-    return response.x[response.g_mean.argmax(axis=-1)]
+def falls(response: Response) -> Float[np.ndarray, "*draw between"]:
+    """By how much g_mean falls from each layer 1 … L − 1 to l = L; the largest is the drop from its peak."""
+    return response.g_mean[..., 1:-1] - response.g_mean[..., -1:]
 
 
-def final_drop(response: Response) -> Float[np.ndarray, "*draw"]:
-    """Peak of g_mean minus its value at l = L."""
-    return response.g_mean.max(axis=-1) - response.g_mean[..., -1]
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """g of every word up to the layer where the mean over all words is largest, which stays where it is."""
+
+    g: Float[np.ndarray, "*draw word rising"]
+
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Rise:
+        """Those of chosen words."""
+        return Rise(self.g[index])
 
 
-def increment_variation(response: Response) -> Float[np.ndarray, "*draw"]:
-    """Coefficient of variation of the increments of g_mean up to its peak (000: equal share of every layer)."""
-    g = np.atleast_2d(response.g_mean)
-    steps = np.diff(g, axis=-1)
-    before = np.arange(steps.shape[-1]) < g.argmax(axis=-1)[:, None]
-    count = before.sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.sum(steps * before, axis=-1) / count
-        variance = np.sum((steps - mean[:, None]) ** 2 * before, axis=-1) / (count - 1)
-        variation = np.where((count > 1) & (mean > 0), np.sqrt(variance) / mean, np.nan)
-    return variation.reshape(response.g_mean.shape[:-1])
+def rise(response: Response) -> Rise:
+    """The rise of a point response to the peak of its g_mean."""
+    return Rise(response.g[:, : int(response.g_mean.argmax()) + 1])
+
+
+def increment_variation(rising: Rise) -> Float[np.ndarray, "*draw"]:
+    """Coefficient of variation of the increments of g_mean up to its peak (000: equal share of every layer).
+
+    nan where there are fewer than two.
+    """
+    steps = np.diff(rising.g.mean(axis=-2), axis=-1)
+    if steps.shape[-1] < 2:
+        return np.full(steps.shape[:-1], np.nan)
+    mean = steps.mean(axis=-1)
+    return np.where(mean > 0, steps.std(axis=-1, ddof=1) / np.where(mean > 0, mean, 1.0), np.nan)
 
 
 def quadratic_gain(response: Response) -> Float[np.ndarray, "*draw word layer"]:
@@ -187,11 +210,6 @@ def gain_beyond_noise(response: Response) -> Float[np.ndarray, "*draw word layer
     return np.where(explained > 0, gain - per_parameter, 0.0)
 
 
-def worst_residual(response: Response) -> Float[np.ndarray, "*draw"]:
-    """The largest RMSE of a word's g from g_mean (000: below 0.08)."""
-    return word_residuals(response).max(axis=-1)
-
-
 def falling(response: Response) -> Bool[np.ndarray, " word"]:
     """Which words have an f that peaks between the first block and the last layer, and falls from there."""
     peak = response.f.argmax(axis=-1)
@@ -208,15 +226,17 @@ def gain_around_peak(response: Response) -> tuple[Float[np.ndarray, " falling"],
     return (gain * before).sum(axis=-1) / before.sum(axis=-1), (gain * after).sum(axis=-1) / after.sum(axis=-1)
 
 
-def permuted_increment_correlation(rng: np.random.Generator) -> Callable[[Response], Float[np.ndarray, "*draw"]]:
-    """`increment_correlation` with each word's increments in an order of its own, the same in every draw."""
+def with_permuted_increments(response: Response, rng: np.random.Generator) -> Response:
+    """The point response with each word's increments f(l) − f(l−1) in an order of its own within each third of the depth.
 
-    def statistic(response: Response) -> Float[np.ndarray, "*draw"]:
-        increments = np.diff(response.f, axis=-1)
-        orders = np.random.default_rng(seed).permuted(
-            np.tile(np.arange(increments.shape[-1]), (increments.shape[-2], 1)), axis=-1
-        )
-        return mean_correlation(increments[..., np.arange(len(orders))[:, None], orders])
+    What is left is the coarse course that the words share.
+    """
+    start, steps = response.f[:, :1], np.diff(response.f, axis=-1)
+    mixed = [rng.permuted(third, axis=-1) for third in np.array_split(steps, 3, axis=-1)]
+    f = np.concatenate([start, start + np.concatenate(mixed, axis=-1).cumsum(axis=-1)], axis=-1)
+    return replace(response, f=f)
 
-    seed = int(rng.integers(2**32))
-    return statistic
+
+def increment_leads(own: Response, *others: Response) -> Float[np.ndarray, "*draw other"]:
+    """By how much `increment_correlation` exceeds that of each other response to the same words."""
+    return np.stack([increment_correlation(own) - increment_correlation(other) for other in others], axis=-1)

@@ -8,41 +8,44 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.science.lexical.response import mean_correlation, respond
-from semphase.stats.draws import take_words
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """Slopes on h of the components along e_diff that attention and MLP of each block write, in stream units."""
+    """Slopes on h of the components along e_diff that attention and MLP of each block write, in stream units.
+
+    `peak` is the block where the mean rise over all words is largest; it stays when words are left out.
+    """
 
     attention: Float[np.ndarray, "*draw word block"]
     mlp: Float[np.ndarray, "*draw word block"]
+    peak: int
 
-    def take_words(self, index: Int[np.ndarray, "draw word"]) -> Writes:
-        """The draws with their words resampled."""
-        return Writes(take_words(self.attention, index), take_words(self.mlp, index))
-
-    @property
-    def rise(self) -> Float[np.ndarray, "*draw word block"]:
-        """Both together, summed from the first block on: the slope of φ(l)·e_diff on h above that at l = 0."""
-        return np.cumsum(self.attention + self.mlp, axis=-1)
+    def take_words(self, index: Int[np.ndarray, "*draw word"]) -> Writes:
+        """Those of chosen words."""
+        return Writes(self.attention[index], self.mlp[index], self.peak)
 
 
 def write_slopes(
-    stream: Float[np.ndarray, "*draw word prompt layer"],
-    attention: Float[np.ndarray, "*draw word prompt block"],
-    h: Float[np.ndarray, "*draw word prompt"],
+    stream: Float[np.ndarray, "word prompt layer"],
+    attention: Float[np.ndarray, "word prompt block"],
+    h: Float[np.ndarray, "word prompt"],
 ) -> Writes:
     """Slopes on h of the components of attention's writes, and of the rest of each block's step, the MLP's."""
-    return Writes(respond(attention, h).f, respond(np.diff(stream, axis=-1) - attention, h).f)
+    return of_parts(respond(attention, h).f, respond(np.diff(stream, axis=-1) - attention, h).f)
+
+
+def of_parts(attention: Float[np.ndarray, "word block"], mlp: Float[np.ndarray, "word block"]) -> Writes:
+    """Writes with the block where the slope of φ(l)·e_diff on h, averaged over words, has risen most above l = 0."""
+    return Writes(attention, mlp, int((attention + mlp).mean(axis=0).cumsum().argmax()))
 
 
 def attention_share(writes: Writes) -> Float[np.ndarray, "*draw"]:
     """Attention's share of the mean rise, up to the block where the mean rise is largest."""
-    total = writes.rise.mean(axis=-2)
-    attention = np.cumsum(writes.attention, axis=-1).mean(axis=-2)
-    peak = total.argmax(axis=-1)[..., None]
-    return (np.take_along_axis(attention, peak, -1) / np.take_along_axis(total, peak, -1))[..., 0]
+    attention, mlp = (
+        part[..., : writes.peak + 1].sum(axis=-1).mean(axis=-1) for part in (writes.attention, writes.mlp)
+    )
+    return attention / (attention + mlp)
 
 
 def correlation_lead(writes: Writes) -> Float[np.ndarray, "*draw"]:

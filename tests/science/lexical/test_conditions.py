@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.science.lexical import conditions as c
 from semphase.science.lexical.conditions import Conditions
+from semphase.stats.nested import Nested, WithoutPrompts
 
 SEEDS = st.integers(0, 2**32 - 1)
 LAYERS = 11
 X = np.arange(LAYERS) / (LAYERS - 1)
 CLOSE = 1e-10
-STATISTICS = [c.worst_widening, c.worst_monotony, c.largest_interior_step, c.final_spread]
+STATISTICS = [c.largest_interior_step, c.final_spread]
 BY_WORD = [c.widening, c.jump_depth, c.collapse_variance]
 
 
@@ -54,13 +55,28 @@ def test_f_and_collapse_by_slow_loops(seed):
 
 
 @given(SEEDS)
-def test_the_fan_and_its_worst_word(seed):
+def test_the_fan_of_every_word(seed):
     data = random_conditions(seed)
     widths = [data.sigma[word, 4] - data.sigma[word, 0] for word in range(4)]
     np.testing.assert_array_equal(c.fan(data), widths)
-    assert c.worst_widening(data) == min(width[-1] - width[0] for width in widths)
-    expected = [stats.spearmanr(width, np.arange(LAYERS)).statistic for width in widths]
-    assert c.worst_monotony(data) == pytest.approx(min(expected))
+    np.testing.assert_array_equal(c.widening(data), [width[-1] - width[0] for width in widths])
+
+
+@given(SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_the_worst_monotony_is_that_of_the_fans(seed):
+    data = random_conditions(seed)
+    rng = np.random.default_rng(seed)
+
+    def without() -> WithoutPrompts[Conditions]:
+        moved = data.sigma + rng.normal(0, 0.01, size=(24, *data.sigma.shape))
+        return WithoutPrompts(Conditions(X, moved), np.repeat(np.arange(4), 6))
+
+    found = c.Monotony().estimate(Nested(data, 4, without), population="prompts")
+    expected = [stats.spearmanr(fan, np.arange(LAYERS)).statistic for fan in c.fan(data)]
+    assert found.value == pytest.approx(min(expected))
+    assert -1 <= found.low < found.value < found.high <= 1
+    assert (found.population, found.units) == (("prompts",), (24,))
 
 
 @given(st.lists(st.integers(0, 3), min_size=3, max_size=12))
@@ -125,11 +141,12 @@ def test_swapped_senses_swap_h_and_leave_the_response(seed):
 @given(seed=SEEDS)
 def test_statistics_of_draws_are_those_of_each_draw(statistic, seed):
     drawn = random_conditions(seed, 3)
-    index = np.random.default_rng(seed).integers(0, 4, size=(3, 4))
-    for data in (drawn, drawn.take_words(index)):
+    one = Conditions(X, drawn.sigma[0])
+    without = one.take_words(np.array([np.delete(np.arange(4), own) for own in range(4)]))
+    for data in (drawn, without):
         expected = [statistic(Conditions(X, sigma)) for sigma in data.sigma]
         np.testing.assert_allclose(statistic(data), expected, atol=20 * CLOSE)
-    np.testing.assert_array_equal(drawn.take_words(index).sigma[1], drawn.sigma[1, index[1]])
+    np.testing.assert_array_equal(without.sigma[1], one.sigma[[0, 2, 3]])
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)

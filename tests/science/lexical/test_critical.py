@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
+from semphase.errors import Undefined
 from semphase.science.lexical import critical
 from semphase.science.lexical.critical import Plane
 from semphase.science.lexical.response import Response, respond
+from semphase.stats.estimate import Estimate
+from semphase.stats.nested import Nested, Peak
 from semphase.stats.profile import transition_width
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -29,46 +34,68 @@ def random_response(seed: int, *draw: int) -> Response:
     return respond(h[..., None] * rng.uniform(0.1, 1, size=(*draw, 3, 1, LAYERS)), h)
 
 
+PEAK = Peak(lambda own: own.mean, at=lambda own: own.x)
+
+
+def nested(*f: np.ndarray) -> Nested[critical.Susceptibility]:
+    return Nested(critical.susceptibility(of_curves(*f)), len(f))
+
+
 @given(SEEDS)
-def test_the_peak_by_a_slow_loop(seed):
+def test_sides_by_a_slow_loop(seed):
     found = random_response(seed)
-    chi = [np.mean(found.f[:, layer]) for layer in range(LAYERS)]
+    own = critical.susceptibility(found)
+    chi = [np.mean(found.f[:, layer]) for layer in range(LAYERS - 1)]
     top = chi.index(max(chi))
-    sides = [chi[max(top - 2, 0)], chi[min(top + 2, LAYERS - 1)]]
-    assert critical.peak_depth(found) == pytest.approx(top / (LAYERS - 1))
-    assert critical.peak_excess(found) == pytest.approx(max(chi) / max(sides) - 1)
+    expected = [chi[layer] / chi[top] for layer in (top - 2, top + 2) if 0 <= layer < LAYERS - 1]
+    np.testing.assert_allclose(critical.sides(own), expected)
+    np.testing.assert_allclose(own.x, X[:-1])
+    without = own.take_words(np.array([[0, 1], [0, 2], [1, 2]]))
+    for row, kept in zip(critical.sides(without), ([0, 1], [0, 2], [1, 2]), strict=True):
+        mean = found.f[kept].mean(axis=0)
+        np.testing.assert_allclose(
+            row, [mean[layer] / mean[top] for layer in (top - 2, top + 2) if 0 <= layer < LAYERS - 1]
+        )
 
 
-def test_a_gaussian_peak_has_its_known_excess():
-    width = 0.2
-    found = of_curves(np.exp(-(((X - 0.5) / width) ** 2)))
-    assert critical.peak_depth(found) == 0.5
-    assert critical.peak_excess(found) == pytest.approx(np.exp((2 / 12 / width) ** 2) - 1)
+def bumps(centre: float, width: float) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [np.exp(-(((X - centre) / width) ** 2)) * (1 + rng.normal(0, 0.01, LAYERS)) for _ in range(8)]
 
 
-@pytest.mark.parametrize("curve", [X, 1 - X, np.ones(LAYERS)])
-def test_a_curve_that_peaks_at_an_end_or_nowhere_has_no_excess_there(curve):
-    excess = critical.peak_excess(of_curves(curve))
-    assert excess == 0 or excess == pytest.approx(1 / (1 - 2 / 12) - 1)
+def test_a_gaussian_peak_has_its_known_sides():
+    data = nested(*[np.exp(-(((X - 0.5) / 0.2) ** 2)) * (1 + 0.1 * i + 0.01 * i * X) for i in range(8)])
+    assert PEAK.estimate(data, population="words").value == 0.5
+    found = critical.LargerSide().estimate(data, population="words")
+    assert found.value == pytest.approx(np.exp(-((2 / 12 / 0.2) ** 2)), rel=0.02)
+    assert found.lacks == ""
+
+
+@pytest.mark.parametrize("centre", [0.0, 0.9])
+def test_without_one_of_the_sides_nothing_is_decided(centre):
+    found = critical.LargerSide().estimate(nested(*bumps(centre, 0.3)), population="words")
+    assert found.lacks == "χ two layers to either side of its maximum"
+
+
+def test_the_last_layer_is_no_maximum():
+    """There h is σ itself."""
+    data = nested(*[curve + 5 * (X == 1) for curve in bumps(0.5, 0.3)])
+    assert PEAK.estimate(data, population="words").value == 0.5
 
 
 @pytest.mark.parametrize("around", [0.0, -0.1])
 def test_the_sharpest_peak_of_all_is_one(around):
     """Two layers away χ is zero, or even negative: that is no reason to call the peak flat."""
-    curve = np.where(np.arange(LAYERS) == 6, 1.0, around)
-    assert critical.peak_excess(of_curves(curve)) == pytest.approx(99)
+    rng = np.random.default_rng(1)
+    curves = [np.where(np.arange(LAYERS) == 6, 1.0, around) + rng.normal(0, 0.01, LAYERS) for _ in range(8)]
+    found = critical.LargerSide().estimate(nested(*curves), population="words")
+    assert found.low < found.value < found.high < 1 / 1.1
+    assert found.value == pytest.approx(around, abs=0.03)
 
 
-def test_without_any_response_there_is_no_excess():
-    assert np.isnan(critical.peak_excess(of_curves(-X)))
-
-
-@given(SEEDS)
-def test_statistics_of_draws_are_those_of_each_draw(seed):
-    drawn = random_response(seed, 4)
-    for statistic in (critical.peak_depth, critical.peak_excess, critical.susceptibility):
-        expected = [statistic(respond(sigma, h)) for sigma, h in zip(drawn.sigma, drawn.h, strict=True)]
-        np.testing.assert_allclose(statistic(drawn), expected, rtol=1e-10)
+def test_without_any_response_there_is_no_peak():
+    with pytest.raises(Undefined, match="nowhere positive"):
+        critical.LargerSide().estimate(nested(-X - 1, -X - 2), population="words")
 
 
 def step_plane(along: str, width: float, words: int = 2) -> Plane:
@@ -83,25 +110,60 @@ def step_plane(along: str, width: float, words: int = 2) -> Plane:
 @pytest.mark.parametrize("width", [0.15, 0.4])
 def test_a_step_along_one_axis_has_its_width_there_and_none_along_the_other(width):
     context, layer = step_plane("context", width), step_plane("layer", width)
-    assert critical.context_width(context) == pytest.approx(width, rel=1e-3)
-    assert critical.layer_width(layer) == pytest.approx(width, rel=1e-3)
-    # A flat profile has no transition: its width is the whole axis.
-    assert critical.layer_width(context) == critical.context_width(layer) == 1
+    assert critical.context_sharpness(context) == pytest.approx(1 / width, rel=1e-3)
+    assert critical.layer_sharpness(layer) == pytest.approx(1 / width, rel=1e-3)
+    assert critical.layer_sharpness(context) == critical.context_sharpness(layer) == 0
 
 
-def test_widths_are_those_of_the_mean_profile():
+def test_sharpness_is_that_of_the_mean_profile():
     rng = np.random.default_rng(0)
     plane = Plane(rng.uniform(0, 1, size=(3, 6, 9)))
     profile = plane.magnitude.mean(axis=(0, 2))
     # The batch and the single fit end at the same minimum, to the optimiser's tolerance.
-    assert critical.context_width(plane) == pytest.approx(transition_width(np.arange(6), profile).width, rel=1e-3)
+    assert critical.context_sharpness(plane) == pytest.approx(
+        1 / transition_width(np.arange(6), profile).width, rel=1e-3
+    )
 
 
-def test_planes_of_draws_are_taken_word_by_word():
+def test_planes_without_a_word_are_taken_word_by_word():
     rng = np.random.default_rng(0)
-    drawn = Plane(rng.uniform(0, 1, size=(2, 3, 6, 9)))
-    index = np.array([[0, 0, 2], [1, 2, 2]])
-    taken = drawn.take_words(index)
-    np.testing.assert_array_equal(taken.magnitude[1], drawn.magnitude[1, [1, 2, 2]])
-    widths = [critical.layer_width(Plane(one)) for one in taken.magnitude]
-    np.testing.assert_allclose(critical.layer_width(taken), widths)
+    plane = Plane(rng.uniform(0, 1, size=(3, 6, 9)))
+    index = np.array([[0, 1], [0, 2], [1, 2]])
+    taken = plane.take_words(index)
+    np.testing.assert_array_equal(taken.magnitude[1], plane.magnitude[[0, 2]])
+    sharp = [critical.layer_sharpness(Plane(one)) for one in taken.magnitude]
+    np.testing.assert_allclose(critical.layer_sharpness(taken), sharp)
+
+
+def estimate_of(profiles: np.ndarray) -> Estimate:
+    """The width along layers of words with these profiles, the same at every length."""
+    plane = Plane(np.repeat(profiles[:, None, :], 4, axis=1))
+    return critical.Width(critical.layer_sharpness).estimate(Nested(plane, len(profiles)), population="words")
+
+
+def steps(width: float, noise: float = 0.01) -> np.ndarray:
+    x = np.arange(25) / 24
+    step = special.expit((x - 0.5) * 2 * np.log(9) / width)
+    return step + np.random.default_rng(0).normal(0, noise, size=(8, 25))
+
+
+@pytest.mark.parametrize("width", [0.15, 0.4])
+def test_the_interval_of_a_width_is_the_inverse_of_that_of_its_sharpness(width):
+    found = estimate_of(steps(width))
+    assert found.low < found.value < found.high
+    assert found.value == pytest.approx(width, rel=0.05)
+    # The p-values agree with the ends.
+    assert found.p_above(found.low) == pytest.approx(0.025, rel=1e-3)
+    assert found.p_below(found.high) == pytest.approx(0.025, rel=1e-3)
+    assert found.p_above(width / 2) < 0.025 < 0.5 < found.p_above(2 * width)
+
+
+def test_a_straight_line_has_a_width_without_an_upper_end():
+    x = np.arange(25) / 24
+    found = estimate_of(x + np.random.default_rng(0).normal(0, 0.01, size=(8, 25)))
+    assert 0.5 < found.low < found.value < found.high == math.inf
+
+
+def test_a_flat_profile_has_no_width():
+    with pytest.raises(Undefined, match="the same all along it"):
+        estimate_of(np.ones((4, 25)))

@@ -9,26 +9,28 @@ import numpy as np
 import pytest
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.science.lexical.evidence import by_step, estimates, on_all_responses, on_measurement, on_responses
-from semphase.stats.draws import Bootstrapped, PerWord
+from semphase.science.lexical.evidence import (
+    BY_STEP,
+    by_step,
+    estimates,
+    on_all_responses,
+    on_measurement,
+    on_responses,
+)
+from semphase.stats.nested import Nested, PerWord, Quantity, WithoutPrompts
 from semphase.study import on_copies
 
 WORDS = 4
 
 
-def mean(data: PerWord) -> np.ndarray:
-    return data.mean
+MEAN = Quantity(lambda *given: given[-1].mean - sum(own.mean for own in given[:-1]))
+LARGEST = Quantity(lambda own: own.values, "largest")
 
 
-def largest(data: PerWord) -> np.ndarray:
-    return data.values.max(axis=-1)
-
-
-def data(value: float) -> Bootstrapped[PerWord]:
+def data(value: float) -> Nested[PerWord]:
     values = value + np.arange(WORDS, dtype=float)
-    drawn = np.broadcast_to(values, (30, WORDS))
-    index = np.random.default_rng(0).integers(0, WORDS, size=(30, WORDS))
-    return Bootstrapped(PerWord(values), PerWord(drawn), index, n_prompts=50)
+    moved = values + np.random.default_rng(0).normal(0, 0.01, size=(24, WORDS))
+    return Nested(PerWord(values), WORDS, lambda: WithoutPrompts(PerWord(moved), np.repeat(np.arange(WORDS), 6)))
 
 
 @dataclass
@@ -64,14 +66,16 @@ class Fake:
 
 
 def test_one_statistic_gives_one_estimate_and_names_give_a_mapping():
-    assert estimates([data(1)], mean).value == 2.5
-    both = estimates([data(1)], {"mean": mean, "largest": largest}, "words")
+    assert estimates([data(1)], MEAN).value == 2.5
+    both = estimates([data(1)], {"mean": MEAN, "largest": LARGEST}, "prompts")
     assert {name: found.value for name, found in both.items()} == {"mean": 2.5, "largest": 4}
-    assert "words" in both["mean"].method
+    assert {found.population for found in both.values()} == {("prompts",)}
+    of_words = estimates([data(1)], MEAN, "words")
+    assert (of_words.population, of_words.units) == (("words",), (WORDS,))
 
 
 def test_a_measurement_comes_with_its_copies_and_details():
-    made = on_measurement(Fake(1), lambda own: own.response, mean, by_word=lambda point: point.values)
+    made = on_measurement(Fake(1), lambda own: own.response, MEAN, by_word=lambda point: point.values)
     assert made["evidence"].value == 2.5
     assert [control.value for control in made["control"]] == [11.5, 21.5]
     np.testing.assert_array_equal(made["detail"]["by word"], [1, 2, 3, 4])
@@ -79,7 +83,7 @@ def test_a_measurement_comes_with_its_copies_and_details():
 
 
 def test_responses_come_with_the_other_definition_of_h():
-    made = on_responses(Fake(1), {"mean": mean}, population="words")
+    made = on_responses(Fake(1), {"mean": MEAN}, population="words")
     assert made["evidence"]["mean"].value == 2.5
     assert made["detail"]["h from the prompt's step"]["mean"].value == 102.5
 
@@ -88,7 +92,7 @@ def test_joint_responses_compare_models_and_their_copies(monkeypatch):
     monkeypatch.setattr("semphase.science.lexical.evidence.mean_curves", lambda _study: {})
     joint = SimpleNamespace(each=(Fake(1), Fake(5)))
     joint.untrained = tuple(SimpleNamespace(each=pair) for pair in zip(Fake(1).untrained, (Fake(0),) * 2, strict=True))
-    made = on_all_responses(joint, lambda a, b: b.mean - a.mean, "prompts", extra=7)
+    made = on_all_responses(joint, MEAN, "prompts", extra=7)
     assert made["evidence"].value == 4
     assert [control.value for control in made["control"]] == [-10, -20]
     assert made["detail"]["extra"] == 7
@@ -118,6 +122,12 @@ def test_other_errors_of_a_copy_are_not_swallowed():
         on_copies(Fake(1), raising(SemphaseError, 10.0))
 
 
+def test_a_measurement_can_have_its_own_second_definition():
+    made = on_measurement(Fake(1), lambda own: own.response, MEAN, with_step=lambda own: own.response_by_step)
+    assert made["detail"][BY_STEP].value == 102.5
+
+
 def test_an_undefined_second_definition_is_told_as_a_text():
-    told = by_step([Fake(1)], lambda part: part.mean * np.nan)
-    assert told.startswith("not defined: no interval could be made")
+    nothing = Quantity(lambda own: own.mean * np.nan)
+    told = by_step([Fake(1)], nothing)
+    assert told.startswith("not defined: statistic is not defined on these data")

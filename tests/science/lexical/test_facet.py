@@ -29,8 +29,9 @@ def everything(study: Study) -> list[np.ndarray]:
     words = study.facet(Lexical)
     found = [getattr(words, name)["stream"].values for name in DATASETS]
     found += [words.top1, study.facet(Rotation).angle]
-    found += [rounded_streams(words, 10)["stream"].values, words.response.draws.f, words.conditions.draws.sigma]
-    found += [words.response_by_step.draws.f, study.untrained[0].facet(Lexical).response.draws.f]
+    found += [rounded_streams(words, 10)["stream"].values]
+    found += [words.response.without_prompts.data.f, words.conditions.without_prompts.data.sigma]
+    found += [words.response_by_step.point.f, study.untrained[0].facet(Lexical).response.without_words.f]
     return found
 
 
@@ -132,11 +133,10 @@ def test_keys_do_not_know_seed_budget_or_the_sense_of_a_name(study_of, tiny, lex
         assert keys(study_of(tiny, **change)) == before
 
 
-def test_the_seed_moves_the_draws_and_not_the_point(study_of, tiny):
-    one, other = study_of(tiny), study_of(tiny, seed=1)
-    np.testing.assert_array_equal(one.facet(Lexical).response.point.f, other.facet(Lexical).response.point.f)
-    assert not np.array_equal(one.facet(Lexical).response.draws.f, other.facet(Lexical).response.draws.f)
-    np.testing.assert_array_equal(one.facet(Lexical).response.draws.f, study_of(tiny).facet(Lexical).response.draws.f)
+def test_the_seed_moves_nothing_at_the_words(study_of, tiny):
+    one, other = (study.facet(Lexical).response for study in (study_of(tiny), study_of(tiny, seed=1)))
+    np.testing.assert_array_equal(one.point.f, other.point.f)
+    np.testing.assert_array_equal(one.without_prompts.data.f, other.without_prompts.data.f)
 
 
 def test_words_keep_their_numbers_in_any_company(study_of, tiny, lexicon):
@@ -170,10 +170,11 @@ def test_copies_are_five_and_differ_and_leave_the_parent_alone(study_of, tiny):
     np.testing.assert_array_equal(study_of(tiny).facet(Lexical).response.point.f, own)
 
 
-def test_copies_have_the_draws_of_a_control(study_of, tiny):
+def test_copies_leave_out_what_the_model_leaves_out(study_of, tiny):
     study = study_of(tiny)
-    assert all(len(copy.facet(Lexical).response.draws.f) == study.budget.control_draws for copy in study.untrained)
-    assert len(study.facet(Lexical).response.draws.f) == study.budget.draws
+    strata = study.facet(Lexical).response.without_prompts.strata
+    for copy in study.untrained[:2]:
+        np.testing.assert_array_equal(copy.facet(Lexical).response.without_prompts.strata, strata)
 
 
 def test_a_copy_of_one_seed_is_always_the_same(study_of, random_gpt2, tmp_path):
@@ -241,11 +242,24 @@ def test_progress_is_told_of_what_is_measured(study_of, random_gpt2, counted_pro
     assert all(total == done for total, done in told.values())
 
 
-def test_one_number_for_each_word_is_drawn_by_words(study_of, random_gpt2):
-    values = np.array([1.0, 2.0, 4.0])
-    data = study_of(random_gpt2).facet(Lexical).of_words(values)
-    np.testing.assert_array_equal(data.draws.values, np.broadcast_to(values, (20, 3)))
-    np.testing.assert_array_equal(data.words.values, values[data.word_index])
+def test_one_number_for_each_word_is_left_out_with_it(study_of, random_gpt2):
+    data = study_of(random_gpt2).facet(Lexical).of_words(np.array([1.0, 2.0, 4.0]))
+    np.testing.assert_array_equal(data.without_words.values, [[2, 4], [1, 4], [1, 2]])
+    with pytest.raises(SemphaseError, match="let the claim speak of words"):
+        data.without_prompts  # noqa: B018
+
+
+def test_a_response_without_a_prompt_is_that_of_the_other_prompts(study_of, random_gpt2, lexicon):
+    whole = study_of(random_gpt2).facet(Lexical).response
+    word = lexicon.words[0]
+    sentences = len(word.direction_a) + len(word.direction_b)
+    gradient = [prompt for role in ("gradient_a", "gradient_b") for prompt in word.prompts(role)]
+    made = whole.without_prompts.data.f[sentences, 0]
+    kept = np.delete(np.arange(len(gradient)), 0)
+    sigma = whole.point.sigma[0, kept]
+    h = sigma[:, -1] / np.abs(sigma[:, -1]).max()
+    expected = [np.polyfit(h, sigma[:, layer], 1)[0] for layer in range(sigma.shape[1])]
+    np.testing.assert_allclose(made, expected, atol=1e-10)
 
 
 def test_a_prompt_is_labelled_by_what_it_is(study_of, random_gpt2, lexicon):

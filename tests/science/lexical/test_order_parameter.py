@@ -8,9 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.science.lexical.order_parameter import (
-    draw_counts,
-    draw_directions,
-    draw_within,
     mean_difference,
     order_parameter,
     overlaps,
@@ -52,16 +49,14 @@ def test_sigma_is_the_cosine_with_the_difference_of_the_means(seed):
 
 
 @given(SEEDS)
-def test_a_drawn_sigma_is_that_of_the_drawn_sentences(seed):
+def test_sigma_along_other_weights_is_that_of_the_sentences_that_they_count(seed):
     streams, finals = streams_of(seed)
-    rng = np.random.default_rng(seed)
-    weights = draw_directions(SENSE, 3, rng)
-    sigma = order_parameter(overlaps(streams, finals, SENSE), weights)
+    counts = np.random.default_rng(seed).integers(1, 4, size=(3, *SENSE.shape)) * np.abs(SENSE)
+    sigma = order_parameter(overlaps(streams, finals, SENSE), mean_difference(counts.astype(float), SENSE))
     for draw in range(3):
         for w in range(WORDS):
-            # A positive weight times the number of sentences of that sense says how often one was drawn.
-            a, b = (finals[w].T @ np.maximum(sign * weights[draw, w], 0) for sign in (1, -1))
-            assert sigma[draw, w, 0, 0] == pytest.approx(cosine(streams[w, 0, 0], a[None], b[None]), abs=CLOSE)
+            a, b = (np.repeat(finals[w], counts[draw, w] * (sign * SENSE[w] > 0), axis=0) for sign in (1, -1))
+            assert sigma[draw, w, 0, 0] == pytest.approx(cosine(streams[w, 0, 0], a, b), abs=CLOSE)
 
 
 @given(SEEDS)
@@ -124,45 +119,6 @@ def test_float32_streams_are_summed_in_double():
     assert sigma.item() == pytest.approx(1 / np.hypot(2.0**24, 1), rel=1e-12)
 
 
-@given(SEEDS)
-def test_weights_of_each_sense_add_up_to_one(seed):
-    weights = draw_directions(SENSE, 50, np.random.default_rng(seed))
-    np.testing.assert_allclose(np.where(SENSE > 0, weights, 0).sum(axis=-1), 1, atol=CLOSE)
-    np.testing.assert_allclose(np.where(SENSE < 0, weights, 0).sum(axis=-1), -1, atol=CLOSE)
-    assert not weights[:, SENSE == 0].any()
-
-
 def test_weights_of_the_sentences_as_they_are():
     weights = mean_difference(np.abs(SENSE).astype(float), SENSE)
     np.testing.assert_allclose(weights[0], [1 / 3, 1 / 3, 1 / 3, -1 / 2, -1 / 2, 0])
-
-
-@given(SEEDS)
-def test_counts_are_those_of_a_bootstrap(seed):
-    member = np.array([[1.0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
-    counts = draw_counts(member, 40, np.random.default_rng(seed))
-    np.testing.assert_array_equal(counts.sum(axis=-1), np.broadcast_to([3, 1, 0], (40, 3)))
-    assert not counts[:, member == 0].any()
-
-
-def test_counts_are_multinomial():
-    counts = draw_counts(np.ones((1, 5)), 20_000, np.random.default_rng(0))[:, 0]
-    # Mean 1 and variance 1 − 1/5; standard errors are 0.006 and about 0.01, so five of them.
-    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.04)
-    np.testing.assert_allclose(counts.var(axis=0), 0.8, atol=0.06)
-
-
-@given(SEEDS, st.lists(st.integers(0, 3), min_size=1, max_size=12))
-def test_prompts_are_drawn_from_their_own_stratum(seed, strata):
-    strata = np.array(strata)
-    index = draw_within(strata, (6, 2), np.random.default_rng(seed))
-    assert index.shape == (6, 2, len(strata))
-    np.testing.assert_array_equal(strata[index], np.broadcast_to(strata, index.shape))
-
-
-def test_every_prompt_of_a_stratum_is_drawn_as_often_in_every_place():
-    index = draw_within(np.array([0, 1, 0, 1, 0]), (30_000, 1), np.random.default_rng(0))[:, 0]
-    # Shares of 1/3 and 1/2 of 30 000 draws have standard errors below 0.003.
-    for place, members in ((0, [0, 2, 4]), (1, [1, 3])):
-        shares = np.bincount(index[:, place], minlength=5)[members] / len(index)
-        np.testing.assert_allclose(shares, 1 / len(members), atol=0.015)

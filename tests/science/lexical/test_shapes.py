@@ -100,3 +100,19 @@ def test_the_table_holds_every_family_with_its_parameters():
     assert table["power"]["alpha"] == pytest.approx(0.7, rel=1e-6)
     assert table["power"]["r2"] == pytest.approx(1)
     assert set(table["sigmoid"]) == {"r2", "aic", "bic", "kappa", "c"}
+
+
+def test_leads_over_rivals_one_by_one():
+    curves = [noisy(X**0.7, seed) for seed in range(3)]
+    drawn = of_curves(*curves)
+    found = shapes.leads(SHAPES, "power", shapes.full_curve, "aic")(drawn)
+    assert found.shape == (3, len(SHAPES) - 1)
+    for row, curve in zip(found, curves, strict=True):
+        fits = compare(SHAPES, X, of_curves(curve).g_mean)
+        expected = [fits[rival].aic - fits["power"].aic for rival in SHAPES if rival != "power"]
+        np.testing.assert_allclose(row, expected, atol=1e-4)
+    np.testing.assert_allclose(
+        found.min(axis=-1), shapes.winning_margin(SHAPES, "power", shapes.full_curve, "aic")(drawn), atol=1e-6
+    )
+    undefined = shapes.leads(SHAPES, "power", shapes.full_curve, "aic")(of_curves(-(X**0.7), X**0.7))
+    np.testing.assert_array_equal(np.isfinite(undefined).all(axis=-1), [False, True])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from semphase.science.lexical.write_origin import Writes, attention_share, correlation_lead, write_slopes
+from semphase.science.lexical.write_origin import Writes, attention_share, correlation_lead, of_parts, write_slopes
 
 SEEDS = st.integers(0, 2**32 - 1)
 WORDS, PROMPTS, BLOCKS = 3, 12, 6
@@ -18,7 +18,7 @@ CLOSE = 1e-10
 def random_writes(seed: int, *draw: int) -> Writes:
     rng = np.random.default_rng(seed)
     attention, mlp = rng.uniform(0.1, 1, size=(2, *draw, WORDS, BLOCKS))
-    return Writes(attention, mlp)
+    return Writes(attention, mlp, peak=3)
 
 
 @given(SEEDS)
@@ -34,19 +34,21 @@ def test_slopes_are_those_of_polyfit_and_add_up_to_the_streams(seed):
             expected = [np.polyfit(h[word], part, 1)[0] for part in parts]
             np.testing.assert_allclose((found.attention[word, block], found.mlp[word, block]), expected, atol=CLOSE)
         slopes = [np.polyfit(h[word], stream[word, :, layer], 1)[0] for layer in range(BLOCKS + 1)]
-        np.testing.assert_allclose(found.rise[word], np.array(slopes[1:]) - slopes[0], atol=CLOSE)
+        np.testing.assert_allclose(
+            np.cumsum(found.attention + found.mlp, axis=-1)[word], np.array(slopes[1:]) - slopes[0], atol=CLOSE
+        )
 
 
 @given(SEEDS, st.floats(0, 1))
 def test_a_planted_share_is_found(seed, share):
     total = np.random.default_rng(seed).uniform(0.1, 1, size=(WORDS, BLOCKS))
-    assert attention_share(Writes(share * total, (1 - share) * total)) == pytest.approx(share)
+    assert attention_share(of_parts(share * total, (1 - share) * total)) == pytest.approx(share)
 
 
 def test_the_share_stops_at_the_peak_of_the_rise():
     attention = np.array([[1.0, 1.0, -5.0]])
     mlp = np.array([[1.0, 1.0, 1.0]])
-    assert attention_share(Writes(attention, mlp)) == 0.5
+    assert attention_share(of_parts(attention, mlp)) == 0.5
 
 
 @given(SEEDS)
@@ -64,7 +66,8 @@ def test_the_lead_is_the_difference_of_mean_correlations(seed):
 @given(seed=SEEDS)
 def test_statistics_of_draws_are_those_of_each_draw(statistic, seed):
     drawn = random_writes(seed, 4)
-    index = np.random.default_rng(seed).integers(0, WORDS, size=(4, WORDS))
-    for data in (drawn, drawn.take_words(index)):
-        expected = [statistic(Writes(a, m)) for a, m in zip(data.attention, data.mlp, strict=True)]
+    one = Writes(drawn.attention[0], drawn.mlp[0], drawn.peak)
+    without = one.take_words(np.array([np.delete(np.arange(WORDS), own) for own in range(WORDS)]))
+    for data in (drawn, without):
+        expected = [statistic(Writes(a, m, peak=3)) for a, m in zip(data.attention, data.mlp, strict=True)]
         np.testing.assert_allclose(statistic(data), expected, atol=CLOSE)
