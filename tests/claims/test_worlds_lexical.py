@@ -60,6 +60,7 @@ def test_worlds(studies, verdict_on, claim, world, copies, verdict):
     found = verdict_on(claim, studies(replace(ALL[world], copies=relabelled(ALL[copies]))))
     assert found.verdict == verdict, found.detail["parts"]
     assert found.point is (verdict == "supported")
+    assert 0 < found.p_decision < 0.05
     assert found.control.call == other, found.detail["control_parts"]
     assert found.control.relation == {"supported": "model only", "refuted": "control only"}[verdict]
     assert found.specific is (verdict == "supported")
