@@ -28,7 +28,7 @@ from semphase.stats.nested import Peak
     "one exceeds; the larger of both sides of the maximum of all words, each with bounds of its own; words left out",
     source="001 exp4",
     control="re-initialised weights",
-    needs=Needs(layers=5),
+    needs=Needs(layers=5, words=2),
     data=LEXICON,
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
@@ -56,6 +56,7 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     "of w / (w + distance of points); words left out",
     source="001 exp5",
     control="re-initialised weights",
+    needs=Needs(words=2),
     data=LEXICON,
 )
 def test_no_phase_boundary(study: Study, judge: Judge) -> None:

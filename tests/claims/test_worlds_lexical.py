@@ -103,3 +103,10 @@ def test_texts_after_and_before_the_word(studies, verdict_on, world, verdict, co
     assert (found.verdict, found.control.call) == (verdict, control), found.detail
     assert found.specific is ((verdict, control) == ("supported", "refuted"))
     assert found.estimate.low < found.estimate.high
+
+
+def test_copies_without_an_estimate_leave_the_verdict_without_a_control(studies, verdict_on):
+    verdict = verdict_on("permeation.linear-rise", studies(ALL["linear, with copies of no shape"]))
+    assert verdict.verdict == "supported"
+    assert verdict.control is None
+    assert verdict.reason == "no control: the estimate is not defined for any untrained copy"
