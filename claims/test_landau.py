@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from semphase import (
@@ -18,19 +19,24 @@ from semphase import (
     claim,
     on_copies,
     paired_increase,
-    proportion,
+    share,
     significant,
 )
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
+from semphase.stats.nested import Nested, PerWord, Quantity
+from semphase.stats.votes import lead_of_first
+
+POSITIVE = (0.0, inf)
 
 
 @claim(
     "landau.beta-universal",
     statement="one critical exponent β for all words",
     criterion="for β of A·x^β fitted to f: coefficient of variation over words < 0.3 and mean within 0.5 ± 0.3",
-    parts=(below(0.3, "variation"), between(0.2, 0.8, "mean")),
-    estimator="least squares on each word's f(l) without the last layer; words and prompts resampled",
+    parts=(below(0.3, "variation", within=POSITIVE), between(0.2, 0.8, "mean", within=POSITIVE)),
+    estimator="least squares on each word's f(l) without the last layer, words whose fit ends at its bound apart; words "
+    "left out",
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
@@ -39,16 +45,20 @@ from semphase.science.lexical import evidence as lexical
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
-        beta = landau.per_word(landau.exponent("power_law"), own.facet(facet.Lexical).conditions)
-        over = {"variation": lambda b: b.variation, "mean": lambda b: b.mean}
-        return lexical.estimates([beta], over, "words")
+        beta = landau.inside(landau.exponent("power_law")(own.facet(facet.Lexical).conditions.point))
+        over = {
+            "variation": Quantity(lambda b: b.variation, within=POSITIVE),
+            "mean": Quantity(lambda b: b.mean, within=POSITIVE),
+        }
+        return lexical.estimates([Nested(PerWord(beta), len(beta))], over, "words")
 
     words = study.facet(facet.Lexical)
     exponents = {
         f"β of {family}": landau.exponent(family)(words.conditions.point)
         for family in ("power_law", "two_stage", "critical")
     }
-    detail = words.reading | exponents | {"curves": lexical.f_curves(words)}
+    with_exponent = len(landau.inside(exponents["β of power_law"]))
+    detail = words.reading | exponents | {"words with an exponent": with_exponent, "curves": lexical.f_curves(words)}
     judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.f_overlay])
 
 
@@ -56,8 +66,9 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     "landau.two-stage-best",
     statement="power law + late sigmoid step describes f(l) best",
     criterion="two_stage has the best BIC in more words than power_law, tanh or sigmoid",
-    parts=above(0, "lead"),
-    estimator="words won by two_stage minus words won by the best rival, as a share; words resampled",
+    parts=above(0, "lead", within=(-1, 1)),
+    estimator="words won by two_stage minus words won by the best rival, as a share; every rival's paired difference with "
+    "Tango's score interval",
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
@@ -66,10 +77,8 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
 )
 def test_two_stage_best(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
-        words = own.facet(facet.Lexical)
-        return lexical.estimates(
-            [words.of_words(landau.winners(words.conditions.point))], landau.lead_of_first, "words"
-        )
+        won = landau.winners(own.facet(facet.Lexical).conditions.point)
+        return lead_of_first(won, len(landau.PUBLISHED) - 1)
 
     words = study.facet(facet.Lexical)
     best = [landau.PUBLISHED[i] for i in landau.winners(words.conditions.point)]
@@ -81,9 +90,10 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
     "landau.jump-is-unembedding",
     statement="the final jump is the rewrite towards the unembedding",
     criterion="the logit-lens top-1 token changes at the jump layer more often than at the other layers (paired over "
-    "words × conditions, one-sided p < 0.05)",
-    parts=significant(0.05, "excess of changes"),
-    estimator="mean over pairs of change at the jump minus rate of change elsewhere; paired permutation test",
+    "words, one-sided p < 0.05)",
+    parts=significant(0.05, "excess of changes", within=(-1, 1)),
+    estimator="rate of change at the jump minus that elsewhere, conditions averaged, mean over words; paired permutation "
+    "test",
     source="001 exp2",
     control="re-initialised weights",
     published={"gpt2": Published("supported", "qualitative"), "gpt2-medium": Published("supported", "qualitative")},
@@ -96,15 +106,12 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
 
     def evidence(own: Study) -> Evidence:
         at_jump, elsewhere = changes(own)
-        excess, p = paired_increase(elsewhere, at_jump, seed=own.seed, resamples=own.budget.draws)
-        return Evidence(excess, p)
+        return Evidence(*paired_increase(elsewhere, at_jump, seed=own.seed, over="words"))
 
     at_jump, elsewhere = changes(study)
-    by_word = [rates.reshape(len(study.lexicon.words), -1).mean(axis=1) for rates in (elsewhere, at_jump)]
     detail = study.facet(facet.Lexical).reading | {
         "changes at the jump": at_jump.mean(),
         "rate elsewhere": elsewhere.mean(),
-        "p over words, conditions averaged": paired_increase(*by_word, seed=study.seed)[1],
     }
     judge(evidence(study), **on_copies(study, evidence), detail=detail)
 
@@ -113,30 +120,31 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     "landau.collapse",
     statement="σ(l,h)/h collapses onto one curve f(l)",
     criterion="collapse variance < 0.005 in at least a third of the words",
-    parts=at_least(1 / 3, "share of words"),
-    estimator="variance over conditions of σ/h, averaged over layers without the last; Wilson interval over words",
+    parts=at_least(1 / 3, "share of words", within=(0, 1)),
+    estimator="variance over conditions of σ/h, averaged over layers without the last; exact interval of a share of words",
     source="001 exp2",
     control="re-initialised weights",
     published={"gpt2": Published("partly", "rock, spring, bass")},
     data=LEXICON,
 )
 def test_collapse(study: Study, judge: Judge) -> None:
-    def share(own: Study) -> Any:
+    def collapsing(own: Study) -> Any:
         variances = conditions.collapse_variance(own.facet(facet.Lexical).conditions.point)
-        return proportion(int((variances < 0.005).sum()), len(variances))
+        return share(variances < 0.005, over="words")
 
     words = study.facet(facet.Lexical)
     variances = conditions.collapse_variance(words.conditions.point)
     detail = words.reading | {"collapse variance": variances, "curves": lexical.f_curves(words)}
-    judge(share(study), **on_copies(study, share), detail=detail, figures=[figures.f_overlay])
+    judge(collapsing(study), **on_copies(study, collapsing), detail=detail, figures=[figures.f_overlay])
 
 
 @claim(
     "landau.continuous",
     statement="differentiation between 0.1 ≤ x ≤ 0.9 is continuous",
     criterion="no single layer step there carries more than 30 % of the total rise of the mean spread",
-    parts=below(0.3, "largest share"),
-    estimator="largest |step| of the mean spread over conditions, relative to its rise; words and prompts resampled",
+    parts=below(0.3, "largest share", within=POSITIVE),
+    estimator="largest |step| of the mean spread over conditions, relative to its rise, every step with bounds of its own; "
+    "words left out",
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(layers=3),
@@ -144,11 +152,11 @@ def test_collapse(study: Study, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_continuous(study: Study, judge: Judge) -> None:
-    made = lexical.on_measurement(
-        study,
-        lambda words: words.conditions,
-        conditions.largest_interior_step,
-        population="words",
-        curves=lexical.sigma_curves,
-    )
-    judge(**made, figures=[figures.sigma_fans])
+    def evidence(own: Study) -> Any:
+        measured = own.facet(facet.Lexical).conditions
+        steps = Quantity(conditions.interior_steps(measured.point), "largest", POSITIVE)
+        return lexical.estimates([measured], {"largest share": steps}, "words")
+
+    words = study.facet(facet.Lexical)
+    detail = words.reading | {"curves": lexical.sigma_curves(words)}
+    judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.sigma_fans])

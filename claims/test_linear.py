@@ -6,19 +6,17 @@ on the first half of the text's chunks; the ratio is measured on the second.
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 from semphase import (
     TEXT,
-    Evidence,
+    Estimate,
     Judge,
     Needs,
     Study,
     above,
     below,
     claim,
-    difference_estimate,
-    paired_test,
     significant,
 )
 from semphase.science.heads import facet, figures, forms, rankings, scaling
@@ -26,6 +24,8 @@ from semphase.science.heads import facet, figures, forms, rankings, scaling
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
 """Of fewer, 30 % are not one."""
+RATIO = below(1.1, "PPL ratio", within=(0, math.inf))
+OVER = "skewness-corrected t, each block of 64 token losses left out"
 REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity without, on the second half of the chunks"
 
 
@@ -33,42 +33,38 @@ REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity wit
     "linear.identity",
     statement="softmax(QKᵀ/√d)V can be replaced by (QKᵀ/√d)V, L1-normalised or not",
     criterion="ratio < 1.1 with ⌊0.30·heads⌋ heads replaced; order: the single-head ΔPPL of this very replacement, "
-    "found on one part of the text, judged on another; the better of raw and L1",
-    parts=below(1.1, "PPL ratio"),
-    estimator=f"{REPLACED}, the lower of the two forms in each draw; paired block bootstrap",
+    "found on one part of the text, judged on another; the better of raw and L1 on the first part",
+    parts=RATIO,
+    estimator=f"{REPLACED}, in the form whose ratio is the lower on the first half; {OVER}",
     source=SOURCE,
-    control="random order",
+    control="five random orders, in the same form",
     cost="minutes",
     needs=HEADS,
     data=TEXT,
 )
 def test_identity(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    count = heads.registered_count
-
-    def best(orders: dict[str, Any]) -> Any:
-        sets = [dict.fromkeys(map(int, by[:count]), form) for form, by in orders.items()]
-        return rankings.ratios_of(heads, sets).best()
-
-    own = {form: rankings.order(heads, "single", form) for form in forms.IDENTITY}
+    form = forms.better_identity(heads)
+    by = rankings.order(heads, "single", form)
     detail = {
-        "heads replaced": count,
+        "heads replaced": heads.registered_count,
         "curves": {own.name: own.table for own in forms.form_curves(heads)},
-        "better form": forms.better_identity(heads),
+        "better form": form,
         **heads.screening_told(*forms.IDENTITY),
     }
-    chance = best(dict.fromkeys(forms.IDENTITY, rankings.random_order(heads)))
-    judge(best(own), control=chance, detail=detail, figures=[figures.linear_forms])
+    chance = [rankings.at_registered(heads, random, form).estimate() for random in rankings.random_orders(heads)]
+    found = rankings.at_registered(heads, by, form).estimate()
+    judge(found, control=chance, detail=detail, figures=[figures.linear_forms])
 
 
 @claim(
     "linear.relu",
     statement="softmax attention can be replaced by ReLU scores normalised to sum 1",
     criterion="as linear.identity",
-    parts=below(1.1, "PPL ratio"),
-    estimator=f"{REPLACED}; paired block bootstrap",
+    parts=RATIO,
+    estimator=f"{REPLACED}; {OVER}",
     source=SOURCE,
-    control="random order",
+    control="five random orders",
     cost="minutes",
     needs=HEADS,
     data=TEXT,
@@ -76,7 +72,7 @@ def test_identity(study: Study, judge: Judge) -> None:
 def test_relu(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
     by = rankings.order(heads, "single", "relu")
-    chance = rankings.at_registered(heads, rankings.random_order(heads), "relu").estimate()
+    chance = [rankings.at_registered(heads, random, "relu").estimate() for random in rankings.random_orders(heads)]
     other = forms.form_ratios(heads, by, ("relu", "absolute", "zero"))
     detail = {"ratios of the same heads": other, **heads.screening_told("relu")}
     found = rankings.at_registered(heads, by, "relu").estimate()
@@ -90,10 +86,11 @@ def test_relu(study: Study, judge: Judge) -> None:
     "(paired over chunks, p < 0.05)",
     parts=significant(0.05, "loss saved"),
     estimator="loss of the single-linear form less loss of the crossing form, the same ⌊0.30·heads⌋ heads; either form "
-    "the better of its two on the first half of the chunks; on the second, blocks of token losses are paired",
+    "the better of its two on the first half of the chunks; on the second, skewness-corrected t, each chunk left out, and "
+    "p by flipping the signs of chunks",
     unit="nats",
     source=SOURCE,
-    control="single ReLU scores in the place of the crossing",
+    control="the same heads zeroed in the place of the crossing",
     cost="minutes",
     needs=HEADS,
     data=TEXT,
@@ -103,41 +100,36 @@ def test_crossing(study: Study, judge: Judge) -> None:
     form = forms.better_identity(heads)
     by = rankings.order(heads, "single", form)
     crossing = forms.better_crossing(heads, by)
-    linear, draws = forms.replaced(heads, by, form), study.budget.draws
-
-    def saved(other: str) -> Evidence:
-        better = forms.replaced(heads, by, other)
-        effect = difference_estimate(linear.sums - better.sums, linear.counts, draws=draws, rng=study.rng("crossing"))
-        return Evidence(effect, paired_test(linear.sums, better.sums, linear.counts, seed=study.seed))
-
     every = (*forms.IDENTITY, "relu", "absolute", "product", "threshold", "zero")
     detail = {"forms compared": [form, crossing], "ratios of the same heads": forms.form_ratios(heads, by, every)}
-    judge(saved(crossing), control=saved("relu"), detail=detail, figures=[figures.forms_compared])
+    saved, removed = (forms.loss_saved(heads, by, form, other) for other in (crossing, "zero"))
+    judge(saved, control=removed, detail=detail, figures=[figures.forms_compared])
 
 
 @claim(
     "linear.pruned-and-linear",
     statement="pruning and linearising combine",
     criterion="the heads of heads.removable removed and 10 % more linearised: ratio < 1.1",
-    parts=below(1.1, "PPL ratio"),
+    parts=RATIO,
     estimator="⌊0.30·heads⌋ heads zeroed in the order of heads.removable and the next ⌊0.10·heads⌋ of the better "
-    "identity form's order replaced; ratio on the second half of the chunks; paired block bootstrap",
+    "identity form's order replaced; ratio on the second half of the chunks; " + OVER,
     source=SOURCE,
-    control="both in random order",
+    control="both in five random orders",
     cost="minutes",
     needs=Needs(layers=2, heads=10),
     data=TEXT,
 )
 def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    form, chance = forms.better_identity(heads), rankings.random_order(heads)
+    form = forms.better_identity(heads)
     chosen = forms.pruned_and_linear(
         heads, rankings.order(heads, "single", "zero"), rankings.order(heads, "single", form), form
     )
-    random = forms.pruned_and_linear(heads, chance, chance, form)
-    found = rankings.ratios_of(heads, [chosen, random])
+    random = [forms.pruned_and_linear(heads, chance, chance, form) for chance in rankings.random_orders(heads)]
+    found = rankings.ratios_of(heads, [chosen, *random])
     detail = {"form": form, "heads zeroed": heads.registered_count, "heads changed": len(chosen)}
-    judge(found.estimate(0), control=found.estimate(1), detail=detail)
+    control = [found.estimate(1 + copy) for copy in range(len(random))]
+    judge(found.estimate(), control=control, detail=detail)
 
 
 @claim(
@@ -146,8 +138,8 @@ def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     criterion="log–log slope of measured attention time against n, from 512 to ≥ 8,192 tokens: < 1.2 for the "
     "kernelised causal form, > 1.6 for softmax",
     parts=(below(1.2, "slope of the kernelised form"), above(1.6, "slope of softmax")),
-    estimator="least squares of log median seconds on log n, 512 to 8,192 tokens doubling, as many heads as a layer "
-    "has; repeats resampled",
+    estimator="least squares of log seconds on log n, 512 to 8,192 tokens doubling, as many heads as a layer has, for "
+    "each repeat that goes through all lengths; mean slope, skewness-corrected t over repeats",
     source=SOURCE,
     control="none: a cost is a property of the machine and the program; FLOPs are counted beside it",
     cost="minutes",
@@ -155,10 +147,10 @@ def test_pruned_and_linear(study: Study, judge: Judge) -> None:
 )
 def test_cost(study: Study, judge: Judge) -> None:
     times = forms.attention_cost(study)
-    n, draws = times["length"].values, study.budget.draws
+    n = times["length"].values
 
-    def slope(form: str) -> Any:
-        return scaling.slope_estimate(n, times["seconds"].sel(form=form).values, draws, study.rng(form))
+    def slope(form: str) -> Estimate:
+        return scaling.slope_estimate(n, times["seconds"].sel(form=form).values)
 
     seconds = {form: times["seconds"].sel(form=form) for form in times["form"].values}
     detail = {

@@ -269,8 +269,9 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     "permeation.cross-model",
     statement="g is the same for models of different depth",
     criterion="Pearson r of g_mean over x > 0.96 and RMSE < 0.08, interpolated on the shallower grid",
-    parts=(above(0.96, "smallest r"), below(0.08, "largest RMSE")),
-    estimator="g_mean of each pair of models on the shallower grid, the worst pair; words and prompts resampled",
+    parts=(above(0.96, "smallest r", within=(-1, 1)), below(0.08, "largest RMSE", within=(0, inf))),
+    estimator="g_mean of each pair of models on the shallower grid, the worst pair, each with bounds of its own; words left "
+    "out, the same in all models",
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
@@ -278,19 +279,20 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     data=LEXICON,
 )
 def test_cross_model(study: JointStudy, judge: Judge) -> None:
-    statistics = {
-        "smallest r": between_models.worst_mean_correlation,
-        "largest RMSE": between_models.worst_mean_rmse,
+    quantities = {
+        "smallest r": Quantity(between_models.mean_correlations, "smallest", (-1, 1)),
+        "largest RMSE": Quantity(between_models.mean_rmses, "largest", (0, inf)),
     }
-    judge(**lexical.on_all_responses(study, statistics, "words"), figures=[figures.g_models])
+    judge(**lexical.on_all_responses(study, quantities, "words"), figures=[figures.g_models])
 
 
 @claim(
     "permeation.cross-model-per-word",
     statement="g is the same for models of different depth, for every single word",
     criterion="r > 0.96 for all words",
-    parts=above(0.96, "smallest r"),
-    estimator="f of each word in each pair of models on the shallower grid, the worst; prompts resampled within words",
+    parts=above(0.96, "smallest r", within=(-1, 1)),
+    estimator="f of each word in each pair of models on the shallower grid, the worst, each with bounds of its own; prompts "
+    "left out within words",
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
@@ -298,16 +300,17 @@ def test_cross_model(study: JointStudy, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
-    made = lexical.on_all_responses(study, between_models.worst_word_correlation, "prompts")
-    judge(**made, figures=[figures.g_models])
+    smallest = Quantity(between_models.word_correlations, "smallest", (-1, 1))
+    judge(**lexical.on_all_responses(study, smallest, "prompts"), figures=[figures.g_models])
 
 
 @claim(
     "permeation.diffusion-constant",
     statement="the erf width does not depend on the model",
     criterion="the σ_free of the models differ by < 10 %; D = σ²/2 within 0.15 ± 0.03",
-    parts=(below(0.10, "spread of σ"), at_most(0.03, "deviation of D")),
-    estimator="(largest − smallest) / mean of the widths; largest |σ²/2 − 0.15|; words and prompts resampled",
+    parts=(below(0.10, "spread of σ", within=(0, inf)), at_most(0.03, "deviation of D", within=(0, inf))),
+    estimator="(largest − smallest) / mean of the widths; largest |σ²/2 − 0.15|; every difference with bounds of its own; "
+    "words left out, the same in all models",
     source="000",
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
@@ -315,12 +318,13 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
-    statistics = {"spread of σ": between_models.width_spread, "deviation of D": between_models.diffusion_deviation}
-    widths = {
-        own.label: estimate_from_draws(shapes.erf_width, own.facet(facet.Lexical).response, population="words")
-        for own in study.each
+    quantities = {
+        "spread of σ": Quantity(between_models.width_differences, "largest"),
+        "deviation of D": Quantity(between_models.diffusion_deviations, "largest"),
     }
-    judge(**lexical.on_all_responses(study, statistics, "words", widths=widths), figures=[figures.g_models])
+    width = Quantity(shapes.erf_width, within=(0, inf))
+    widths = {own.label: lexical.estimates([own.facet(facet.Lexical).response], width, "words") for own in study.each}
+    judge(**lexical.on_all_responses(study, quantities, "words", widths=widths), figures=[figures.g_models])
 
 
 @claim(

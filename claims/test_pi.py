@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -22,25 +23,28 @@ from semphase import (
     claim,
     not_rejected,
     on_copies,
-    with_interval,
 )
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
+from semphase.stats.nested import BestLead, Quantity
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")
 WITHOUT_PARAMETER = ("cos_pi", "sin_pi")
 SCALING = Needs(models=3, layers=5)
+POSITIVE = (0.0, inf)
+OF = 5
+"""Copies of a model, which numbers of copies are told of."""
 
 
 @claim(
     "pi.sigma-not-rejected",
     statement="the erf width equals 1/√π",
-    criterion="likelihood-ratio test of σ = 1/√π, χ² = n·ln(RSS_fixed/RSS_free), df 1: p > 0.05; confirmed only if "
-    "equivalent within ±5 %",
-    parts=not_rejected(0.5642, 0.05, "σ_free"),
-    estimator="erf(x/(σ√2)) on g_mean over the full depth; profile-likelihood interval",
+    criterion="σ = 1/√π is not rejected over words: p > 0.05, two-sided; confirmed only if equivalent within ±5 %",
+    parts=not_rejected(0.5642, 0.05, "σ_free", within=POSITIVE),
+    estimator="erf(x/(σ√2)) on g_mean over the full depth, words left out; the source's χ² = n·ln(RSS_fixed/RSS_free) takes "
+    "the residuals of neighbouring layers as independent and is told in the detail",
     unit="l/L",
     source="001 exp8",
     control=REINITIALISED,
@@ -49,52 +53,52 @@ SCALING = Needs(models=3, layers=5)
     data=LEXICON,
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
-    def test_of(own: Study) -> widths.WidthTest:
-        return widths.width_test_of(own, own.facet(facet.Lexical).response)
+    def width(own: Study) -> Evidence:
+        return widths.width_of(own.facet(facet.Lexical).response)
 
-    words, test = study.facet(facet.Lexical), test_of(study)
+    words, found = study.facet(facet.Lexical), width(study)
+    test = widths.width_test_of(study, words.response)
     detail = words.reading | {
-        "test": test,
-        "σ_free over words and prompts": estimate_from_draws(shapes.erf_width, words.response, population="words"),
+        "the source's test": test,
         "h from the prompt's step": widths.width_test_of(study, words.response_by_step),
         "curves": widths.fitted(test, words.response.point),
     }
-    control = on_copies(study, lambda copy: widths.evidence_of(test_of(copy)))
-    told = {"reason": widths.meaning(test)} | control
-    judge(widths.evidence_of(test), detail=detail, figures=[figures.shape_fits], **told)
+    told = {"reason": widths.meaning(found)} | on_copies(study, width)
+    judge(found, detail=detail, figures=[figures.shape_fits], **told)
 
 
 @claim(
     "pi.learned",
     statement="an agreement with 1/√π is a product of training",
     criterion="pi.sigma-not-rejected holds for the model and fails in at least 4 of 5 re-initialised copies",
-    parts=(not_rejected(0.5642, 0.05, "σ_free"), at_least(4, "copies that reject")),
-    estimator="the width test of the model; the number of copies with p ≤ 0.05, prompts and words resampled",
+    parts=(
+        not_rejected(0.5642, 0.05, "σ_free", within=POSITIVE),
+        above(3.5, "copies that reject", within=(0, 5)),
+    ),
+    estimator="the width test of the model; the number of copies with p ≤ 0.05, of five, words left out in each",
     source="ours",
-    control="the first untrained copy in the model's place",
+    control="the first untrained copy in the model's place, the other four as its copies",
     needs=Needs(layers=5),
     data=LEXICON,
 )
 def test_learned(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
     copies = [copy.facet(facet.Lexical).response for copy in study.untrained]
-    rejecting = estimate_from_draws(widths.rejections, *copies, population="words")
-    own, untrained = (widths.width_test_of(study, curves) for curves in (words.response, copies[0]))
+    own = widths.width_of(words.response)
     detail = words.reading | {
-        "p of the copies": [widths.width_test_of(study, curves).p for curves in copies],
-        "copies that reject, h from the prompt's step": lexical.by_step(study.untrained, widths.rejections, "words"),
+        "p of the copies": [widths.width_of(curves).p_value for curves in copies],
+        "the source's test": widths.width_test_of(study, words.response),
         "curves": {
             "x": words.response.point.x,
             "trained": words.response.point.g_mean,
             "untrained": [copy.point.g_mean for copy in copies],
         },
     }
-
-    def with_copies(test: widths.WidthTest) -> dict[str, Evidence | Estimate]:
-        return {"σ_free": widths.evidence_of(test), "copies that reject": rejecting}
-
-    control, reason = with_copies(untrained), widths.meaning(own)
-    judge(with_copies(own), control=control, reason=reason, detail=detail, figures=[figures.g_untrained])
+    evidence: dict[str, Evidence | Estimate] = {"σ_free": own, "copies that reject": widths.rejections(copies, OF)}
+    control: dict[str, Evidence | Estimate] = {
+        "σ_free": widths.width_of(copies[0]), "copies that reject": widths.rejections(copies[1:], OF),
+    }  # fmt: skip
+    judge(evidence, control=control, reason=widths.meaning(own), detail=detail, figures=[figures.g_untrained])
 
 
 @claim(
@@ -102,7 +106,8 @@ def test_learned(study: Study, judge: Judge) -> None:
     statement="a family containing π wins on BIC",
     criterion="one of (1−cos πx)/2, (1−cos πx^α)/2, sin(πx/2), sin(πx^α/2) is lowest in BIC of all nine",
     parts=above(0, "BIC lead"),
-    estimator="BIC of the best family without π minus BIC of the best with it, on g_mean; words and prompts resampled",
+    estimator="BIC of the best family without π minus BIC of the best with it, on g_mean, every pair of families with "
+    "bounds of its own; words left out",
     unit="ΔBIC",
     source="001 exp8",
     control=REINITIALISED,
@@ -119,7 +124,8 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
     statement="a family containing π and no free parameter wins on BIC",
     criterion="(1−cos πx)/2 or sin(πx/2) is lowest in BIC",
     parts=above(0, "BIC lead"),
-    estimator="BIC of the best other family minus BIC of the better of the two, on g_mean; words and prompts resampled",
+    estimator="BIC of the best other family minus BIC of the better of the two, on g_mean, every pair of families with "
+    "bounds of its own; words left out",
     unit="ΔBIC",
     source="001 exp8",
     control=REINITIALISED,
@@ -135,7 +141,7 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     """By how much the BIC of the best of some families lies below that of the best rival."""
     return lexical.on_responses(
         study,
-        shapes.winning_margin(shapes.G, names, shapes.full_curve, "bic"),
+        BestLead(shapes.leads_of(shapes.G, names, shapes.full_curve, "bic")),
         population="words",
         curves=lambda words: shapes.fitted(shapes.G, shapes.full_curve, words.response.point),
         fits=lambda point: shapes.fit_table(shapes.G, shapes.full_curve, point),
@@ -146,15 +152,16 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     "pi.rotation",
     statement="the cumulative rotation angle is π",
     criterion="≥ 90 % of token positions have Θ within ±0.1 rad of π",
-    parts=at_least(0.9, "share of positions"),
-    estimator="Θ = Σ angle(φ(l), φ(l−1)) at the first 500 positions of the corpus; block bootstrap, blocks of 20",
+    parts=at_least(0.9, "share of positions", within=(0, 1)),
+    estimator="Θ = Σ angle(φ(l), φ(l−1)) at the first 500 positions of the corpus; exact interval of a share of positions "
+    "in blocks of 20",
     source="001 exp8",
     control=REINITIALISED,
     published={"gpt2": Published("refuted", "Θ/π ≈ 1.58"), "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58")},
     data=TEXT,
 )
 def test_rotation(study: Study, judge: Judge) -> None:
-    def share(own: Study) -> Estimate:
+    def near_pi(own: Study) -> Estimate:
         return own.facet(rotation.Rotation).share_near_pi()
 
     angle, turns = study.facet(rotation.Rotation).angle, study.facet(rotation.Rotation).turns
@@ -168,17 +175,17 @@ def test_rotation(study: Study, judge: Judge) -> None:
             "percentiles of Θ/π (0 to 100 %)": np.percentile(turns, np.linspace(0, 100, 41)),
         },
     }
-    judge(share(study), **on_copies(study, share), detail=detail, figures=[figures.rotation])
+    judge(near_pi(study), **on_copies(study, near_pi), detail=detail, figures=[figures.rotation])
 
 
 @claim(
     "pi.sigma-converges",
     statement="σ_free → 1/√π as models grow",
-    criterion="over ≥ 3 models ordered by size, |σ_free − 1/√π| never grows and the largest model's 95 % interval holds "
-    "1/√π",
-    parts=(at_most(0, "growth"), at_most(0, "interval's distance")),
-    estimator="largest growth of |σ_free − 1/√π| to the next larger model, words and prompts resampled; distance of 1/√π "
-    "from the largest model's profile-likelihood interval",
+    criterion="over ≥ 3 models ordered by size, |σ_free − 1/√π| never grows and the largest model's width is not told from "
+    "1/√π (p > 0.05, confirmed only if equivalent within ±5 %)",
+    parts=(at_most(0, "growth"), not_rejected(0.5642, 0.05, "σ_free of the largest", within=POSITIVE)),
+    estimator="largest growth of |σ_free − 1/√π| to the next larger model, every step with bounds of its own; σ_free of the "
+    "largest model; words left out, the same in all models",
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=SCALING,
@@ -187,10 +194,10 @@ def test_rotation(study: Study, judge: Judge) -> None:
 def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     def evidence(joint: JointStudy) -> Any:
         ordered = [own.facet(facet.Lexical).response for own in joint.by_size]
-        largest = widths.width_test_of(joint.by_size[-1], ordered[-1])
+        growth = Quantity(between_models.growths_away_from_pi, "largest")
         return {
-            "growth": estimate_from_draws(between_models.growth_away_from_pi, *ordered, population="words"),
-            "interval's distance": widths.distance_of_interval(largest, widths.INVERSE_ROOT_PI),
+            "growth": growth.estimate(*ordered, population="words", what="growth"),
+            "σ_free of the largest": widths.width_of(ordered[-1]),
         }
 
     models = {own: own.facet(facet.Lexical) for own in study.by_size}
@@ -208,7 +215,8 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     statement="Θ approaches a multiple of π as models grow",
     criterion="over ≥ 3 models, the distance of mean Θ/π to the nearest integer never grows",
     parts=at_most(0, "growth"),
-    estimator="largest growth of the distance to the next larger model; block bootstrap of positions, blocks of 20",
+    estimator="largest growth of the distance to the next larger model, every step with bounds of its own; blocks of 20 "
+    "positions left out, the same in all models",
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=Needs(models=3),
@@ -216,10 +224,8 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
 )
 def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     def growth(joint: JointStudy) -> Any:
-        facets = [own.facet(rotation.Rotation) for own in joint.by_size]
-        means, draws = zip(*(own.mean_with_draws(own.turns) for own in facets), strict=True)
-        value, drawn = (between_models.growth_away_from_integer(turns) for turns in (means, draws))
-        return with_interval(float(value), drawn, n=len(facets[0].turns), what=rotation.BLOCKS)
+        turns = [own.facet(rotation.Rotation).mean_turns() for own in joint.by_size]
+        return rotation.largest_growth(turns, between_models.growths_away_from_integer)
 
     detail = {
         "mean Θ/π": {own.label: own.facet(rotation.Rotation).turns.mean() for own in study.by_size},
@@ -234,8 +240,8 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     statement="(1−cos πx)/2 is BIC-best in all models",
     criterion="(1−cos πx)/2 is lowest in BIC of all nine in every model given",
     parts=above(0, "smallest BIC lead"),
-    estimator="BIC of the best other family minus BIC of (1−cos πx)/2, the smallest over models; words and prompts "
-    "resampled",
+    estimator="BIC of the best other family minus BIC of (1−cos πx)/2, the smallest over models, every rival in every model "
+    "with bounds of its own; words left out",
     unit="ΔBIC",
     source="001 exp9",
     control="re-initialised weights of every model",
@@ -244,6 +250,6 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     data=LEXICON,
 )
 def test_cos_bic_all_models(study: JointStudy, judge: Judge) -> None:
-    lead = shapes.winning_margin(shapes.G, "cos_pi", shapes.full_curve, "bic")
-    made = lexical.on_all_responses(study, lambda *all_: np.min([lead(own) for own in all_], axis=0), "words")
-    judge(**made, figures=[figures.g_models])
+    lead = shapes.leads(shapes.G, "cos_pi", shapes.full_curve, "bic")
+    every = Quantity(lambda *models: np.concatenate([lead(own) for own in models], axis=-1), "smallest")
+    judge(**lexical.on_all_responses(study, every, "words"), figures=[figures.g_models])

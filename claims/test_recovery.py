@@ -9,6 +9,7 @@ again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from semphase.science.recovery.spending import SAMPLES, SETTINGS, name_of
 SOURCE = "001 exp10"
 LIGHT = Needs(layers=2, heads=10)
 GAIN = "gain in accuracy"
+WITHIN = (-1.0, 1.0)
 
 
 @claim(
@@ -28,7 +30,7 @@ GAIN = "gain in accuracy"
     statement="the lightened model generates faster",
     criterion="tokens/s ≥ 1.1 × the unmodified model's, same engine, same cache, at batch 1 and 16 and context 128 and "
     "1,024",
-    parts=tuple(at_least(1.1, name_of(*setting)) for setting in SETTINGS),
+    parts=tuple(at_least(1.1, name_of(*setting), within=(0, math.inf)) for setting in SETTINGS),
     estimator="tokens per second of greedy steps behind a prompt that has been read, lightened over unmodified, in runs "
     "that take turns; median over 9 runs, order statistics",
     source=SOURCE,
@@ -56,7 +58,7 @@ def test_speed(study: Study, judge: Judge) -> None:
     "recovery.recursion",
     statement="feeding generated text back raises task accuracy",
     criterion="accuracy after 3 rounds > after 1 in every task (paired over items, one-sided p < 0.05 after correction)",
-    parts=significant(0.05, GAIN),
+    parts=significant(0.05, GAIN, within=WITHIN),
     estimator="exact matches of the lightened model after three rounds less those after one; McNemar's exact p, Holm over "
     "tasks, the largest; smallest gain over tasks",
     unit="share",
@@ -88,7 +90,7 @@ def test_recursion(study: Study, judge: Judge) -> None:
     "recovery.best-of-n",
     statement="choosing among N samples raises task accuracy",
     criterion="accuracy of best-of-5 > one sample in every task (paired over items, one-sided p < 0.05 after correction)",
-    parts=significant(0.05, GAIN),
+    parts=significant(0.05, GAIN, within=WITHIN),
     estimator="exact matches of the lightened model's likeliest of five samples (temperature 0.7, mean log p of a text's "
     "tokens under the model itself) less those of the first sample; McNemar's exact p, Holm over tasks, the largest; "
     "smallest gain over tasks",
@@ -117,7 +119,7 @@ def test_best_of_n(study: Study, judge: Judge) -> None:
     statement="small × N beats large × 1 at equal FLOPs",
     criterion="for two models, at equal counted FLOPs, accuracy(small × N) ≥ accuracy(large × 1) in every task; of more "
     "models the smallest and the largest",
-    parts=at_least(0, GAIN),
+    parts=at_least(0, GAIN, within=WITHIN),
     estimator="exact matches of the small model, after as many rounds or of the likeliest of as many samples as the large "
     "model's FLOPs for one answer pay for, less the large one's; rounds or samples by accuracy on the calibrating items, "
     "tasks by the large model; smallest gain over tasks",
@@ -155,7 +157,7 @@ def test_equal_flops(study: JointStudy, judge: Judge) -> None:
     statement="lighter attention plus recursion keeps performance",
     criterion="accuracy of the lightened model after 3 rounds ≥ that of the unmodified model, whose 3 rounds take no fewer "
     "FLOPs, in every task",
-    parts=at_least(0, GAIN),
+    parts=at_least(0, GAIN, within=WITHIN),
     estimator="exact matches of the lightened model after three rounds less those of the unmodified model after one, two "
     "or three rounds, whichever has the highest mean accuracy on the calibrating items; smallest gain over tasks",
     unit="share",

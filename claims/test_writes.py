@@ -7,8 +7,6 @@ Numbers of components are compared as fractions of the source's d = 768.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,42 +23,34 @@ from semphase import (
     below,
     claim,
     on_copies,
-    proportion,
+    share,
     where_defined,
 )
 from semphase.science.writes import facet, figures, spectra
+from semphase.science.writes.facet import INDIVIDUAL, SHARED
+from semphase.stats.left_out import median_row, ordered, smallest
+from semphase.stats.orders import spearman
 
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
-JACKKNIFE = "jackknife over contiguous groups of positions"
+GROUPS = "each of the contiguous groups of positions left out in turn"
+BLOCKS = "each of the contiguous blocks of the second half of the text left out in turn"
+KEPT_NEAR = "of what lies outside of them as much taken away as moves Δφ as far, in mean square"
 POSITIVE = (0.0, math.inf)
-ANY: Mapping[str, tuple[float, float]] = {}
+COMPONENTS = (0.0, float(spectra.SOURCE_D))
+UNIT = "components of 768"
+K90 = "K(90 %), the number of principal components (interpolated between whole ones) with 90 % of the variance"
 RANK_ONE = 3
 THIRD, TWO_THIRDS = 256, 512
-
-
-def on_spectra(
-    study: Study,
-    statistics: spectra.Statistic | Mapping[str, spectra.Statistic],
-    within: Mapping[str, tuple[float, float]] = ANY,
-) -> dict[str, Any]:
-    """Arguments of `judge`: statistics of the spectra, above 0 if not told otherwise; the control are the copies."""
-
-    def made(own: Study) -> Estimate | dict[str, Estimate]:
-        if callable(statistics):
-            return own.facet(facet.Writes).spectra.estimate(statistics, POSITIVE)
-        measured = own.facet(facet.Writes).spectra
-        return {name: measured.estimate(of, within.get(name, POSITIVE)) for name, of in statistics.items()}
-
-    return {"evidence": made(study), "detail": study.facet(facet.Writes).detail, **on_copies(study, made)}
 
 
 @claim(
     "writes.norm-grows",
     statement="deeper layers write more",
     criterion="Spearman of mean norm with depth from block 1 on > 0.8, last layer ≥ 5 × the median",
-    parts=(above(0.8, "Spearman"), at_least(5, "last over median")),
-    estimator=f"mean length of Δφ(l) over 1,000 positions, position 0 included; median over all blocks; {JACKKNIFE}",
+    parts=(above(0.8, "Spearman", within=(-1, 1)), at_least(5, "last over median", within=POSITIVE)),
+    estimator="mean length of Δφ(l) over 1,000 positions, position 0 included; Spearman by the orders of layers that agree "
+    f"with the bounds of all pairs; median over all blocks; {GROUPS}",
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
@@ -68,24 +58,29 @@ def on_spectra(
     data=TEXT,
 )
 def test_norm_grows(study: Study, judge: Judge) -> None:
-    def last_over_median(ranks: spectra.Ranks) -> float:
-        return float(ranks.norm[spectra.WITH_FIRST, -1] / np.median(ranks.norm[spectra.WITH_FIRST]))
+    def made(own: Study) -> dict[str, Estimate]:
+        measured = own.facet(facet.Writes).spectra
+        norms, groups = measured.each(lambda ranks: ranks.norm[spectra.WITH_FIRST, 1:])
+        last = measured.estimate(
+            lambda ranks: ranks.norm[spectra.WITH_FIRST, -1] / np.median(ranks.norm[spectra.WITH_FIRST]),
+            "last over median",
+            POSITIVE,
+        )
+        return {"Spearman": spearman(norms, np.arange(len(norms)), groups), "last over median": last}
 
-    def with_depth(ranks: spectra.Ranks) -> float:
-        return spectra.spearman_with_depth(ranks.norm[spectra.WITH_FIRST, 1:])
-
-    statistics = {"Spearman": with_depth, "last over median": last_over_median}
-    judge(**on_spectra(study, statistics, within={"Spearman": (-1.0, 1.0)}))
+    with where_defined():
+        found = made(study)
+    judge(found, detail=study.facet(facet.Writes).detail, **on_copies(study, made))
 
 
 @claim(
     "writes.not-low-rank",
     statement="Δφ is not low-rank",
     criterion="K(90 %) > 50 in all layers but at most two (50 of 768 components)",
-    parts=above(50, "third smallest K(90 %)"),
-    estimator="fewest principal components with 90 % of the variance of Δφ(l) over 1,000 positions, position 0 included, "
-    f"times 768/d; the third smallest over layers; {JACKKNIFE}",
-    unit="components of 768",
+    parts=above(50, "third smallest K(90 %)", within=COMPONENTS),
+    estimator=f"{K90} of Δφ(l) over 1,000 positions, position 0 included, times 768/d; the third smallest over layers, each "
+    f"layer with bounds of its own; {GROUPS}",
+    unit=UNIT,
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
@@ -93,18 +88,22 @@ def test_norm_grows(study: Study, judge: Judge) -> None:
     data=TEXT,
 )
 def test_not_low_rank(study: Study, judge: Judge) -> None:
-    made = on_spectra(study, lambda ranks: np.sort(ranks.layers[spectra.WITH_FIRST])[2])
-    judge(**made, figures=[figures.writes_spectra])
+    def third(own: Study) -> Estimate:
+        layers, groups = own.facet(facet.Writes).spectra.each(lambda ranks: ranks.layers[spectra.WITH_FIRST])
+        return ordered(layers, (3, 3), groups, what="third smallest K(90 %)", unit=UNIT, within=COMPONENTS)
+
+    detail, control = study.facet(facet.Writes).detail, on_copies(study, third)
+    judge(third(study), detail=detail, figures=[figures.writes_spectra], **control)
 
 
 @claim(
     "writes.outliers-are-first-token",
     statement="the rank-1 layers come from the first token",
     criterion="layers with K(90 %) ≤ 3 rise above 50 when position 0 is left out (50 of 768 components)",
-    parts=above(50, "smallest K(90 %) without position 0"),
-    estimator="the smallest K(90 %) without position 0, times 768/d, among the layers with K(90 %) ≤ 3 with it; 1,000 "
-    f"positions; {JACKKNIFE}",
-    unit="components of 768",
+    parts=above(50, "smallest K(90 %) without position 0", within=COMPONENTS),
+    estimator=f"{K90} without position 0, times 768/d, the smallest among the layers where at most 3 whole ones hold 90 % "
+    f"with it, each with bounds of its own; 1,000 positions; {GROUPS}",
+    unit=UNIT,
     source="ours",
     control=REINITIALISED,
     needs=NEEDS,
@@ -112,12 +111,12 @@ def test_not_low_rank(study: Study, judge: Judge) -> None:
 )
 def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Estimate:
-        chosen = own.facet(facet.Writes).spectra.ranks().raw[spectra.WITH_FIRST] <= RANK_ONE
+        measured = own.facet(facet.Writes).spectra
+        chosen = measured.counts[spectra.WITH_FIRST] <= RANK_ONE
         if not chosen.any():
             raise Undefined("no layer has K(90 %) ≤ 3.")
-        return own.facet(facet.Writes).spectra.estimate(
-            lambda ranks: ranks.layers[spectra.WITHOUT_FIRST, chosen].min(), POSITIVE
-        )
+        layers, groups = measured.each(lambda ranks: ranks.layers[spectra.WITHOUT_FIRST, chosen])
+        return smallest(layers, groups, what="smallest K(90 %)", unit=UNIT, within=COMPONENTS)
 
     with where_defined():
         found = evidence(study)
@@ -130,10 +129,14 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     statement="a shared basis only looks low-rank",
     criterion="shared K(90 %) < 10 while the median layer needs > 80, and ≥ 5 × more after every layer is scaled to unit "
     "norm (10 and 80 of 768 components)",
-    parts=(below(10, "shared K(90 %)"), above(80, "median layer's K(90 %)"), at_least(5, "rise by scaling")),
-    estimator="K(90 %) of Δφ of all layers stacked and centred on their common mean, of the median layer (both times "
-    "768/d), and of all layers stacked after division by their mean norms over that as written; 1,000 positions, "
-    f"position 0 included; {JACKKNIFE}",
+    parts=(
+        below(10, "shared K(90 %)", within=COMPONENTS),
+        above(80, "median layer's K(90 %)", within=COMPONENTS),
+        at_least(5, "rise by scaling", within=POSITIVE),
+    ),
+    estimator=f"{K90} of Δφ of all layers stacked and centred on their common mean, of the median layer, each layer with "
+    "bounds of its own (both times 768/d), and of all layers stacked after division by their mean norms over that as "
+    f"written; 1,000 positions, position 0 included; {GROUPS}",
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
@@ -141,23 +144,34 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     data=TEXT,
 )
 def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
-    statistics: dict[str, spectra.Statistic] = {
-        "shared K(90 %)": lambda ranks: ranks.shared[spectra.WITH_FIRST, spectra.RAW],
-        "median layer's K(90 %)": lambda ranks: float(np.median(ranks.layers[spectra.WITH_FIRST])),
-        "rise by scaling": lambda ranks: (
-            ranks.shared[spectra.WITH_FIRST, spectra.SCALED] / ranks.shared[spectra.WITH_FIRST, spectra.RAW]
-        ),
-    }
-    judge(**on_spectra(study, statistics), figures=[figures.writes_spectra])
+    def made(own: Study) -> dict[str, Estimate]:
+        measured = own.facet(facet.Writes).spectra
+        layers, groups = measured.each(lambda ranks: ranks.layers[spectra.WITH_FIRST])
+        return {
+            "shared K(90 %)": measured.estimate(
+                lambda ranks: ranks.shared[spectra.WITH_FIRST, spectra.RAW], "shared K(90 %)", COMPONENTS, UNIT
+            ),
+            "median layer's K(90 %)": median_row(layers, groups, what="median K(90 %)", unit=UNIT, within=COMPONENTS),
+            "rise by scaling": measured.estimate(
+                lambda ranks: (
+                    ranks.shared[spectra.WITH_FIRST, spectra.SCALED] / ranks.shared[spectra.WITH_FIRST, spectra.RAW]
+                ),
+                "rise by scaling",
+                POSITIVE,
+            ),
+        }
+
+    detail, control = study.facet(facet.Writes).detail, on_copies(study, made)
+    judge(made(study), detail=detail, figures=[figures.writes_spectra], **control)
 
 
 @claim(
     "writes.shared-reconstruction",
     statement="a shared basis reconstructs badly",
     criterion="mean cosine at K = d/3 < 0.9",
-    parts=below(0.9, "mean cosine"),
+    parts=below(0.9, "mean cosine", within=(-1, 1)),
     estimator="cosine of Δφ with mean + P Pᵀ(Δφ − mean), P and mean of all layers stacked; averaged over layers and the "
-    f"1,000 positions that P comes from, position 0 included; {JACKKNIFE}, P kept",
+    f"1,000 positions that P comes from, position 0 included; P kept, {GROUPS}",
     source="002 exp7",
     control="the individual basis of every layer in place of the shared one",
     needs=NEEDS,
@@ -167,24 +181,21 @@ def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
 def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     writes = study.facet(facet.Writes)
     third = writes.scaled(THIRD)
-    kinds: tuple[facet.Kind, ...] = ("shared", "individual", "random shared")
-    detail = {"K": writes.grid} | {f"cosine by layer and K, {kind}": writes.cosines(kind) for kind in kinds}
-    judge(
-        writes.cosine("shared", third),
-        control=writes.cosine("individual", third),
-        detail=detail,
-    )
+    detail = {"K": writes.grid} | {
+        f"cosine by layer and K, {kind.basis}": writes.cosines(kind) for kind in (SHARED, INDIVIDUAL)
+    }
+    judge(writes.cosine(SHARED, third), control=writes.cosine(INDIVIDUAL, third), detail=detail)
 
 
 @claim(
     "writes.low-rank-inference",
     statement="running on K components breaks the model",
     criterion="individual bases: ratio > 5 at K = d/3 and > 1.2 at K = 2d/3",
-    parts=(above(5, "ratio at d/3"), above(1.2, "ratio at 2d/3")),
+    parts=(above(5, "ratio at d/3", within=POSITIVE), above(1.2, "ratio at 2d/3", within=POSITIVE)),
     estimator="perplexity with every block's Δφ replaced by mean + P Pᵀ(Δφ − mean), P the K leading components of its "
-    "layer, over the baseline's; paired bootstrap of contiguous blocks of the second half of the text",
+    f"layer, over the baseline's; {BLOCKS}",
     source="002 exp7",
-    control="a random orthonormal basis of the same K in every layer",
+    control=f"K random orthonormal directions in every layer, {KEPT_NEAR}",
     cost="minutes",
     needs=NEEDS,
     published={"gpt2": Published("supported", "8.3×, 1.49×")},
@@ -193,16 +204,12 @@ def test_shared_reconstruction(study: Study, judge: Judge) -> None:
 def test_low_rank_inference(study: Study, judge: Judge) -> None:
     writes, widths = study.facet(facet.Writes), {"ratio at d/3": THIRD, "ratio at 2d/3": TWO_THIRDS}
 
-    def evidence(kind: facet.Kind, draws: int) -> dict[str, Estimate]:
-        return {name: writes.ratio(kind, writes.scaled(k), draws) for name, k in widths.items()}
+    def evidence(kind: facet.Kind) -> dict[str, Estimate]:
+        return {name: writes.ratio(kind, writes.scaled(k)) for name, k in widths.items()}
 
-    detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told("individual")}
-    judge(
-        evidence("individual", study.budget.draws),
-        control=evidence("random individual", study.budget.control_draws),
-        detail=detail,
-        figures=[figures.writes_inference],
-    )
+    control = [evidence(kind) for kind in facet.random_like(INDIVIDUAL)]
+    detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told(INDIVIDUAL)}
+    judge(evidence(INDIVIDUAL), control=control, detail=detail, figures=[figures.writes_inference])
 
 
 @claim(
@@ -213,11 +220,10 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
     parts=(above(0, "smallest margin"), above(0, "largest rise")),
     estimator="smallest log ratio(shared) − log ratio(individual) over the source's K as fractions of d, from 16 to 512 of "
     "768; largest rise of log ratio(shared) from a smaller K to a larger one over all of them; Δφ of all layers stacked "
-    "and centred on their common mean; paired bootstrap of contiguous blocks of the second half of the text, simultaneous "
-    "over K",
+    f"and centred on their common mean; bounds for each margin and each rise, {BLOCKS}",
     unit="nats per token",
     source="002 exp7",
-    control="a random basis in place of the shared one",
+    control=f"K random orthonormal directions, the same in every layer, {KEPT_NEAR} as the shared ones do",
     cost="minutes",
     needs=NEEDS,
     published={"gpt2": Published("supported", "383× against 122× at 16; 136× at 8, 463× at 32")},
@@ -225,28 +231,24 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
 )
 def test_shared_worse(study: Study, judge: Judge) -> None:
     writes = study.facet(facet.Writes)
-    chosen = [writes.scaled(16) <= k <= writes.scaled(TWO_THIRDS) for k in writes.grid]
+    low, high = writes.scaled(16), writes.scaled(TWO_THIRDS)
 
-    def evidence(kind: facet.Kind, draws: int) -> dict[str, Estimate]:
-        curves = writes.curves((kind, "individual"), draws)
-        return {"smallest margin": curves.smallest_margin(chosen), "largest rise": curves.largest_rise()}
+    def evidence(kind: facet.Kind) -> dict[str, Estimate]:
+        margin = writes.smallest_margin(kind, INDIVIDUAL, low, high)
+        return {"smallest margin": margin, "largest rise": writes.largest_rise(kind)}
 
-    kinds: tuple[facet.Kind, ...] = ("shared", "individual", "random shared")
-    judge(
-        evidence("shared", study.budget.draws),
-        control=evidence("random shared", study.budget.control_draws),
-        detail=writes.ratios_told(*kinds),
-        figures=[figures.writes_inference],
-    )
+    control = [evidence(kind) for kind in facet.random_like(SHARED)]
+    detail = writes.ratios_told(SHARED, INDIVIDUAL)
+    judge(evidence(SHARED), control=control, detail=detail, figures=[figures.writes_inference])
 
 
 @claim(
     "writes.attention-lower-rank",
     statement="attention writes in fewer dimensions than the MLP",
     criterion="K(90 %) attention / MLP < 0.7 in ≥ 75 % of the layers",
-    parts=at_least(0.75, "share of layers"),
-    estimator="K(90 %) of what attention and MLP write at 1,000 positions, position 0 included; Wilson interval over "
-    "layers",
+    parts=at_least(0.75, "share of layers", within=(0, 1)),
+    estimator=f"{K90} of what attention and MLP write at 1,000 positions, position 0 included; Clopper-Pearson interval of "
+    "the share over layers",
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
@@ -254,10 +256,9 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
     data=TEXT,
 )
 def test_attention_lower_rank(study: Study, judge: Judge) -> None:
-    def share(own: Study) -> Estimate:
+    def lower(own: Study) -> Estimate:
         attention, mlp = own.facet(facet.Writes).spectra.part_ranks[spectra.WITH_FIRST]
-        lower = attention / mlp < 0.7
-        return proportion(int(lower.sum()), len(lower))
+        return share(attention / mlp < 0.7, over="layers")
 
-    detail, control = study.facet(facet.Writes).detail, on_copies(study, share)
-    judge(share(study), detail=detail, figures=[figures.writes_spectra], **control)
+    detail, control = study.facet(facet.Writes).detail, on_copies(study, lower)
+    judge(lower(study), detail=detail, figures=[figures.writes_spectra], **control)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from semphase.measure.wiring import *  # noqa: F403 - its `__all__`, so that a new edit is one file
     from semphase.plugin.declare import claim
-    from semphase.stats.blocks import difference_estimate, paired_test
+    from semphase.stats.blocks import paired_test
     from semphase.stats.controls import shuffled
     from semphase.stats.estimate import Estimate
     from semphase.stats.estimates import (
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from semphase.stats.interval import with_interval
     from semphase.stats.paired import paired_increase
+    from semphase.stats.ratios import difference_estimate
     from semphase.stats.resample import proportion
     from semphase.study.evidence import on_copies, where_defined
     from semphase.study.generated import Generated
@@ -153,7 +154,8 @@ HOMES = {
     "semphase.measure.sites": "Site attention embedding head heads key mlp neurons pattern query stream value",
     "semphase.measure.wiring": "*",
     "semphase.plugin.declare": "claim",
-    "semphase.stats.blocks": "difference_estimate paired_test",
+    "semphase.stats.blocks": "paired_test",
+    "semphase.stats.ratios": "difference_estimate",
     "semphase.stats.controls": "shuffled",
     "semphase.stats.estimate": "Estimate",
     "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",

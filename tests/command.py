@@ -28,7 +28,7 @@ CLAIM = Claim(
     "a.one", "one is large", "r > 0.96", (above(0.96, "r"),), "min", "001", "random direction",
     published={"gpt2": Published("supported", "> 0.96")},
 )  # fmt: skip
-HIGH = Estimate(0.9712, 0.9633, 0.9801, "bootstrap over prompts", 120, "r")
+HIGH = Estimate(0.9712, 0.9633, 0.9801, "t over prompts", 120, "r", population=("prompts",), units=(120,))
 LOW = Estimate(0.2, 0.1, float("inf"), "bootstrap", 5)
 DETAIL = {
     "per_word": {"bank": 0.98, "seal": 0.97, "mint": None, "bat": 0.99, "crane": 0.975, "ring": 0.971},
@@ -65,8 +65,8 @@ Run = Callable[..., Ran]
 
 
 def entry(model: str = "gpt2") -> Entry:
-    control = Control("random direction", LOW, "refuted")
-    verdict = Verdict(CLAIM, "supported", True, HIGH, 0.96, 0.01, control, "", DETAIL)
+    control = Control("random direction", LOW, "refuted", False, "model only", HIGH)
+    verdict = Verdict(CLAIM, "supported", True, HIGH, 0.96, 0.01, 1e-4, control, True, "", DETAIL)
     return entry_of(CLAIM, model, verdict, "passed", "", 1.5)
 
 
@@ -76,5 +76,8 @@ def document(*entries: Entry, **run: Any) -> Document:
         "git": None, "versions": {}, "device": "cpu", "hardware": {}, "precision": None, "seed": 0,
         "budget": "quick", "corpus": None, "lexicon": None, "models": [{"name": "gpt2"}],
     }  # fmt: skip
-    counts: Any = {"supported": 1, "refuted": 0, "inconclusive": 0, "not_applicable": 0, "failed": 0}
-    return {"schema": 1, "run": {**told, **run}, "claims": list(entries), "summary": counts}
+    counts: Any = {
+        "supported": 1, "specific": 1, "firm": 0, "nominal": 1, "refuted": 0, "inconclusive": 0, "not_applicable": 0,
+        "failed": 0,
+    }  # fmt: skip
+    return {"schema": 2, "run": {**told, **run}, "claims": list(entries), "summary": counts}

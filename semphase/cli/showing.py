@@ -70,6 +70,7 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
     if estimate:
         yield "estimate", Text(f"{wording.interval(estimate)} against {wording.rule(entry)}", style="bold")
         yield "", line(entry)
+        yield "speaks of", Text(wording.population(estimate))
         yield "interval", Text(f"{100 * estimate['level']:g} %, {estimate['method']}, n = {estimate['n']}")
     if entry["point"] is not None:
         yield "bare value", Text(f"{'meets' if entry['point'] else 'misses'} the criterion")
@@ -78,8 +79,13 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
             "p",
             Text(f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"),
         )
+    if entry["p_decision"] is not None:
+        yield "decision", Text(f"p {wording.number(entry['p_decision'])}, {wording.strength(entry)}")
     yield "control", Text(wording.control(entry))
-    yield "discriminates", Text(wording.discriminates(entry))
+    yield "relation", Text(wording.relation(entry))
+    yield "contrast", Text(wording.contrast(entry))
+    if entry["specific"] is not None:
+        yield "specific", Text("yes" if entry["specific"] else "no")
     yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)
     yield "source", Text(entry["source"])
     if entry["reason"]:

@@ -73,9 +73,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     session = session_of(config)
     with session.refusing(items):
+        collected = list(items)
         collect.select(config, items)
         if not config.option.collectonly:
             registered.check_registries(items)
+            session.family = registered.family_of(collected, items)
         collect.order(items)
         models = [name for item in items for name in collect.models_of(item)]
         session.prepare(sum(collect.claim_of(item) is not None for item in items), models, collect.reads(items))

@@ -28,6 +28,13 @@ def check_registries(items: Iterable[pytest.Item]) -> None:
         raise pytest.UsageError(str(problem)) from None
 
 
+def family_of(collected: Iterable[pytest.Item], selected: Iterable[pytest.Item]) -> set[str]:
+    """The ids of all claims that may be about a model: all that were collected, and what the registries name besides."""
+    claims = [claim for item in collected if (claim := claim_of(item)) is not None]
+    named = {name for item in selected if claim_of(item) is not None for name in _registry(item).ids()}
+    return (named | {claim.id for claim in claims}) - {claim.id for claim in claims if not claim.needs.model}
+
+
 def registration_of(item: pytest.Item) -> tuple[RegistrationForm, dict[str, RegistryForm]]:
     """How the item's claim stands to its registry, and that registry's head and length by its path."""
     claim, known = claim_of(item), _registry(item)

@@ -36,7 +36,8 @@ class Session:
     """The state of a run. In an xdist worker it opens studies only; the controller gathers.
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
-    `refusals` are reasons why nothing ran. `roles` are those of all collected claims.
+    `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` the ids of all claims about
+    models that there are, in their registries too, whatever was selected.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -51,6 +52,7 @@ class Session:
         self.problems: list[str] = []
         self.refusals: list[str] = []
         self.roles: set[str] = set()
+        self.family: set[str] = set()
         self.uses: Counter[str] = Counter()
 
     @cached_property
@@ -81,7 +83,8 @@ class Session:
             return
         self._check(reads)
         if self.worker is not None:
-            self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
+            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
+            output |= {"semphase_roles": sorted(self.roles), "semphase_family": sorted(self.family)}
 
     @contextmanager
     def refusing(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -120,9 +123,10 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what only a worker can know: a refusal, and the roles of the claims that it collected."""
+        """Take over what only a worker can know: a refusal, and the roles and ids of the claims that it collected."""
         output = getattr(node, "workeroutput", {})
         self.roles.update(output.get("semphase_roles", ()))
+        self.family.update(output.get("semphase_family", ()))
         refusal = output.get("semphase_refusal")
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)

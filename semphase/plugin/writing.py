@@ -20,7 +20,7 @@ from semphase.study.substitutes import Substitutes
 
 def gather(session: Session) -> Document:
     """The report of all that was told."""
-    return document_of(_run(session), [told["entry"] for told in session.told.values()])
+    return document_of(_run(session), [told["entry"] for told in session.told.values()], session.family)
 
 
 def write(document: Document, session: Session) -> None:

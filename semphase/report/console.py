@@ -13,17 +13,21 @@ from rich.text import Text
 from semphase.report.schema import Document, Entry, EstimateForm
 from semphase.report.wording import (
     NOTHING,
-    discriminates,
+    contrast,
     interval,
-    not_discriminating,
+    leading,
+    not_specific,
+    population,
     published,
     registration,
+    relation,
     rule,
+    strength,
     summary_line,
     unregistered,
 )
 
-WIDE = 140
+WIDE = 200
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow", "not-applicable": "dim"}
 
 
@@ -41,24 +45,28 @@ def render(document: Document, width: int, coloured: bool) -> str:
         file=stream, width=width, force_terminal=coloured, color_system="standard" if coloured else None,
         highlight=False, legacy_windows=False,
     )  # fmt: skip
-    console.print(_wide(document["claims"]) if width >= WIDE else _narrow(document["claims"]))
+    entries = leading(document["claims"])
+    console.print(_wide(entries) if width >= WIDE else _narrow(entries))
     console.print(Text(summary_line(document)))
     return stream.getvalue()
 
 
 def _wide(entries: list[Entry]) -> Table:
-    heads = ("claim", "model", "estimate", "criterion", "verdict", "published", "discriminates", "registered")
+    heads = (
+        "claim", "model", "estimate", "speaks of", "criterion", "verdict", "published", "relation", "contrast", "registered",
+    )  # fmt: skip
     table = _table(entries, *heads)
     for entry in entries:
-        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), rule(entry))
-        ends = (published(entry), discriminates(entry), registration(entry))
+        estimate = entry["estimate"]
+        cells = (entry["id"], entry["model"] or NOTHING, _estimate(estimate), population(estimate), rule(entry))
+        ends = (published(entry), relation(entry), contrast(entry), registration(entry))
         table.add_row(*map(Text, cells), _verdict(entry), *map(Text, ends))
     return table
 
 
 def _narrow(entries: list[Entry]) -> Table:
     """Two lines for each claim, a heading for each model."""
-    table = _table(entries, "claim", "verdict", "published", "discr.")
+    table = _table(entries, "claim", "verdict", "published", "relation")
     heading = None
     for entry in entries:
         model = entry["model"] or "without a model"
@@ -69,9 +77,11 @@ def _narrow(entries: list[Entry]) -> Table:
         if entry["estimate"] is not None:
             told = Text(f"{interval(entry['estimate'])} against {rule(entry)}", style="dim")
             claim.append(Padding(told, (0, 0, 0, 2)))
+            apart = f"; contrast {contrast(entry)}" if entry["control"] else ""
+            claim.append(Padding(Text(f"of {population(entry['estimate'])}{apart}", style="dim"), (0, 0, 0, 2)))
         if (told_of := unregistered(entry)) is not None:
             claim.append(Padding(Text(told_of, style="yellow"), (0, 0, 0, 2)))
-        table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(discriminates(entry)))
+        table.add_row(Group(*claim), _verdict(entry), Text(published(entry)), Text(relation(entry)))
     return table
 
 
@@ -93,8 +103,10 @@ def _verdict(entry: Entry) -> Text:
     told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
     if "scope" in entry:
         told.append(f"\n{entry['scope']['kind']}", style="yellow")
-    if not_discriminating(entry):
-        told.append("\nnot discriminating", style="yellow")
+    if entry["strength"] is not None:
+        told.append(f", {strength(entry)}", style="bold" if entry["strength"] == "firm" else "dim")
+    if not_specific(entry):
+        told.append("\nnot specific", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):
         told.append("\nfailed", style="bold red")
     return told

@@ -25,7 +25,10 @@ def to_html(document: Document, folder: Path) -> str:
         verdict=wording.verdict,
         rule=wording.rule,
         published=wording.published,
-        discriminates=wording.discriminates,
+        population=wording.population,
+        strength=wording.strength,
+        relation=wording.relation,
+        contrast=wording.contrast,
         control=wording.control,
         registration=wording.registration,
         status=_status,
@@ -34,7 +37,7 @@ def to_html(document: Document, folder: Path) -> str:
     template = environment.from_string((files("semphase.report") / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
         run=document["run"],
-        claims=document["claims"],
+        claims=wording.leading(document["claims"]),
         summary=document["summary"],
         sentence=wording.summary_line(document),
         legend=wording.LEGEND,

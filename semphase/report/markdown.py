@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from semphase.report.schema import Document, Entry, Run
 from semphase.report.wording import (
     NOTHING,
+    contrast,
     control,
-    discriminates,
     interval,
+    leading,
     number,
+    population,
     published,
     registration,
+    relation,
     rule,
+    strength,
     summary_line,
     verdict,
 )
@@ -21,11 +25,14 @@ from semphase.report.wording import (
 _HEADS = (
     "claim",
     "estimate",
+    "speaks of",
     "criterion",
     "verdict",
+    "strength",
     "published",
     "control",
-    "discriminates",
+    "relation",
+    "contrast",
     "p (Holm)",
     "registered",
 )
@@ -38,7 +45,7 @@ def to_markdown(document: Document) -> str:
 
 
 def _study(model: str | None, entries: Iterable[Entry]) -> str:
-    chosen = [entry for entry in entries if entry["model"] == model]
+    chosen = leading(entry for entry in entries if entry["model"] == model)
     rows = [_row(_HEADS), _row("---" for _ in _HEADS), *(_row(_cells(entry)) for entry in chosen)]
     reasons = [f"- `{entry['id']}`: {_flat(entry['reason'])}" for entry in chosen if entry["reason"]]
     return "\n".join([f"## {model or 'Without a model'}", "", *rows, *([""] if reasons else []), *reasons])
@@ -49,11 +56,14 @@ def _cells(entry: Entry) -> Iterable[str]:
     return (
         f"`{entry['id']}`",
         interval(estimate) if estimate else NOTHING,
+        population(estimate),
         rule(entry),
         f"**{verdict(entry)}**",
+        strength(entry),
         published(entry),
         control(entry),
-        discriminates(entry),
+        relation(entry),
+        contrast(entry),
         NOTHING if adjusted is None else number(adjusted),
         registration(entry),
     )

@@ -1,25 +1,28 @@
-"""The report's form, version 1: what `verdicts.json` holds, key by key.
+"""The report's form, version 2: what `verdicts.json` holds, key by key.
 
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
 `run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
 names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
+Version 1 had neither `population`, `units`, `specific`, `p_decision` nor `strength`, and its controls a `discriminating` in
+place of `relation` and `contrast`; `semphase.report.stored` reads it as version 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
+from semphase.report.strength import Strength, strengths
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.plain import plain
 
-SCHEMA = 1
+SCHEMA = 2
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]
 
 
 class EstimateForm(TypedDict):
-    """A measured quantity with its interval."""
+    """A measured quantity with its interval, and what it speaks of: kinds of units, and how many of each."""
 
     value: float | None
     low: float | None
@@ -28,14 +31,17 @@ class EstimateForm(TypedDict):
     method: str
     n: int
     unit: str
+    population: list[str]
+    units: list[int]
 
 
 class ControlForm(TypedDict):
-    """The same estimate where the claim should fail."""
+    """The same estimate where the claim should fail, and how the model stands to it."""
 
     name: str
     estimate: EstimateForm
-    discriminating: bool
+    relation: str | None
+    contrast: EstimateForm | None
 
 
 class PublishedForm(TypedDict):
@@ -82,7 +88,10 @@ class Entry(TypedDict):
     threshold: float | list[float] | None
     p_value: float | None
     p_adjusted: float | None
+    p_decision: float | None
+    strength: Strength | None
     control: ControlForm | None
+    specific: bool | None
     published: PublishedForm | None
     reason: str
     seconds: float
@@ -115,9 +124,12 @@ class Run(TypedDict):
 
 
 class Summary(TypedDict):
-    """How many entries have each verdict, and how many failed or broke."""
+    """How many entries have each verdict, how many of the supported are specific, and how many verdicts are firm."""
 
     supported: int
+    specific: int
+    firm: int
+    nominal: int
     refuted: int
     inconclusive: int
     not_applicable: int
@@ -151,7 +163,10 @@ def entry_of(
         "threshold": plain(verdict.threshold) if verdict else None,
         "p_value": plain(verdict.p_value) if verdict else None,
         "p_adjusted": None,
+        "p_decision": plain(verdict.p_decision) if verdict else None,
+        "strength": None,
         "control": _control(verdict) if verdict else None,
+        "specific": verdict.specific if verdict else None,
         "published": published_for(claim, model),
         "reason": reason,
         "seconds": round(seconds, 3),
@@ -176,6 +191,9 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
     verdicts = [entry["verdict"] for entry in listed]
     return {
         "supported": verdicts.count("supported"),
+        "specific": sum(entry["verdict"] == "supported" and bool(entry["specific"]) for entry in listed),
+        "firm": sum(entry["strength"] == "firm" for entry in listed),
+        "nominal": sum(entry["strength"] == "nominal" for entry in listed),
         "refuted": verdicts.count("refuted"),
         "inconclusive": verdicts.count("inconclusive"),
         "not_applicable": verdicts.count("not-applicable"),
@@ -183,21 +201,46 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
     }
 
 
-def document_of(run: Run, entries: Sequence[Entry]) -> Document:
-    """The report: entries in order of group, id and model, p-values corrected over the run."""
+def document_of(run: Run, entries: Sequence[Entry], family: Collection[str] = ()) -> Document:
+    """The report: entries in order of group, id and model, p-values corrected over the run.
+
+    `family` are the ids of all claims about models that there are, judged or not.
+    """
     ordered = sorted(entries, key=lambda entry: (entry["model"] or "", entry["group"], entry["id"]))
-    return {"schema": SCHEMA, "run": run, "claims": _adjusted(ordered), "summary": summary_of(ordered)}
+    judged = _strong(_adjusted(ordered), frozenset(family))
+    return {"schema": SCHEMA, "run": run, "claims": judged, "summary": summary_of(judged)}
 
 
 def _control(verdict: Verdict) -> ControlForm | None:
     control = verdict.control
     if control is None:
         return None
+    contrast: EstimateForm | None = plain(control.contrast)
     return {
         "name": control.name,
         "estimate": plain(control.estimate),
-        "discriminating": verdict.specific is not False,
+        "relation": control.relation,
+        "contrast": contrast,
     }
+
+
+def _strong(entries: list[Entry], family: frozenset[str]) -> list[Entry]:
+    """The entries with their strength; what cannot be judged, and what is not sampled, is in no family."""
+    found: dict[int, Strength | None] = {}
+    for model in dict.fromkeys(entry["model"] for entry in entries):
+        own = [(at, entry) for at, entry in enumerate(entries) if entry["model"] == model]
+        outside = {entry["id"] for _, entry in own if not _sampled(entry)}
+        size = len((family | {entry["id"] for _, entry in own}) - outside)
+        each = strengths([entry["verdict"] for _, entry in own], [entry["p_decision"] for _, entry in own], size)
+        found |= {at: strength for (at, _), strength in zip(own, each, strict=True)}
+    return [{**entry, "strength": found[at]} for at, entry in enumerate(entries)]
+
+
+def _sampled(entry: Entry) -> bool:
+    estimate = entry["estimate"]
+    if entry["verdict"] == "not-applicable":
+        return False
+    return estimate is None or estimate["population"] not in (["census"], ["rounding"])
 
 
 def _adjusted(entries: list[Entry]) -> list[Entry]:

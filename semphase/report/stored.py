@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NotRequired, get_origin, get_type_hints
 
 from semphase.errors import SemphaseError
-from semphase.report.schema import SCHEMA, Document, Entry, Run, Summary
+from semphase.report.schema import SCHEMA, Document, Entry, EstimateForm, Run, Summary, summary_of
 
 FILE = "verdicts.json"
+_NEW = frozenset({"specific", "p_decision", "strength", "firm", "nominal"})
+"""Keys of version 2."""
 
 
 def read_report(run: Path) -> Document:
@@ -27,7 +29,7 @@ def read_report(run: Path) -> Document:
         raise SemphaseError(f"the report {path} is broken ({problem}): judge the claims again") from problem
     _check(found, path)
     document: Document = found
-    return document
+    return document if found["schema"] > 1 else _renewed(document)
 
 
 def entries_of(document: Document, claim: str) -> list[Entry]:
@@ -57,10 +59,28 @@ def _some(names: list[str]) -> str:
 
 
 @cache
-def _required(form: type) -> frozenset[str]:
+def _required(form: type, schema: int) -> frozenset[str]:
     """The keys that every report has; a TypedDict cannot tell itself where its annotations are strings."""
     hints = get_type_hints(form, include_extras=True)
-    return frozenset(key for key, hint in hints.items() if get_origin(hint) is not NotRequired)
+    every = frozenset(key for key, hint in hints.items() if get_origin(hint) is not NotRequired)
+    return every if schema > 1 else every - _NEW
+
+
+def _renewed(document: Document) -> Document:
+    """A report of version 1 as one of version 2, which says nothing of what nobody knew."""
+    entries: list[Entry] = []
+    for entry in document["claims"]:
+        control = entry["control"]
+        if control is not None:
+            control = {**control, "estimate": _told(control["estimate"]), "relation": None, "contrast": None}
+        estimate = None if entry["estimate"] is None else _told(entry["estimate"])
+        new = {"estimate": estimate, "control": control, "specific": None, "p_decision": None, "strength": None}
+        entries.append({**entry, **new})  # type: ignore[typeddict-item]
+    return {**document, "claims": entries, "summary": summary_of(entries)}
+
+
+def _told(estimate: EstimateForm) -> EstimateForm:
+    return {**estimate, "population": [], "units": []}
 
 
 def _check(found: Any, path: Path) -> None:
@@ -69,13 +89,15 @@ def _check(found: Any, path: Path) -> None:
     if found["schema"] > SCHEMA:
         raise SemphaseError(f"{path} has schema {found['schema']}, and this semphase reads {SCHEMA}: update it")
     forms: tuple[tuple[str, Any, frozenset[str]], ...] = (
-        ("run", found.get("run"), _required(Run)),
-        ("summary", found.get("summary"), _required(Summary)),
+        ("run", found.get("run"), _required(Run, found["schema"])),
+        ("summary", found.get("summary"), _required(Summary, found["schema"])),
     )
     entries = found.get("claims")
     if not isinstance(entries, list):
         raise SemphaseError(f"the report {path} is broken: it has no list of claims")
-    numbered = [(f"claim {number}", entry, _required(Entry)) for number, entry in enumerate(entries, 1)]
+    numbered = [
+        (f"claim {number}", entry, _required(Entry, found["schema"])) for number, entry in enumerate(entries, 1)
+    ]
     for name, form, keys in (*forms, *numbered):
         missing = sorted(keys - form.keys()) if isinstance(form, Mapping) else ["its keys"]
         if missing:

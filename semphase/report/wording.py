@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from semphase.report.schema import Document, Entry, EstimateForm
 
 NOTHING = "–"
@@ -10,7 +12,20 @@ LEGEND = (
     ("refuted", "none of the interval meets it"),
     ("inconclusive", "part of the interval meets it"),
     ("not-applicable", "the study lacks what the claim needs"),
-    ("discriminates", "the control, where the claim should fail, does fail; if not, support says nothing"),
+    (
+        "speaks of",
+        "what was sampled: another sample of as many would give a value inside the interval in 95 % of cases",
+    ),
+    (
+        "relation",
+        "whether the criterion is met by the model only, by its control too, by the control only, or by neither",
+    ),
+    ("contrast", "by how much the model's distance to the threshold exceeds the control's, in the estimate's unit"),
+    ("specific", "supported for the model only, by more than its control's copies differ from each other"),
+    (
+        "firm, nominal",
+        "the verdict stays when all claims of the registry are counted (Holm at 2.5 %), or holds by itself",
+    ),
     ("registered", "since when the claim says what it says; an unregistered one may have been fitted to its data"),
 )
 
@@ -23,10 +38,25 @@ def number(value: float | None) -> str:
 
 
 def interval(estimate: EstimateForm) -> str:
-    """The value, its interval and its unit."""
-    low = "−∞" if estimate["low"] is None else number(estimate["low"])
+    """The value, its interval and its unit; a census is exact."""
     unit = f" {estimate['unit']}" if estimate["unit"] else ""
+    if estimate.get("population") == ["census"]:
+        return f"{number(estimate['value'])} exact{unit}"
+    low = "−∞" if estimate["low"] is None else number(estimate["low"])
     return f"{number(estimate['value'])} [{low}, {number(estimate['high'])}]{unit}"
+
+
+def population(estimate: EstimateForm | None) -> str:
+    """What an estimate speaks of: "26 words", "1326 prompts and 4 seeds"; a dash where nobody said."""
+    if estimate is None or not estimate.get("population"):
+        return NOTHING
+    kinds = [_plural(kind) for kind in estimate["population"]]
+    counted = [f"{count} {kind}" for count, kind in zip(estimate["units"], kinds, strict=False)]
+    return " and ".join(counted or kinds)
+
+
+def _plural(kind: str) -> str:
+    return {"text": "blocks of text", "rounding": "rounded figures", "census": "things, all there are"}.get(kind, kind)
 
 
 def rule(entry: Entry) -> str:
@@ -39,12 +69,12 @@ def rule(entry: Entry) -> str:
 
 
 def verdict(entry: Entry) -> str:
-    """The verdict with what its reader must not miss: other data, no discrimination, a change, a broken measurement."""
+    """The verdict with what its reader must not miss: other data, no specificity, a change, a broken measurement."""
     if entry["verdict"] is None:
         return "error"
     warnings = [f" ({entry['scope']['kind']})"] if "scope" in entry else []
-    if not_discriminating(entry):
-        warnings.append(" (not discriminating)")
+    if not_specific(entry):
+        warnings.append(" (not specific)")
     if entry["outcome"] == "error":
         warnings.append(" (broke afterwards)")
     if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
@@ -52,10 +82,34 @@ def verdict(entry: Entry) -> str:
     return entry["verdict"] + "".join(warnings)
 
 
-def not_discriminating(entry: Entry) -> bool:
-    """True where the claim is supported and its control as well."""
-    control = entry["control"]
-    return entry["verdict"] == "supported" and control is not None and not control["discriminating"]
+def not_specific(entry: Entry) -> bool:
+    """True where the claim is supported, but not told from its control."""
+    return entry["verdict"] == "supported" and entry["specific"] is False
+
+
+def strength(entry: Entry) -> str:
+    """Firm, nominal, or a dash where nothing is decided."""
+    return entry["strength"] or NOTHING
+
+
+def relation(entry: Entry) -> str:
+    """Who meets the criterion; a dash without a control."""
+    return (entry["control"]["relation"] or NOTHING) if entry["control"] else NOTHING
+
+
+def contrast(entry: Entry) -> str:
+    """The contrast with its interval; a dash without one."""
+    found = entry["control"]["contrast"] if entry["control"] else None
+    return interval(found) if found else NOTHING
+
+
+def leading(entries: Iterable[Entry]) -> list[Entry]:
+    """For people: of each model the specific claims first, in the report's order."""
+    return sorted(entries, key=lambda entry: (entry["model"] or "", not (entry["specific"] and _supported(entry))))
+
+
+def _supported(entry: Entry) -> bool:
+    return entry["verdict"] == "supported"
 
 
 def control(entry: Entry) -> str:
@@ -67,13 +121,6 @@ def control(entry: Entry) -> str:
 def published(entry: Entry) -> str:
     """The source's verdict."""
     return entry["published"]["verdict"] if entry["published"] else NOTHING
-
-
-def discriminates(entry: Entry) -> str:
-    """Does the control fail where the claim should? Yes, no, or a dash without a control."""
-    if entry["control"] is None:
-        return NOTHING
-    return "yes" if entry["control"]["discriminating"] else "no"
 
 
 def registration(entry: Entry) -> str:
@@ -96,8 +143,10 @@ def summary_line(document: Document) -> str:
     """All counts in one sentence, and how much was measured for them."""
     counts, entries = document["summary"], len(document["claims"])
     return (
-        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported, "
+        f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported "
+        f"({counts['specific']} specific), "
         f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "
-        f"{counts['not_applicable']} not applicable; {counts['failed']} failed or broke "
+        f"{counts['not_applicable']} not applicable; {counts['firm']} firm, {counts['nominal']} nominal; "
+        f"{counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )

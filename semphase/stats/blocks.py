@@ -1,9 +1,7 @@
-"""Perplexity from token losses, with a paired bootstrap of contiguous blocks.
+"""Perplexity from token losses in contiguous blocks, and a paired test over them.
 
-The losses of neighbouring tokens depend on each other, so contiguous blocks are resampled and not tokens (Künsch
-1989). Two conditions on the same tokens share their blocks: most of the variance is that of the text, and it
-cancels. Blocks are few, and a resample of m units scatters too little: the draws are moved outwards as in Hesterberg
-(2015), so that whatever is later made of them (ratios, differences, the best of many) is wide enough.
+The losses of neighbouring tokens depend on each other, so the units are contiguous blocks and not tokens (Künsch 1989).
+Two conditions on the same tokens share their blocks: most of the variance is that of the text, and it cancels.
 """
 
 from __future__ import annotations
@@ -13,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from semphase.errors import SemphaseError, Undefined
-from semphase.stats.estimate import Estimate
-from semphase.stats.interval import EXPANSION, expanded, times_drawn, with_interval
+from semphase.errors import SemphaseError
 from semphase.stats.signs import RESAMPLES, sign_flip_p
 
 BLOCK = 64
@@ -54,6 +50,11 @@ class BlockLosses:
             )
         return np.asarray((self.sums.sum(axis=-1, keepdims=True) - self.sums) / (self.tokens - self.counts))
 
+    def in_runs(self, runs: int) -> BlockLosses:
+        """The same losses in longer blocks, of which each joins as many neighbours (the blocks of one chunk)."""
+        sums = self.sums.reshape(*self.sums.shape[:-1], runs, -1).sum(axis=-1)
+        return BlockLosses(sums, self.counts.reshape(runs, -1).sum(axis=-1), self.text)
+
     @property
     def perplexity(self) -> Float[np.ndarray, "*any"]:
         """exp of the mean loss, [*any]."""
@@ -83,56 +84,6 @@ def _cuts(predicted: int) -> tuple[Int[np.ndarray, " block"], Int[np.ndarray, " 
     return starts, np.diff(np.append(starts, predicted))
 
 
-def draw_blocks(
-    counts: Int[np.ndarray, " block"], draws: int, rng: np.random.Generator
-) -> Int[np.ndarray, "draw block"]:
-    """Indices of resampled blocks, as many in each draw as there are; conditions that share them are paired."""
-    blocks = _enough(counts)
-    return rng.integers(0, blocks, size=(draws, blocks))
-
-
-def mean_draws(
-    sums: Float[np.ndarray, "*any block"],
-    counts: Int[np.ndarray, " block"],
-    index: Int[np.ndarray, "draw block"],
-) -> Float[np.ndarray, "*any draw"]:
-    """Mean loss in nats per token of each draw's blocks, not yet expanded: the drawn sum over the drawn tokens."""
-    times = times_drawn(index, len(counts))
-    return np.asarray((np.asarray(sums, dtype=np.float64) @ times.T) / (times @ counts))
-
-
-def mean_with_draws(
-    sums: Float[np.ndarray, "*any block"], counts: Int[np.ndarray, " block"], draws: int, rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any draw"]]:
-    """The mean in nats per token and its expanded draws; all conditions share their blocks."""
-    index = draw_blocks(counts, draws, rng)
-    if not np.isfinite(sums).all():
-        raise Undefined("a loss that is not finite has no interval; look at the ablation or the precision it came from")
-    mean = BlockLosses(sums, counts).mean
-    return mean, expanded(mean, mean_draws(sums, counts, index), len(counts))
-
-
-def ratio_estimate(
-    changed: Float[np.ndarray, " block"],
-    baseline: Float[np.ndarray, " block"],
-    counts: Int[np.ndarray, " block"],
-    *,
-    draws: int,
-    rng: np.random.Generator,
-) -> Estimate:
-    """Perplexity changed over perplexity at baseline, from sums of losses over the same blocks; n counts tokens."""
-    value, drawn = mean_with_draws(changed - baseline, counts, draws, rng)
-    return _estimate(np.exp(value), np.exp(drawn), counts, "paired bootstrap")
-
-
-def difference_estimate(
-    differences: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"], *, draws: int, rng: np.random.Generator
-) -> Estimate:
-    """The mean difference in nats per token, from each block's sum of differences of losses; n counts tokens."""
-    value, drawn = mean_with_draws(differences, counts, draws, rng)
-    return _estimate(value, drawn, counts, "paired bootstrap", NATS)
-
-
 def paired_test(
     worse: Float[np.ndarray, " block"],
     better: Float[np.ndarray, " block"],
@@ -156,11 +107,3 @@ def _enough(counts: Int[np.ndarray, " block"]) -> int:
             f"{len(counts)}; give a longer --corpus"
         )
     return len(counts)
-
-
-def _estimate(
-    value: np.ndarray, drawn: Float[np.ndarray, " draw"], counts: Int[np.ndarray, " block"], what: str, unit: str = ""
-) -> Estimate:
-    # Chunks shorter than a block are blocks themselves; the usual size is what the interval rests on.
-    text = f"{what} of contiguous blocks of {int(np.median(counts))} token losses, {len(counts)} blocks"
-    return with_interval(float(value), drawn, n=int(counts.sum()), what=text, unit=unit, note=EXPANSION)

@@ -91,26 +91,71 @@ def smallest(
     smallest of their upper bounds at 1 − 2.5 %/rows (Bonferroni). It speaks of these rows; only their units are
     sampled.
     """
+    return ordered(values, (1, 1), *factors, what=what, unit=unit, within=within)
+
+
+def ordered(
+    values: Rows,
+    places: tuple[int, int],
+    *factors: Factor,
+    what: str,
+    unit: str = "",
+    within: tuple[float, float] = REAL_LINE,
+) -> Estimate:
+    """The mean of the k-th to the m-th smallest of statistics [row], `places` (k, m): (3, 3) for the third smallest.
+
+    Lower ends are those places of the rows' lower bounds at 97.5 %, shared by m rows (Bonferroni): that the k-th of them
+    is too high takes an error in one of the k rows that are smallest in truth. Upper ends are shared by the rows from the
+    k-th on. It speaks of these rows; only their units are sampled.
+    """
     given = np.asarray(values, dtype=np.float64)
     _require_numbers(given, factors, what)
     made, scale = _pivot(given, factors, Scale(*within))
     method = f"{_method(what, factors)}, bounds for each of {given.size}"
     known = np.asarray(made.error > _ROUNDING * np.abs(scale.to(given)))
-    value, row = float(given.min()), int(given.argmin())
+    kept, (first, last) = slice(places[0] - 1, places[1]), places
+    value, rows = float(np.sort(given)[kept].mean()), np.argsort(given)[kept]
     if not known.any():
         return _alike(value, factors, method, unit)
     # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that is larger.
     far = replace(made, skewness=np.maximum(made.skewness, np.asarray(made.skewness)[known].mean()))
 
     def bounds(tail: float) -> tuple[float, float]:
-        low = float(np.asarray(made.low(tail)).min()) if known.all() else -math.inf
-        return low, float(np.asarray(far.high(tail / given.size))[known].min())
+        low = np.where(known, np.asarray(made.low(tail / last)), -math.inf)
+        high = np.where(known, np.asarray(far.high(tail / (given.size - first + 1))), math.inf)
+        return float(np.sort(low)[kept].mean()), float(np.sort(high)[kept].mean())
 
     low, high = (float(np.clip(end, *within)) for end in bounds(TAIL))
     if not known.all():
         method = f"{method}; {int((~known).sum())} without spread, of which nothing is known"
-    own = scale.slope(given[row]) if known[row] else 0.0
-    deviations = tuple(float(own) * part for part in _deviations([factor.at(row) for factor in factors], scale))
+    sampling = Sampling.of_bounds(bounds, _mean_deviations(given, rows, known, factors, scale))
+    return _estimate(value, min(low, value), max(high, value), factors, method, unit, sampling)
+
+
+def best_lead(leads: Float[np.ndarray, "candidate rival"], *factors: Factor, what: str, unit: str = "") -> Estimate:
+    """The largest over candidates of the smallest lead over rivals: above 0 where some candidate beats every rival.
+
+    Each candidate's smallest lead has the bounds of `smallest`; the lower ones are shared by the candidates (Bonferroni),
+    for any of them might look better than it is, and an upper one is wrong only where the best candidate's is.
+    """
+    given = np.asarray(leads, dtype=np.float64)
+    _require_numbers(given, factors, what)
+    made, _ = _pivot(given, factors, UNBOUNDED)
+    method = f"{_method(what, factors)}, bounds for each of {given.size} leads"
+    known = np.asarray(made.error > _ROUNDING * np.abs(given))
+    value, row = float(given.min(axis=1).max()), int(given.min(axis=1).argmax())
+    if not known.any():
+        return _alike(value, factors, method, unit)
+    candidates, rivals = given.shape
+
+    def bounds(tail: float) -> tuple[float, float]:
+        low = np.where(known, np.asarray(made.low(tail / candidates)), -math.inf)
+        high = np.where(known, np.asarray(made.high(tail / rivals)), math.inf)
+        return float(low.min(axis=1).max()), float(high.min(axis=1).max())
+
+    low, high = bounds(TAIL)
+    closest = int(given[row].argmin())
+    deviations = tuple(_deviations([replace(own, without=own.without[row, closest]) for own in factors], UNBOUNDED))
     sampling = Sampling.of_bounds(bounds, deviations)
     return _estimate(value, min(low, value), max(high, value), factors, method, unit, sampling)
 
@@ -121,6 +166,14 @@ def largest(
     """The largest of statistics [row], as `smallest` with signs changed, for rules from below."""
     turned = [replace(factor, without=-factor.without) for factor in factors]
     return smallest(-values, *turned, what=what, unit=unit, within=(-within[1], -within[0])).mirrored()
+
+
+def median_row(
+    values: Rows, *factors: Factor, what: str, unit: str = "", within: tuple[float, float] = REAL_LINE
+) -> Estimate:
+    """The median of statistics [row], by `ordered`: of these rows, whose units are sampled."""
+    rows = len(values)
+    return ordered(values, ((rows + 1) // 2, rows // 2 + 1), *factors, what=what, unit=unit, within=within)
 
 
 def position(
@@ -194,6 +247,20 @@ def _deviations(factors: Sequence[Factor], scale: Scale) -> list[Float[np.ndarra
             without = scale.to(part)
             made.append((part.shape[-1] - 1) * (without.mean(axis=-1, keepdims=True) - without))
     return made
+
+
+def _mean_deviations(
+    given: np.ndarray, rows: np.ndarray, known: np.ndarray, factors: Sequence[Factor], scale: Scale
+) -> tuple[Float[np.ndarray, " part"], ...]:
+    """Deviations of the mean of some rows, in the statistic's own unit."""
+    each = [
+        [
+            float(scale.slope(given[row]) if known[row] else 0.0) * part
+            for part in _deviations([factor.at(row) for factor in factors], scale)
+        ]
+        for row in rows
+    ]
+    return tuple(np.mean(parts, axis=0) for parts in zip(*each, strict=True))
 
 
 def _method(what: str, factors: Sequence[Factor]) -> str:

@@ -17,7 +17,7 @@ from jaxtyping import Int
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import Kind
-from semphase.stats.left_out import REAL_LINE, Factor, largest, position, smallest, smooth
+from semphase.stats.left_out import REAL_LINE, Factor, best_lead, largest, position, smallest, smooth
 
 Population = Literal["prompts", "words"]
 Rule = Literal["smooth", "smallest", "largest"]
@@ -87,6 +87,18 @@ class Quantity:
     @property
     def _least(self) -> Kind:
         return "any smooth statistic" if self.rule == "smooth" else "worst of many"
+
+
+@dataclass(frozen=True, slots=True)
+class BestLead:
+    """The largest over candidates of the smallest lead over rivals; `leads` gives them [candidate, rival]."""
+
+    leads: Statistic
+
+    def estimate(self, *data: Nested[Any], population: Population, what: str = "lead", unit: str = "") -> Estimate:
+        """The lead, every one with bounds of its own."""
+        value, factor = left_out(self.leads, *data, population=population, least="worst of many")
+        return best_lead(value, factor, what=what, unit=unit)
 
 
 @dataclass(frozen=True, slots=True)

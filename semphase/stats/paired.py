@@ -68,7 +68,10 @@ def _score_bound(gained: int, lost: int, n: int, z: float) -> float:
         return float(n * (increase - found) ** 2 - z**2 * max(0.0, variance))
 
     # At what was found the variance may be 0 (no pair differs, or every one), which is no end; at 1 it always is.
-    return 1.0 if found == 1 else float(scipy.optimize.brentq(beyond, found + 1e-12, 1.0))
+    start = found + 1e-12
+    if found == 1 or beyond(start) >= 0:
+        return found
+    return float(scipy.optimize.brentq(beyond, start, 1.0))
 
 
 def mcnemar_p(a: Float[np.ndarray, " pair"], b: Float[np.ndarray, " pair"]) -> float:

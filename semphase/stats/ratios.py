@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from semphase.errors import Undefined
 from semphase.stats.blocks import NATS, BlockLosses
 from semphase.stats.estimate import Estimate
+from semphase.stats.least import lacking
 from semphase.stats.left_out import Factor, smallest, smooth
 
 POSITIVE = (0.0, np.inf)
@@ -53,6 +54,17 @@ class Ratios:
         """95 % intervals, for tables and figures."""
         each = [self.estimate(condition) for condition in range(len(self.logs))]
         return np.array([(own.low, own.high) for own in each])
+
+
+def difference_estimate(differences: Float[np.ndarray, " block"], counts: Int[np.ndarray, " block"]) -> Estimate:
+    """The mean difference in nats per token, from each block's sum of differences of losses, blocks left out."""
+    if len(counts) > 1:
+        return ratios(BlockLosses(differences, counts), BlockLosses(np.zeros(len(counts)), counts)).difference()
+    value, lacks = float(differences.sum() / counts.sum()), lacking("mean", len(counts), 1.0, "text")
+    method = "difference of mean losses, nothing to leave out"
+    return Estimate(
+        value, -np.inf, np.inf, method, len(counts), NATS, population=("text",), units=(len(counts),), lacks=lacks
+    )
 
 
 def ratios(changed: BlockLosses, baseline: BlockLosses) -> Ratios:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError
 
-Over = Literal["prompts", "words", "text", "blocks", "documents", "seeds", "samples"]
+Over = Literal["prompts", "words", "text", "blocks", "documents", "seeds", "samples", "heads", "layers"]
 Numbers = Sequence[float] | np.ndarray
 """Plain numbers, a NumPy array, or an xarray.DataArray."""
 Labels = Sequence[Any] | np.ndarray

@@ -107,7 +107,7 @@ class Criterion:
 
     def __str__(self) -> str:
         if self.comparison == "p<":
-            return f"{self.part}: p < {self.alpha:g}"
+            return f"{self.part}: p < {self.alpha:g}" + (f", not below {self.threshold:g}" if self.threshold else "")
         if self.comparison == "not-rejected":
             return f"{self.part} = {self.threshold:g} not rejected at {self.alpha:g}"
         if isinstance(self.threshold, tuple):
@@ -152,11 +152,22 @@ def between(low: float, high: float, part: str = "estimate", *, within: tuple[fl
     return Criterion("between", (_number(low), _number(high)), part, within=_range(within))
 
 
-def significant(alpha: float = 0.05, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE) -> Criterion:
-    """A test of a positive effect rejects at `alpha`; the estimate is the effect, compared with 0."""
-    return Criterion("p<", 0.0, part, alpha, _range(within))
+def significant(
+    alpha: float = 0.05,
+    part: str = "estimate",
+    *,
+    negligible: float = 0.0,
+    within: tuple[float, float] = REAL_LINE,
+) -> Criterion:
+    """A test of a positive effect rejects at `alpha`; the estimate is the effect, and refutes below `negligible`.
+
+    An effect that cannot be negative needs one above 0, for nothing lies below 0 then.
+    """
+    return Criterion("p<", _number(negligible), part, alpha, _range(within))
 
 
-def not_rejected(value: float, alpha: float = 0.05, part: str = "estimate") -> Criterion:
+def not_rejected(
+    value: float, alpha: float = 0.05, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE
+) -> Criterion:
     """A test of `estimate = value` does not reject at `alpha`; support needs equivalence as well."""
-    return Criterion("not-rejected", float(value), part, alpha)
+    return Criterion("not-rejected", float(value), part, alpha, _range(within))

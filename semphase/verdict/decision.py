@@ -96,7 +96,7 @@ def _supported(criterion: Criterion, evidence: Evidence) -> bool:
 def _refuted(criterion: Criterion, evidence: Evidence) -> bool:
     estimate = evidence.estimate
     if criterion.comparison == "p<":
-        return estimate.high < 0
+        return estimate.high < criterion.bounds[0]
     if criterion.comparison == "not-rejected":
         return _test(criterion, evidence.p_value) <= _alpha(criterion)
     if criterion.comparison == "between":

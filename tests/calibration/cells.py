@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binom
-from worlds import NOISE, UNITS, WORLDS, World
+from worlds import NOISE, WORLDS, World
 
 from semphase.errors import Undefined
 from semphase.stats.least import LEAST
@@ -47,12 +47,12 @@ class Cell:
         return self.worlds - self.undefined
 
 
-def cells(worlds: int, chosen: Iterable[World] = WORLDS, units: Iterable[int] = UNITS) -> Iterator[Cell]:
-    """Each kind of world with each noise and number of units."""
-    sizes = tuple(units)
+def cells(worlds: int, chosen: Iterable[World] = WORLDS, units: Iterable[int] = ()) -> Iterator[Cell]:
+    """Each kind of world with each noise and number of units, or those of `units` that are among them."""
+    sizes = set(units)
     for world in chosen:
         for noise in world.noises:
-            for size in sizes:
+            for size in (own for own in world.units if not sizes or own in sizes):
                 yield _cell(world, noise, size, worlds)
 
 

@@ -8,13 +8,18 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STATS = HERE.parents[1] / "semphase" / "stats"
+VERDICT = HERE.parents[1] / "semphase" / "verdict"
 READ = (
     *(
         STATS / f"{name}.py"
-        for name in ("pivot", "scale", "pseudovalues", "estimates", "estimate", "interval", "least", "units")
+        for name in (
+            "pivot", "scale", "pseudovalues", "estimates", "estimate", "interval", "least", "units", "left_out",
+            "sampling", "median", "ranked",
+        )
     ),
+    VERDICT / "contrast.py",
     *(HERE / f"{name}.py" for name in ("worlds", "cells")),
-)
+)  # fmt: skip
 
 
 def fingerprint() -> str:

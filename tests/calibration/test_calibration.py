@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE))
 from cells import Cell, cells, failures  # noqa: E402
 from record import page  # noqa: E402
 from sources import fingerprint  # noqa: E402
-from worlds import UNITS, WORLDS  # noqa: E402
+from worlds import WORLDS  # noqa: E402
 
 DOCS = HERE.parents[1] / "docs"
 
@@ -36,7 +36,7 @@ def test_the_committed_calibration_is_of_this_code(kept: dict) -> None:
 
 
 def test_it_has_every_cell_and_enough_worlds(kept: dict, table: list[Cell]) -> None:
-    wanted = {(world.what, noise, units) for world in WORLDS for noise in world.noises for units in UNITS}
+    wanted = {(world.what, noise, units) for world in WORLDS for noise in world.noises for units in world.units}
     assert {(cell.what, cell.noise, cell.units) for cell in table} == wanted
     assert kept["worlds"] >= 2000
     assert all(cell.worlds == kept["worlds"] for cell in table)

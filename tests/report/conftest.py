@@ -11,8 +11,10 @@ from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Published, Verdict, above, between
 from semphase.verdict.plain import plain
 
-ALMOST = Estimate(0.9712, 0.9633, 0.9801, "BCa bootstrap over prompts", 120, "r")
-LOW = Estimate(0.2, 0.1, 0.3, "bootstrap", 5)
+ALMOST = Estimate(0.9712, 0.9633, 0.9801, "t over prompts", 120, "r", population=("prompts",), units=(120,))
+LOW = Estimate(0.2, 0.1, 0.3, "t", 5, population=("documents", "seeds"), units=(5, 4))
+EXACT = Estimate(0.2, 0.2, 0.2, "count", 5, population=("census",), units=(5,))
+APART = Estimate(0.77, 0.6, 0.94, "contrast", 120, "r", population=("prompts",), units=(120,))
 UNBOUNDED = Estimate(3.0, 1.0, float("inf"), "profile likelihood", 12)
 
 
@@ -39,17 +41,17 @@ def part(criterion: Any, estimate: Estimate, verdict: str) -> dict[str, Any]:
 
 def entries() -> list[Entry]:
     word, wide = claim("permeation.word-correlation"), claim("pi.sigma", parts=(between(0.5, 0.6),))
-    same = Control("re-initialised weights", ALMOST, "supported")
-    other = Control("re-initialised weights", LOW, "refuted")
+    same = Control("re-initialised weights", ALMOST, "supported", True, "both", LOW)
+    other = Control("re-initialised weights", LOW, "refuted", False, "model only", APART)
     told = {"parts": [part(word.parts[0], ALMOST, "supported")], "per_word": {"bank": [0.97, None]}}
-    supported = Verdict(word, "supported", True, ALMOST, 0.96, 0.01, other, "", told)
+    supported = Verdict(word, "supported", True, ALMOST, 0.96, 0.01, 1e-6, other, True, "", told)
     undecided = Verdict(
-        wide, "inconclusive", False, UNBOUNDED, (0.5, 0.6), 0.04, same,
+        wide, "inconclusive", False, UNBOUNDED, (0.5, 0.6), 0.04, None, same, False,
         detail={"parts": [part(wide.parts[0], UNBOUNDED, "inconclusive")]},
     )  # fmt: skip
-    hollow = Verdict(word, "supported", True, ALMOST, 0.96, 0.5, same, "", told)
+    hollow = Verdict(word, "supported", True, ALMOST, 0.96, 0.5, 0.02, same, False, "", told)
     unfit = Verdict(word, "not-applicable", reason="needs 2 models, the study has 1")
-    refuted = Verdict(word, "refuted", False, LOW, 0.96, None, other, "", told)
+    refuted = Verdict(word, "refuted", False, EXACT, 0.96, None, None, None, None, "", told)
     return [
         entry_of(word, "gpt2", supported, "passed", "", 1.5),
         entry_of(word, "tiny", hollow, "failed", "", 1.5),
@@ -86,4 +88,4 @@ def run() -> Run:
 
 @pytest.fixture
 def document(run: Run) -> Document:
-    return document_of(run, entries())
+    return document_of(run, entries(), {f"other.claim-{number}" for number in range(50)})

@@ -19,12 +19,13 @@ def claim(published: dict[str, Published]) -> Claim:
 def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
     places = [(entry["model"] or "", entry["group"], entry["id"]) for entry in document["claims"]]
     assert places == sorted(places)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
 
 
 def test_verdicts_and_failures_are_counted(document: Document) -> None:
     assert document["summary"] == {
-        "supported": 2, "refuted": 2, "inconclusive": 1, "not_applicable": 1, "failed": 3,
+        "supported": 2, "specific": 1, "firm": 3, "nominal": 1, "refuted": 2, "inconclusive": 1, "not_applicable": 1,
+        "failed": 3,
     }  # fmt: skip
 
 
@@ -62,10 +63,13 @@ def test_entries_tell_the_estimate_the_control_and_both_thresholds(document: Doc
     found = {entry["id"]: entry for entry in document["claims"] if entry["model"] == "gpt2"}
     assert found["permeation.word-correlation"]["estimate"] == {
         "value": 0.9712, "low": 0.9633, "high": 0.9801, "level": 0.95, "unit": "r", "n": 120,
-        "method": "BCa bootstrap over prompts",
+        "method": "t over prompts", "population": ["prompts"], "units": [120],
     }  # fmt: skip
     assert found["permeation.word-correlation"]["control"] is not None
-    assert found["permeation.word-correlation"]["control"]["discriminating"] is True
+    assert found["permeation.word-correlation"]["control"]["relation"] == "model only"
+    assert found["permeation.word-correlation"]["control"]["contrast"] is not None
+    assert found["permeation.word-correlation"]["control"]["contrast"]["low"] == 0.6
+    assert found["permeation.word-correlation"]["specific"] is True
     assert found["pi.sigma"]["threshold"] == [0.5, 0.6]
     assert found["pi.sigma"]["estimate"] is not None
     assert found["pi.sigma"]["estimate"]["high"] is None
@@ -93,3 +97,12 @@ def test_a_claim_of_ours_has_no_published_verdict() -> None:
 def test_an_empty_run_counts_nothing(run: Run) -> None:
     assert set(summary_of([]).values()) == {0}
     assert document_of(run, [])["claims"] == []
+
+
+def test_a_verdict_is_firm_when_it_survives_all_claims_there_are(document: Document) -> None:
+    found = {(entry["id"], entry["model"]): entry["strength"] for entry in document["claims"]}
+    # 50 others and the run's own: 1e-6 stays below 2.5 % over them all, 0.02 does not; a census rests on no sample.
+    assert found["permeation.word-correlation", "gpt2"] == "firm"
+    assert found["permeation.word-correlation", "tiny"] == "nominal"
+    assert found["order.low", "gpt2"] == "firm"
+    assert found["pi.sigma", "gpt2"] is found["order.two", "gpt2"] is found["order.broken", "gpt2"] is None

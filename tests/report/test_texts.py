@@ -24,7 +24,8 @@ JSON = st.recursive(
 )
 VOID = {"meta", "input", "img"}
 TOLD = (
-    "BCa bootstrap over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not discriminating",
+    "t over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not specific", "120 prompts",
+    "model only", "0.77 [0.6, 0.94] r", "0.2 exact", "nominal",
     "the smallest pairwise Pearson r", "re-initialised weights", "001 exp3", "prefers-color-scheme",
     "needs 2 models, the study has 1", "the corpus is generated",
 )  # fmt: skip
@@ -55,11 +56,11 @@ def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
     text = to_markdown(document)
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(document["claims"])
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 10 for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 13 for row in rows)
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["## Without a model", "## gpt2", "## tiny", "## Origin"]
-    assert "**supported (not discriminating) (unexpected)**" in text
-    assert "0.9712 [0.9633, 0.9801] r | > 0.96 | **supported** | supported" in text
+    assert "**supported (not specific) (unexpected)**" in text
+    assert "0.9712 [0.9633, 0.9801] r | 120 prompts | > 0.96 | **supported** | firm | supported" in text
     assert "- note: the corpus is generated" in text
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,6 +21,7 @@ def drawn(seed: int, n: int) -> np.ndarray:
     return np.random.default_rng(seed).exponential(size=n)
 
 
+@settings(max_examples=25)
 @given(SEEDS, st.integers(6, 60))
 def test_the_ends_are_scipys(seed: int, n: int) -> None:
     values = drawn(seed, n)
@@ -31,6 +32,7 @@ def test_the_ends_are_scipys(seed: int, n: int) -> None:
     assert (found.population, found.units, found.lacks) == (("repeats",), (n,), "")
 
 
+@settings(max_examples=25)
 @given(SEEDS, st.integers(6, 60), st.floats(0.05, 3))
 def test_p_is_the_sign_tests(seed: int, n: int, bound: float) -> None:
     values = drawn(seed, n)
@@ -40,6 +42,7 @@ def test_p_is_the_sign_tests(seed: int, n: int, bound: float) -> None:
         assert p == pytest.approx(exact, rel=1e-4) or (exact >= 0.5 and p == 1)
 
 
+@settings(max_examples=25)
 @given(SEEDS, st.integers(6, 60))
 def test_p_passes_the_tail_at_the_ends(seed: int, n: int) -> None:
     found = median(drawn(seed, n))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -36,6 +36,7 @@ def test_the_value_is_kelleys_and_p_is_kruskal_and_walliss() -> None:
     assert 0 < found.low < found.value < found.high < 1
 
 
+@settings(max_examples=20)
 @given(SEEDS, st.floats(0.5, 2))
 def test_interval_and_p_agree(seed: int, spread: float) -> None:
     values, labels = grouped(12, 4, spread, seed)

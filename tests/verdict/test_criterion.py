@@ -10,6 +10,7 @@ from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import (
     Criterion,
+    Evidence,
     above,
     at_least,
     at_most,
@@ -18,6 +19,7 @@ from semphase.verdict import (
     not_rejected,
     significant,
 )
+from semphase.verdict.decision import call_of, p_refuted, p_supported, point_of
 
 NUMBERS = st.floats(-10, 10)
 ESTIMATES = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted).map(lambda x: Estimate(x[1], x[0], x[2], "t", 9))
@@ -34,12 +36,12 @@ FRACTIONS = st.floats(0, 1)
 @given(SIMPLE, ESTIMATES)
 def test_a_verdict_speaks_of_the_whole_interval(criterion: Criterion, estimate: Estimate) -> None:
     met = [criterion.met_by(end) for end in (estimate.low, estimate.value, estimate.high)]
-    call = criterion.call(estimate, None, None)
+    call = call_of(criterion, Evidence(estimate))
     if call == "supported":
         assert all(met)
     elif call == "refuted":
         assert not any(met)
-    assert criterion.point(estimate, None) == met[1]
+    assert point_of(criterion, Evidence(estimate)) == met[1]
 
 
 @given(SIMPLE, ESTIMATES, FRACTIONS)
@@ -47,7 +49,7 @@ def test_any_point_of_the_interval_agrees_with_a_decided_verdict(
     criterion: Criterion, estimate: Estimate, share: float
 ) -> None:
     inner = min(max(estimate.low + share * (estimate.high - estimate.low), estimate.low), estimate.high)
-    call = criterion.call(estimate, None, None)
+    call = call_of(criterion, Evidence(estimate))
     if call != "inconclusive":
         assert criterion.met_by(inner) == (call == "supported")
 
@@ -55,13 +57,13 @@ def test_any_point_of_the_interval_agrees_with_a_decided_verdict(
 @given(SIMPLE, ESTIMATES)
 def test_a_wider_interval_never_decides_otherwise(criterion: Criterion, estimate: Estimate) -> None:
     wider = Estimate(estimate.value, estimate.low - 1, estimate.high + 1, "t", 9)
-    narrow, wide = criterion.call(estimate, None, None), criterion.call(wider, None, None)
+    narrow, wide = call_of(criterion, Evidence(estimate)), call_of(criterion, Evidence(wider))
     assert wide in (narrow, "inconclusive")
 
 
 @given(SIMPLE, NUMBERS)
 def test_an_interval_of_one_point_is_always_decided(criterion: Criterion, value: float) -> None:
-    call = criterion.call(Estimate(value, value, value, "exact", 1), None, None)
+    call = call_of(criterion, Evidence(Estimate(value, value, value, "exact", 1)))
     assert call == ("supported" if criterion.met_by(value) else "refuted")
 
 
@@ -69,8 +71,8 @@ def test_an_interval_of_one_point_is_always_decided(criterion: Criterion, value:
 def test_opposite_comparisons_give_opposite_verdicts(threshold: float, estimate: Estimate) -> None:
     opposite = {"supported": "refuted", "refuted": "supported", "inconclusive": "inconclusive"}
     for one, other in ((above, at_most), (at_least, below)):
-        found = one(threshold).call(estimate, None, None)
-        assert other(threshold).call(estimate, None, None) == opposite[found]
+        found = call_of(one(threshold), Evidence(estimate))
+        assert call_of(other(threshold), Evidence(estimate)) == opposite[found]
 
 
 @pytest.mark.parametrize(
@@ -91,38 +93,39 @@ def test_opposite_comparisons_give_opposite_verdicts(threshold: float, estimate:
     ],
 )
 def test_ends_on_the_threshold(criterion: Criterion, low: float, high: float, call: str) -> None:
-    assert criterion.call(Estimate((low + min(high, 9)) / 2, low, high, "t", 9), None, None) == call
+    assert call_of(criterion, Evidence(Estimate((low + min(high, 9)) / 2, low, high, "t", 9))) == call
 
 
 @given(ESTIMATES.filter(lambda e: e.value > 0), FRACTIONS)
 def test_a_test_of_a_positive_effect_follows_its_p_value(estimate: Estimate, p_value: float) -> None:
     criterion = significant(0.05)
-    call = criterion.call(estimate, p_value, None)
-    assert (call == "supported") == criterion.point(estimate, p_value) == (p_value < 0.05)
+    call = call_of(criterion, Evidence(estimate, p_value))
+    assert (call == "supported") == point_of(criterion, Evidence(estimate, p_value)) == (p_value < 0.05)
     assert call != "refuted"
 
 
 def test_an_effect_on_the_wrong_side_refutes() -> None:
     wrong = Estimate(-1, -2, -0.5, "t", 9)
-    assert significant().call(wrong, 0.9, None) == "refuted"
-    assert significant().call(Estimate(-1, -2, 0.5, "t", 9), 0.9, None) == "inconclusive"
+    assert call_of(significant(), Evidence(wrong, 0.9)) == "refuted"
+    assert call_of(significant(), Evidence(Estimate(-1, -2, 0.5, "t", 9), 0.9)) == "inconclusive"
 
 
 @given(FRACTIONS, st.booleans())
 def test_non_rejection_needs_equivalence_for_support(p_value: float, equivalent: bool) -> None:
     criterion = not_rejected(0.5642)
-    call = criterion.call(Estimate(0.56, 0.5, 0.6, "profile", 12), p_value, equivalent)
+    evidence = Evidence(Estimate(0.56, 0.5, 0.6, "profile", 12), p_value, equivalent)
+    call = call_of(criterion, evidence)
     rejected = p_value <= 0.05
     assert call == ("refuted" if rejected else "supported" if equivalent else "inconclusive")
-    assert criterion.point(Estimate(0.56, 0.5, 0.6, "profile", 12), p_value) == (not rejected)
+    assert point_of(criterion, evidence) == (not rejected)
 
 
 @pytest.mark.parametrize("criterion", [significant(), not_rejected(0.5)])
 def test_tests_insist_on_a_p_value(criterion: Criterion) -> None:
     estimate = Estimate(0, -1, 1, "t", 9)
     with pytest.raises(SemphaseError, match="needs a p-value"):
-        criterion.call(estimate, None, True)
-    assert criterion.point(estimate, None) is False
+        call_of(criterion, Evidence(estimate, None, True))
+    assert point_of(criterion, Evidence(estimate)) is False
 
 
 @pytest.mark.parametrize(
@@ -139,6 +142,56 @@ def test_tests_insist_on_a_p_value(criterion: Criterion) -> None:
 )
 def test_criteria_print_as_rules(criterion: Criterion, text: str) -> None:
     assert str(criterion) == text
+
+
+@given(SIMPLE, ESTIMATES.filter(lambda e: e.low < e.value < e.high))
+def test_the_ps_of_a_verdict_agree_with_its_interval(criterion: Criterion, estimate: Estimate) -> None:
+    evidence = Evidence(estimate)
+    call = call_of(criterion, evidence)
+    if call == "supported":
+        assert p_supported(criterion, evidence) <= 0.025 + 1e-9
+    if call == "refuted":
+        assert p_refuted(criterion, evidence) <= 0.025 + 1e-9
+
+
+def test_of_several_parts_each_refutes_at_its_share_of_the_level() -> None:
+    # 2.5 standard errors below the threshold: one-sided p 0.006, four times that is below 0.025, five times above.
+    close = Evidence(Estimate(-2.5, -2.5 - 1.959964, -2.5 + 1.959964, "t", 9))
+    assert [call_of(above(0), close, "all", parts) for parts in (1, 4, 5)] == ["refuted", "refuted", "inconclusive"]
+    assert [call_of(below(0), close, "any", parts) for parts in (1, 4, 5)] == ["supported", "supported", "inconclusive"]
+    assert call_of(below(0), close, "all", 5) == "supported"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "value", "margin", "direction"),
+    [
+        (above(1), 0.5, -0.5, 1), (at_most(1), 0.5, 0.5, -1), (between(0, 1), 0.25, 0.25, 1),
+        (between(0, 1), 0.75, 0.25, -1), (between(0, 1), 2, -1, -1), (significant(), -3, -3, 1),
+        (not_rejected(0.5), 0.75, -0.25, -1), (not_rejected(0.5), 0.25, -0.25, 1),
+    ],
+)  # fmt: skip
+def test_margins_are_signed_distances_to_the_nearer_threshold(criterion, value, margin, direction):
+    assert criterion.margin(value) == margin
+    assert criterion.direction(value) == direction
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: above(1, within=(-1, 1)), lambda: at_least(0, within=(0, 9)), lambda: below(0, within=(0, 1)),
+        lambda: at_most(1, within=(0, 1)), lambda: between(-1, 2, within=(0, 1)), lambda: between(2, 3, within=(0, 1)),
+        lambda: significant(within=(1, 2)), lambda: above(0.5, within=(1, 0)), lambda: above(0.5, within=3),
+    ],
+)  # fmt: skip
+def test_rules_that_can_come_out_one_way_only_are_refused(make):
+    with pytest.raises(SemphaseError, match=r"^(the|a) criterion [^\n]*\.$"):
+        make()
+
+
+def test_rules_that_reach_the_end_of_the_range_can_come_out_both_ways():
+    for rule in (at_least(1, within=(0, 1)), at_most(0, within=(0, 1)), between(0.5, 1, within=(0, 1))):
+        assert rule.within == (0, 1)
+        assert "within" not in repr(rule)
 
 
 @pytest.mark.parametrize(

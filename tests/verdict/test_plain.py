@@ -75,7 +75,19 @@ def test_known_values(value: Any, expected: Any) -> None:
 def test_estimates_are_told_in_the_reports_form() -> None:
     estimate = Estimate(1.0, 0.5, float("inf"), "t", 3, "nats")
     assert plain({"fit": [estimate]}) == {
-        "fit": [{"value": 1.0, "low": 0.5, "high": None, "method": "t", "n": 3, "unit": "nats", "level": 0.95}]
+        "fit": [
+            {
+                "value": 1.0,
+                "low": 0.5,
+                "high": None,
+                "method": "t",
+                "n": 3,
+                "unit": "nats",
+                "level": 0.95,
+                "population": [],
+                "units": [],
+            }
+        ]
     }
 
 

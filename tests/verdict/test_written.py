@@ -13,19 +13,23 @@ import pytest
 
 from semphase.checked import read_checked, write_checked
 from semphase.errors import SemphaseError
-from semphase.stats.estimate import Estimate
+from semphase.stats.estimate import Estimate, census
 from semphase.verdict import Claim, Control, Verdict
 from semphase.verdict.criterion import above, between
 from semphase.verdict.written import read_back, written
 
 CLAIM = Claim("a.b", "s", "x > 0", (above(0.0), between(0.0, 1.0, "y")), "mean", "ours", "random")
-OPEN = Estimate(0.1 + 0.2, -math.inf, math.inf, "profile", 7, "nats", 0.9)
+OPEN = Estimate(0.1 + 0.2, -math.inf, math.inf, "profile", 7, "nats", 0.9, ("documents", "seeds"), (7, 4), "9 words")
+COUNT = census(3.0, "count", 12)
 DETAIL = {"b": [1, 2.5, None, True], "a": {"ΔPPL": "−1", "surrogate": "\ud800"}}
 VERDICTS = [
-    Verdict(CLAIM, "supported", True, OPEN, 0.0, 1e-300, Control("random", OPEN, "inconclusive", True), "so", DETAIL),
-    Verdict(CLAIM, "inconclusive", False, OPEN, (0.0, 1.0)),
+    Verdict(
+        CLAIM, "supported", True, OPEN, 0.0, 1e-300, 1e-9,
+        Control("random", OPEN, "inconclusive", True, "both", COUNT), True, "so", DETAIL,
+    ),
+    Verdict(CLAIM, "inconclusive", False, COUNT, (0.0, 1.0), control=Control("shuffled", OPEN, "refuted")),
     Verdict(CLAIM, "not-applicable", reason="needs CUDA"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=[own.verdict for own in VERDICTS])

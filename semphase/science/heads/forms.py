@@ -25,15 +25,17 @@ from semphase.science.heads.rankings import (
     random_order,
     ratios_of,
 )
-from semphase.stats.blocks import BlockLosses
+from semphase.stats.blocks import BlockLosses, paired_test
+from semphase.stats.ratios import difference_estimate
 from semphase.study.study import Study
+from semphase.verdict.decision import Evidence
 
 IDENTITY = ("identity", "identity-l1")
 CROSSING = ("product", "threshold")
 FURTHER = 0.10
 CURVE_POINTS = 5
 REPEATS = 9
-"""Fixed before any time was taken; the interval of a slope resamples them."""
+"""Fixed before any time was taken; each goes through all lengths, and the slopes' interval is over them."""
 
 
 def better_identity(heads: Heads) -> str:
@@ -54,6 +56,16 @@ def _lowest(heads: Heads, forms: Sequence[str], orders: dict[str, Order]) -> str
 def replaced(heads: Heads, by: Order, form: str) -> BlockLosses:
     """Losses on the judging half with the registered share of an order's heads in another form."""
     return heads.joint(numbers(by[: heads.registered_count], form), "judge")
+
+
+def loss_saved(heads: Heads, by: Order, form: str, other: str) -> Evidence:
+    """Loss with the registered heads in one form less that in another, chunks of the judging half being the units."""
+    chunks = len(heads.text.chunks("judge"))
+    one, another = (replaced(heads, by, own).in_runs(chunks) for own in (form, other))
+    effect = difference_estimate(one.sums - another.sums, one.counts)
+    return Evidence(
+        effect, 1.0 if effect.lacks else paired_test(one.sums, another.sums, one.counts, seed=heads.study.seed)
+    )
 
 
 def pruned_and_linear(heads: Heads, removed: Order, linear: Order, form: str) -> dict[int, str]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from semphase.stats.blocks import BlockLosses, difference_estimate
+from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import with_interval
+from semphase.stats.ranked import epsilon_squared
+from semphase.stats.ratios import difference_estimate
 
 
 def importance(single: BlockLosses, baseline: BlockLosses) -> Float[np.ndarray, " head"]:
@@ -26,48 +26,33 @@ def removable(counts: Sequence[int], values: Float[np.ndarray, " count"], limit:
     return int(counts[first - 1]) if first else 0
 
 
-def super_additivity(
-    joint: BlockLosses, single: BlockLosses, baseline: BlockLosses, draws: int, rng: np.random.Generator
-) -> Estimate:
+def super_additivity(joint: BlockLosses, single: BlockLosses, baseline: BlockLosses) -> Estimate:
     """Joint Δloss minus the sum of the single Δlosses of the same heads, in nats per token."""
     excess = (joint.sums - baseline.sums) - (single.sums - baseline.sums).sum(axis=0)
-    return difference_estimate(excess, baseline.counts, draws=draws, rng=rng)
+    return difference_estimate(excess, baseline.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerPattern:
-    """Does importance depend on the layer? ε² is the share of the ranks' variance between layers, corrected."""
+    """Does importance depend on the layer? ε² between layers, and the p of Kruskal and Wallis.
 
-    h: float
-    p: float
+    `shallow` and `deep` are mean importances in the first and the last third of the layers.
+    """
+
     epsilon2: Estimate
+    p: float
     shallow: float
     deep: float
 
 
-def layer_pattern(values: Float[np.ndarray, "layer head"], draws: int, rng: np.random.Generator) -> LayerPattern:
-    """Kruskal–Wallis over layers; heads are resampled within layers for the interval of ε².
-
-    ε² = (H − L + 1)/(n − L) is 0 in expectation where the layers do not differ (Tomczak and Tomczak 2014);
-    `shallow` and `deep` are mean importances in the first and the last third of the layers.
-    """
+def layer_pattern(values: Float[np.ndarray, "layer head"]) -> LayerPattern:
+    """The differences of importance between layers, each head a unit."""
     layers, heads = values.shape
-    h, p = (float(x) for x in scipy.stats.kruskal(*values)) if np.ptp(values) > 0 else (0.0, 1.0)
-    index: Int[np.ndarray, "draw layer head"] = rng.integers(0, heads, size=(draws, layers, heads))
-    drawn = np.take_along_axis(np.broadcast_to(values, (draws, layers, heads)), index, axis=-1)
-    what = "bootstrap of heads within layers"
-    estimate = with_interval(float(_epsilon2(values[None])[0]), _epsilon2(drawn), n=values.size, what=what)
+    epsilon2, p = epsilon_squared(values.ravel(), np.repeat(np.arange(layers), heads), over="heads")
     third = max(1, layers // 3)
-    return LayerPattern(h, p, estimate, float(values[:third].mean()), float(values[-third:].mean()))
+    return LayerPattern(epsilon2, p, float(values[:third].mean()), float(values[-third:].mean()))
 
 
-def _epsilon2(values: Float[np.ndarray, "draw layer head"]) -> Float[np.ndarray, " draw"]:
-    """With H as (n − 1) times the ranks' share of variance between layers, which is Kruskal's corrected for ties."""
-    draws, layers, heads = values.shape
-    n = layers * heads
-    ranks = scipy.stats.rankdata(values.reshape(draws, n), axis=-1).reshape(values.shape) - (n + 1) / 2
-    between, total = heads * (ranks.mean(axis=-1) ** 2).sum(axis=-1), (ranks**2).sum(axis=(-2, -1))
-    if n <= layers:
-        return np.zeros(draws)
-    h = np.divide((n - 1) * between, total, out=np.full(draws, layers - 1.0), where=total > 0)
-    return (h - layers + 1) / (n - layers)
+def holm(p: float, other: float) -> float:
+    """The first of two p's after Holm's correction (1979): what is smaller counts twice."""
+    return min(1.0, 2 * p if p <= other else max(2 * other, p))

@@ -21,6 +21,8 @@ RULES = ("single", "gradient", "greedy")
 ORDERS = tuple(product(RULES, ABLATIONS))
 SHORTLIST = 1.5
 POINTS, FEW = 20, 10
+COPIES = 5
+"""Random orders that are controls."""
 
 Order = Int[np.ndarray, " head"]
 
@@ -55,6 +57,43 @@ def random_order(heads: Heads, number: int = 0) -> Order:
     return heads.study.rng(f"random order {number}").permutation(heads.total)
 
 
+def random_orders(heads: Heads) -> list[Order]:
+    """The copies of a control."""
+    return [random_order(heads, number) for number in range(COPIES)]
+
+
+def orders(heads: Heads) -> list[Assignment]:
+    """The registered count of heads along each of the six orders, with the ablation that it was found with."""
+    return [numbers(order(heads, *named)[: heads.registered_count], named[1]) for named in ORDERS]
+
+
+def random_sets(heads: Heads, copy: int) -> list[Assignment]:
+    """As many random sets of heads of the same size and the same ablations, of one copy of a control."""
+    first = copy * len(ORDERS)
+    return [
+        numbers(random_order(heads, first + i)[: heads.registered_count], kind) for i, (_, kind) in enumerate(ORDERS)
+    ]
+
+
+def best(heads: Heads, sets: Sequence[Assignment]) -> int:
+    """Which of several sets of changed heads has the lowest perplexity on the half of the text that chooses."""
+    return int(np.argmin(heads.joints(sets, "choose").mean))
+
+
+def large_heads(heads: Heads, chosen: Order, copy: int) -> Order:
+    """Random heads of the upper half of single effects whose sum is what ablating the `chosen` together costs.
+
+    At least two, at most as many as `chosen`; the sums are those on the half of the text that chooses.
+    """
+    baseline = heads.text.baseline("choose").mean
+    damage = float(heads.joint(numbers(chosen, "zero"), "choose").mean - baseline)
+    effects = np.asarray(heads.single("zero", "choose").mean - baseline)
+    upper = order(heads, "single", "zero")[heads.total // 2 :]
+    drawn = heads.study.rng(f"large heads {copy}").permutation(np.setdiff1d(upper, chosen))
+    sums = np.cumsum(effects[drawn[: max(2, len(chosen))]])
+    return drawn[: max(2, 1 + int(np.argmin(np.abs(sums - damage))))]
+
+
 def curve_counts(heads: Heads, points: int = POINTS) -> list[int]:
     """Numbers of changed heads along a curve: evenly up to all of them, and the registered one."""
     even = np.rint(np.linspace(0, heads.total, points + 1)[1:]).astype(int)
@@ -62,15 +101,13 @@ def curve_counts(heads: Heads, points: int = POINTS) -> list[int]:
 
 
 def ratios_of(heads: Heads, assignments: Sequence[Assignment], half: Half = "judge") -> Ratios:
-    """PPL ratios of several sets of changed heads, all with the same draws of the text's blocks.
+    """PPL ratios of several sets of changed heads, all on the same blocks of the text.
 
     Raises SemphaseError for a head that the model does not have.
     """
-    study = heads.study
     if beyond := [head for chosen in assignments for head in chosen if not 0 <= head < heads.total]:
-        raise SemphaseError(f"{study.label} has {heads.total} heads and no head {beyond[0]}; change fewer heads.")
-    changed = heads.joints(assignments, half)
-    return ratios(changed, study.text.baseline(half), study.budget.draws, study.rng(f"blocks of {half}"))
+        raise SemphaseError(f"{heads.study.label} has {heads.total} heads and no head {beyond[0]}; change fewer heads.")
+    return ratios(heads.joints(assignments, half), heads.text.baseline(half))
 
 
 def at_registered(heads: Heads, by: Order, kind: str, half: Half = "judge") -> Ratios:
@@ -111,12 +148,10 @@ def curve(heads: Heads, name: str, by: Order, kind: str, half: Half = "judge", p
 
 def pareto(heads: Heads) -> list[Curve]:
     """The registered order, the best one where another beats it at the registered count, the same text, and chance."""
-    registered, count = order(heads, *ORDERS[0]), heads.registered_count
-    orders = {named: order(heads, *named) for named in ORDERS}
-    found = ratios_of(heads, [numbers(by[:count], kind) for (_, kind), by in orders.items()]).values
-    rule, kind = best = ORDERS[int(np.argmin(found))]
+    registered = order(heads, *ORDERS[0])
+    rule, kind = chosen = ORDERS[best(heads, orders(heads))]
     curves = [curve(heads, "single, zero (registered)", registered, "zero")]
-    if best != ORDERS[0]:
-        curves.append(curve(heads, f"{rule}, {kind} (best of six)", orders[best], kind))
+    if chosen != ORDERS[0]:
+        curves.append(curve(heads, f"{rule}, {kind} (best of six)", order(heads, *chosen), kind))
     curves.append(curve(heads, "single, zero, judged on the text that chose it", registered, "zero", "choose", FEW))
     return [*curves, curve(heads, "random order, zero", random_order(heads), "zero", points=FEW)]

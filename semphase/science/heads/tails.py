@@ -13,8 +13,9 @@ much is left: such tails hold a third of 100 values and less of more, those of a
 
 from __future__ import annotations
 
+import math
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,15 +25,19 @@ from jaxtyping import Bool, Float, Int
 
 from semphase.errors import Undefined
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import with_interval
-from semphase.stats.resample import proportion
+from semphase.stats.interval import exact_share
+from semphase.stats.pivot import TAIL
+from semphase.stats.sampling import Sampling
 
 LEAST = 10
 """Positive values below which nothing is fitted."""
-MOST_RIVAL_DRAWS = 200
-"""Resamples for the interval of a rival's p; each takes two numerical fits."""
-
-
+MOST_MOVED_DRAWS = 200
+"""Samples for each draw of a measurement error."""
+FARTHEST_CUT = 12.0
+"""A normal cut so many standard deviations above its mean is an exponential, but for rounding of its likelihood."""
+_SAME = 1e-9
+"""Nats for each value: likelihoods that differ by less are alike."""
+_LED = ("a log-normal leads by as much", "an exponential leads by as much")
 FAR = 25.0
 """Beyond it SciPy's erfc comes near the smallest number."""
 ERROR_DRAWS = 20
@@ -87,7 +92,7 @@ class TailFit:
 
 @dataclass(frozen=True, slots=True)
 class PowerLawEstimates:
-    """What decides on a power law: goodness of fit, and the p at which either rival beats it, with intervals."""
+    """What decides on a power law: the p of the fit, and the p at which either rival beats it, with intervals."""
 
     fit: TailFit
     goodness: Estimate
@@ -95,12 +100,22 @@ class PowerLawEstimates:
     beaten_by_exponential: Estimate
 
 
-def fit_tail(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator) -> TailFit:
-    """Fit the positive ones of `values` and test the fit with `draws` samples of it."""
+@dataclass(frozen=True, slots=True)
+class Extremity:
+    """How badly each draw fits: its distance from its own power law, and by how much each rival leads it, in nats.
+
+    A lead is the log likelihood ratio on the tail where that is the rival's, else 0.
+    """
+
+    distance: Float[np.ndarray, " draw"]
+    lognormal: Float[np.ndarray, " draw"]
+    exponential: Float[np.ndarray, " draw"]
+
+
+def fit_tail(values: Float[np.ndarray, " value"], p: float) -> TailFit:
+    """The fit of the positive ones of `values`, whose goodness has this `p`."""
     positive = _positive(values)
-    tail = tails(positive[None])
-    if not np.isfinite(tail.alpha[0]):
-        raise Undefined(f"no tail can be fitted to {len(positive)} positive values of which fewer than three differ")
+    tail = _fitted(positive)
     xmin = float(tail.xmin[0])
     lognormal, exponential = comparisons(positive, xmin)
     exponent, r2 = rank_fit(positive)
@@ -110,7 +125,7 @@ def fit_tail(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Gen
         alpha=float(tail.alpha[0]),
         xmin=xmin,
         n_tail=int(tail.n_tail[0]),
-        p=goodness(positive, tail, draws, rng),
+        p=p,
         against_lognormal=lognormal,
         against_exponential=exponential,
         rank_exponent=exponent,
@@ -119,38 +134,124 @@ def fit_tail(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Gen
 
 
 def power_law_estimates(
-    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, over: str = "heads", error: float = 0.0
+    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, error: float = 0.0
 ) -> PowerLawEstimates:
-    """The fit, its goodness with Wilson's interval over the draws, and the p at which each rival beats it.
+    """The fit, its p and the p at which each rival beats it, all by the same samples of the fitted law (CSN 4.1).
 
-    The interval of the goodness is that of a share counted in finitely many samples. A rival's number is itself the
-    p of a test; its interval says how much it hangs on which values (`over`) there are: they are resampled, at most
-    `MOST_RIVAL_DRAWS` times, and threshold and rivals fitted anew. It is often wide, as p-values are.
+    Each p is the share of samples that are at least as extreme, (r + 1)/(draws + 1), never less than its resolution;
+    samples are fitted as the values are, so that a p allows for the chosen threshold and for a rival that holds the
+    power law as a limit, where Vuong's normal distribution (shown with the fit) does not hold. Their intervals are Clopper
+    and Pearson's (1934) over the samples: they tell a p from its threshold, and speak of these values. A rival beats the
+    power law only where it leads; else its p is 1.
 
     `error` is the standard deviation with which the values were measured. A small one can move the threshold and with
-    it the goodness by far, so its interval is widened to what the values give when that error is added again.
+    it every p by far, so the intervals are widened to what the values give when that error is added again.
     """
-    fit = fit_tail(values, draws, rng)
-    share = proportion(round(fit.p * draws), draws)
-    text = f"share of {draws} samples of the fitted law that fit it worse (Clauset et al. 2009, 4.1), {share.method}"
+    own = extreme_shares(_positive(values), draws, rng)
+    moved = []
     if error:
-        moved = _goodness_when_moved(values, error, min(draws, MOST_RIVAL_DRAWS), rng.spawn(1)[0])
-        share = replace(share, low=min(share.low, *moved), high=max(share.high, *moved))
-        text += f"; widened to {ERROR_DRAWS} draws of a measurement error of {error:.2g}"
-    beaten = _beaten_draws(values, min(draws, MOST_RIVAL_DRAWS), rng)
-    rivals = (fit.against_lognormal, fit.against_exponential)
+        generator = rng.spawn(1)[0]
+        tried = [values + generator.normal(0, error, size=np.shape(values)) for _ in range(ERROR_DRAWS)]
+        moved = [extreme_shares(_positive(again), min(draws, MOST_MOVED_DRAWS), generator) for again in tried]
     estimates = [
-        with_interval(rival.beaten, drawn, n=len(values), what=f"bootstrap over {over}")
-        for rival, drawn in zip(rivals, beaten.T, strict=True)
+        _share_estimate(count, draws, [(other[i], min(draws, MOST_MOVED_DRAWS)) for other in moved], what, error)
+        for i, (count, what) in enumerate(zip(own, ("fit it worse", *_LED), strict=True))
     ]
-    return PowerLawEstimates(fit, replace(share, method=text), *estimates)
+    return PowerLawEstimates(fit_tail(values, estimates[0].value), *estimates)
 
 
-def _goodness_when_moved(
-    values: Float[np.ndarray, " value"], error: float, draws: int, rng: np.random.Generator
-) -> list[float]:
-    moved = [_positive(values + rng.normal(0, error, size=values.shape)) for _ in range(ERROR_DRAWS)]
-    return [goodness(own, tails(own[None]), draws, rng) for own in moved]
+def _share_estimate(count: int, draws: int, moved: list[tuple[int, int]], what: str, error: float) -> Estimate:
+    def bounds(tail: float) -> tuple[float, float]:
+        each = [exact_share(r, b, 1 - 2 * tail) for r, b in [(count, draws), *moved]]
+        return min(low for low, _ in each), max(high for _, high in each)
+
+    low, high = bounds(TAIL)
+    method = (
+        f"share of {draws} samples of the fitted law that {what} (Clauset et al. 2009, 4.1), Clopper-Pearson interval"
+    )
+    if moved:
+        method += f"; widened to {len(moved)} draws of a measurement error of {error:.2g}"
+    value = (count + 1) / (draws + 1)
+    return Estimate(
+        value, low, high, method, draws,
+        population=("samples",), units=(draws,), sampling=Sampling.of_bounds(bounds),
+    )  # fmt: skip
+
+
+def extreme_shares(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator) -> tuple[int, int, int]:
+    """How many samples of the law fitted to positive values are as extreme as these: in distance, and in either lead.
+
+    A sample has their size; each member comes from the law with probability n_tail / n, else from the values below the
+    threshold. Threshold, exponent and rivals are fitted anew.
+    """
+    tail = _fitted(values)
+    xmin, alpha = float(tail.xmin[0]), float(tail.alpha[0])
+    body, size = values[values < xmin], (draws, len(values))
+    sample = np.log(xmin) + rng.exponential(1 / (alpha - 1), size=size)
+    if len(body):
+        below = rng.random(size) < len(body) / len(values)
+        sample = np.where(below, np.log(body)[rng.integers(0, len(body), size=size)], sample)
+    own, others = extremity(np.log(values)[None]), extremity(sample)
+    names = ("distance", "lognormal", "exponential")
+    slack = _SAME * len(values)
+    counts = [
+        int(np.sum(getattr(others, name) >= getattr(own, name)[0] - slack * (name != "distance"))) for name in names
+    ]
+    return counts[0], counts[1], counts[2]
+
+
+def extremity(logs: Float[np.ndarray, "draw value"]) -> Extremity:
+    """That of each row of logarithms of positive values."""
+    logs = np.sort(logs, axis=-1)
+    _, place, distance = _fit(logs)
+    inside = np.arange(logs.shape[1]) >= place[:, None]
+    n = inside.sum(axis=-1)
+    y = np.where(inside, logs - logs[np.arange(len(logs)), place][:, None], 0.0)
+    first, second = y.sum(axis=-1) / n, (y**2).sum(axis=-1) / n
+    # On the log scale the power law is an exponential of this mean, and the exponential's rate is one over the mean excess.
+    excess = (np.expm1(y) * inside).sum(axis=-1) / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exponential = n * (np.log(first) + first - np.log(excess))
+    return Extremity(distance, np.maximum(n * _lognormal_lead(first, second), 0.0), np.maximum(exponential, 0.0))
+
+
+def _lognormal_lead(
+    first: Float[np.ndarray, " draw"], second: Float[np.ndarray, " draw"]
+) -> Float[np.ndarray, " draw"]:
+    """Log likelihood for each value of the best normal cut at 0, less that of the exponential, from two moments.
+
+    The squared coefficient of variation alone fixes how far below its mean the best one is cut; at 1 the normal has become
+    the exponential, and none leads.
+    """
+    cuts, spreads = _cut_normals()
+    spread = second / first**2 - 1
+    cut = np.interp(spread, spreads, cuts)
+    hazard = _hazard(cut)
+    sigma = first / (hazard - cut)
+    mean = -cut * sigma
+    squares = (second - 2 * mean * first + mean**2) / sigma**2
+    own = -np.log(sigma) - squares / 2 - math.log(2 * math.pi) / 2 - scipy.special.log_ndtr(-cut)
+    return np.where(spread < spreads[-1], own + np.log(first) + 1, 0.0)
+
+
+@cache
+def _cut_normals() -> tuple[np.ndarray, np.ndarray]:
+    """Where standard normals are cut, and the squared coefficient of variation of what is left beyond the cut."""
+    cuts = np.linspace(-30, FARTHEST_CUT, 20_001)
+    hazard = _hazard(cuts)
+    return cuts, (1 + cuts * hazard - hazard**2) / (hazard - cuts) ** 2
+
+
+def _hazard(cut: Float[np.ndarray, " any"]) -> Float[np.ndarray, " any"]:
+    """Of the standard normal: density over what is left beyond the cut."""
+    return np.asarray(np.exp(-(cut**2) / 2 - math.log(2 * math.pi) / 2 - scipy.special.log_ndtr(-cut)))
+
+
+def _fitted(positive: Float[np.ndarray, " positive"]) -> Tails:
+    tail = tails(positive[None])
+    if not np.isfinite(tail.alpha[0]):
+        raise Undefined(f"no tail can be fitted to {len(positive)} positive values of which fewer than three differ")
+    return tail
 
 
 def tails(values: Float[np.ndarray, "draw value"]) -> Tails:
@@ -198,21 +299,6 @@ def _candidates(
     # Where nothing is below the largest, nothing is below −∞ either.
     second = np.where(first[:, -1] > 0, logs[np.arange(draws), first[:, -1] - 1], -np.inf)
     return first, fresh & np.isfinite(logs) & (logs < second[:, None])
-
-
-def goodness(values: Float[np.ndarray, " value"], tail: Tails, draws: int, rng: np.random.Generator) -> float:
-    """Share of samples of the fitted law that lie as far or farther from their own fit than `values` do (CSN 4.1).
-
-    `values` are positive and `tail` their fit, as one draw. A sample has their size; each member comes from the law
-    with probability n_tail / n, else from the values below the threshold. Threshold and exponent are fitted anew.
-    """
-    xmin, alpha = float(tail.xmin[0]), float(tail.alpha[0])
-    body, size = values[values < xmin], (draws, len(values))
-    sample = np.log(xmin) + rng.exponential(1 / (alpha - 1), size=size)
-    if len(body):
-        below = rng.random(size) < len(body) / len(values)
-        sample = np.where(below, np.log(body)[rng.integers(0, len(body), size=size)], sample)
-    return float(np.mean(_fit(np.sort(sample, axis=-1))[2] >= tail.distance[0]))
 
 
 def comparisons(values: Float[np.ndarray, " value"], xmin: float) -> tuple[Comparison, Comparison]:
@@ -273,13 +359,3 @@ def _positive(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " positi
             "model with more heads"
         )
     return positive
-
-
-def _beaten_draws(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """`Comparison.beaten` of resampled values, [draw, rival]; NaN where too few of a resample are positive."""
-    resampled = np.asarray(values, dtype=np.float64)[rng.integers(0, len(values), size=(draws, len(values)))]
-    fits = tails(resampled)
-    found = np.full((draws, 2), np.nan)
-    for draw in np.flatnonzero(np.isfinite(fits.alpha) & ((resampled > 0).sum(axis=-1) >= LEAST)):
-        found[draw] = [rival.beaten for rival in comparisons(resampled[draw], float(fits.xmin[draw]))]
-    return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 from jaxtyping import Float
@@ -22,44 +21,47 @@ def on_grid(
     return curves @ weights
 
 
-def worst_mean_correlation(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """The smallest correlation of g_mean between two models, on the shallower grid."""
-    return np.min([pearson(*_shared(a, a.g_mean, b, b.g_mean)) for a, b in combinations(responses, 2)], axis=0)
-
-
-def worst_mean_rmse(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """The largest RMSE of g_mean between two models, on the shallower grid."""
-    return np.max([_rmse(*_shared(a, a.g_mean, b, b.g_mean)) for a, b in combinations(responses, 2)], axis=0)
-
-
-def worst_word_correlation(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """The smallest correlation of one word's f between two models."""
+def mean_correlations(*responses: Response) -> Float[np.ndarray, "*draw pair"]:
+    """The correlation of g_mean between each pair of models, on the shallower grid."""
     pairs = combinations(responses, 2)
-    return np.min([pearson(*_shared(a, a.f, b, b.f)).min(axis=-1) for a, b in pairs], axis=0)
+    return np.stack([pearson(*_shared(a, a.g_mean, b, b.g_mean)) for a, b in pairs], axis=-1)
 
 
-def width_spread(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """(largest − smallest) / mean of the erf widths of the models."""
-    widths = np.stack([erf_width(response) for response in responses])
-    return (widths.max(axis=0) - widths.min(axis=0)) / widths.mean(axis=0)
+def mean_rmses(*responses: Response) -> Float[np.ndarray, "*draw pair"]:
+    """The RMSE of g_mean between each pair of models, on the shallower grid."""
+    pairs = combinations(responses, 2)
+    return np.stack([_rmse(*_shared(a, a.g_mean, b, b.g_mean)) for a, b in pairs], axis=-1)
 
 
-def diffusion_deviation(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """The largest |D − 0.15| over models, D = σ²/2 (000)."""
-    widths = np.stack([erf_width(response) for response in responses])
-    return np.abs(widths**2 / 2 - 0.15).max(axis=0)
+def word_correlations(*responses: Response) -> Float[np.ndarray, "*draw row"]:
+    """The correlation of each word's f between each pair of models."""
+    pairs = combinations(responses, 2)
+    return np.concatenate([pearson(*_shared(a, a.f, b, b.f)) for a, b in pairs], axis=-1)
 
 
-def growth_away_from_pi(*responses: Response) -> Float[np.ndarray, "*draw"]:
-    """The largest growth of |σ_free − 1/√π| from one model to the next larger; ≤ 0 when it never grows."""
-    distance = np.abs(np.stack([erf_width(response) for response in responses]) - INVERSE_ROOT_PI)
-    return np.diff(distance, axis=0).max(axis=0)
+def width_differences(*responses: Response) -> Float[np.ndarray, "*draw row"]:
+    """Differences of the models' erf widths over their mean, each pair both ways: the largest is their spread."""
+    widths = np.stack([erf_width(response) for response in responses], axis=-1)
+    centre = widths.mean(axis=-1)
+    pairs = permutations(range(len(responses)), 2)
+    return np.stack([(widths[..., a] - widths[..., b]) / centre for a, b in pairs], axis=-1)
 
 
-def growth_away_from_integer(turns: Sequence[Float[np.ndarray, "*draw"] | float]) -> Float[np.ndarray, "*draw"]:
-    """The largest growth of the distance of mean Θ/π to the nearest integer, models ordered by size."""
-    values = np.stack([np.asarray(turn) for turn in turns])
-    return np.diff(np.abs(values - np.round(values)), axis=0).max(axis=0)
+def diffusion_deviations(*responses: Response) -> Float[np.ndarray, "*draw row"]:
+    """D − 0.15 and 0.15 − D of every model, D = σ²/2 (000): the largest is the largest |D − 0.15|."""
+    deviations = np.stack([erf_width(response) ** 2 / 2 - 0.15 for response in responses], axis=-1)
+    return np.concatenate([deviations, -deviations], axis=-1)
+
+
+def growths_away_from_pi(*responses: Response) -> Float[np.ndarray, "*draw step"]:
+    """The growth of |σ_free − 1/√π| from each model to the next larger; ≤ 0 where it does not grow."""
+    distance = np.abs(np.stack([erf_width(response) for response in responses], axis=-1) - INVERSE_ROOT_PI)
+    return np.diff(distance, axis=-1)
+
+
+def growths_away_from_integer(turns: Float[np.ndarray, "*draw model"]) -> Float[np.ndarray, "*draw step"]:
+    """The growth of the distance of mean Θ/π to the nearest integer, models ordered by size."""
+    return np.diff(np.abs(turns - np.round(turns)), axis=-1)
 
 
 def _shared(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,16 +90,26 @@ def jump_depth(conditions: Conditions) -> Float[np.ndarray, "*draw word"]:
     return conditions.x[steps.argmax(axis=-1) + 1]
 
 
-def largest_interior_step(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
-    """The largest share of the rise of the mean spread that one step inside 0.1 ≤ x ≤ 0.9 carries.
+def mean_spread(conditions: Conditions) -> Float[np.ndarray, "*draw layer"]:
+    """Standard deviation of σ(l) over conditions, averaged over words."""
+    return conditions.sigma.std(axis=-2).mean(axis=-2)
 
-    The spread is the standard deviation of σ over conditions, averaged over words; its total rise goes from its
-    smallest to its largest value over all layers.
+
+def interior_steps(point: Conditions) -> Callable[[Conditions], Float[np.ndarray, "*draw step"]]:
+    """A statistic: the shares of the rise of the mean spread that the steps inside 0.1 ≤ x ≤ 0.9 carry, whatever their sign.
+
+    The rise goes from the spread's smallest to its largest value over all layers, those of the `point`.
     """
-    spread = conditions.sigma.std(axis=-2).mean(axis=-2)
-    inside = (conditions.x[:-1] >= 0.1) & (conditions.x[1:] <= 0.9)
-    steps = np.abs(np.diff(spread, axis=-1))[..., inside]
-    return steps.max(axis=-1) / (spread.max(axis=-1) - spread.min(axis=-1))
+    whole = mean_spread(point)
+    bottom, top = int(whole.argmin()), int(whole.argmax())
+    inside = (point.x[:-1] >= 0.1) & (point.x[1:] <= 0.9)
+
+    def statistic(conditions: Conditions) -> Float[np.ndarray, "*draw step"]:
+        spread = mean_spread(conditions)
+        steps = np.abs(np.diff(spread, axis=-1))[..., inside]
+        return steps / (spread[..., top] - spread[..., bottom])[..., None]
+
+    return statistic
 
 
 def final_spread(conditions: Conditions) -> Float[np.ndarray, "*draw"]:
@@ -113,10 +124,10 @@ def collapse_variance(conditions: Conditions) -> Float[np.ndarray, "*draw word"]
 
 def changes_at_jump(
     sigma: Float[np.ndarray, "word condition layer"], top1: Int[np.ndarray, "word condition layer"]
-) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
-    """For each word and condition: did the top-1 token change at the jump layer (0 or 1), and the rate elsewhere."""
+) -> tuple[Float[np.ndarray, " word"], Float[np.ndarray, " word"]]:
+    """How often each word's top-1 token changes at the jump layer, and at the others, over its conditions."""
     changed = (np.diff(top1, axis=-1) != 0).astype(float)
     jump = jump_layer(sigma)[..., None] - 1
     at_jump = np.take_along_axis(changed, jump, axis=-1)[..., 0]
     elsewhere = (changed.sum(axis=-1) - at_jump) / (changed.shape[-1] - 1)
-    return at_jump.ravel(), elsewhere.ravel()
+    return at_jump.mean(axis=-1), elsewhere.mean(axis=-1)

@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 from semphase.science.lexical.conditions import Conditions
 from semphase.stats.families import LANDAU
 from semphase.stats.fit import recompare, refit
-from semphase.stats.nested import PerWord
 
+AT_BOUND = 1e-5
+"""As near to its bound as a fit that ends there comes."""
 PUBLISHED = ("two_stage", "power_law", "tanh", "sigmoid")
 """The families that the source compares; the first is the one it prefers."""
 
@@ -36,7 +37,8 @@ def winners(data: Conditions) -> Int[np.ndarray, " word"]:
     return np.argmin([fits[name].bic for name in PUBLISHED], axis=0)
 
 
-def lead_of_first(won: PerWord) -> Float[np.ndarray, "*draw"]:
-    """The share of words won by the first family less that of its best rival; `won` as `winners` gives it."""
-    shares = np.stack([(won.values == family).mean(axis=-1) for family in range(len(PUBLISHED))])
-    return shares[0] - shares[1:].max(axis=0)
+def inside(exponents: Float[np.ndarray, " word"]) -> Float[np.ndarray, " kept"]:
+    """The exponents of words that have one: a fit that ends at its bound has found none."""
+    (bounds,) = [(p.low, p.high) for p in LANDAU["power_law"].parameters if p.name == "beta"]
+    low, high = (end * (1 + sign * AT_BOUND) + sign * AT_BOUND for end, sign in zip(bounds, (1, -1), strict=True))
+    return exponents[(exponents > low) & (exponents < high)]

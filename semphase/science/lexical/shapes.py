@@ -12,7 +12,7 @@ from semphase.science.lexical.response import Response, truncated
 from semphase.stats.families import SHAPES as SHAPES
 from semphase.stats.families import Family
 from semphase.stats.families import G as G
-from semphase.stats.fit import Information, compare, margin, recompare, refit
+from semphase.stats.fit import Information, compare, recompare, refit
 
 Curve = Callable[[Response], tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "*draw layer"]]]
 Statistic = Callable[[Response], Float[np.ndarray, "*draw"]]
@@ -39,36 +39,28 @@ def drop_without_rescaling(
     return response.x[:-2], truncated(response.g_mean)
 
 
-def winning_margin(
-    families: Mapping[str, Family], names: str | Iterable[str], curve: Curve, criterion: Information
-) -> Statistic:
-    """A statistic: the best rival's AIC or BIC minus the best of `names`; positive where one of `names` wins."""
-    wanted = (names,) if isinstance(names, str) else tuple(names)
+def leads_of(families: Mapping[str, Family], names: Iterable[str], curve: Curve, criterion: Information) -> Statistic:
+    """A statistic [candidate, rival]: AIC or BIC of every rival minus that of each of `names`."""
+    wanted = tuple(names)
 
-    def statistic(response: Response) -> Float[np.ndarray, "*draw"]:
+    def statistic(response: Response) -> Float[np.ndarray, "*draw candidate rival"]:
         x, g = curve(response)
-        if g.ndim == 1:
-            return np.asarray(margin(compare(families, x, g), wanted, criterion=criterion))
-        return _over_defined(g, lambda rows: margin(recompare(families, x, rows), wanted, criterion=criterion))
+
+        def rows(curves: np.ndarray) -> np.ndarray:
+            values = {family: getattr(fit, criterion) for family, fit in recompare(families, x, curves).items()}
+            rivals = np.stack([value for name, value in values.items() if name not in wanted], axis=-1)
+            return rivals[..., None, :] - np.stack([values[name] for name in wanted], axis=-1)[..., None]
+
+        shape = (len(wanted), len(families) - len(wanted))
+        return _over_defined(np.atleast_2d(g), rows, shape).reshape(*g.shape[:-1], *shape)
 
     return statistic
 
 
 def leads(families: Mapping[str, Family], name: str, curve: Curve, criterion: Information) -> Statistic:
     """A statistic [rival]: AIC or BIC of every rival minus that of one family, which wins where all are positive."""
-
-    def statistic(response: Response) -> Float[np.ndarray, "*draw rival"]:
-        x, g = curve(response)
-
-        def rows(curves: np.ndarray) -> np.ndarray:
-            values = {family: getattr(fit, criterion) for family, fit in recompare(families, x, curves).items()}
-            own = values.pop(name)
-            return np.stack([value - own for value in values.values()], axis=-1)
-
-        rivals = len(families) - 1
-        return _over_defined(np.atleast_2d(g), rows, (rivals,)).reshape(*g.shape[:-1], rivals)
-
-    return statistic
+    several = leads_of(families, (name,), curve, criterion)
+    return lambda response: several(response)[..., 0, :]
 
 
 def fitted(families: Mapping[str, Family], curve: Curve, response: Response) -> dict[str, Any]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int
 
 from semphase.data.corpus import require_tokens
 from semphase.measure.rotation import rotation_angles
 from semphase.measure.text import leading_tokens
 from semphase.models import Model
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import with_interval
+from semphase.stats.estimates import share
+from semphase.stats.left_out import Factor, largest
 from semphase.study.sample import Sample
 from semphase.study.study import Study
 from semphase.tolerances import angle_tolerance
@@ -22,7 +23,6 @@ from semphase.tolerances import angle_tolerance
 POSITIONS = 500
 NEAR = 0.1
 BLOCK = 20
-BLOCKS = f"bootstrap of contiguous blocks of {BLOCK} positions"
 
 
 @dataclass(eq=False)
@@ -50,15 +50,14 @@ class Rotation:
         """Θ/π at each position."""
         return turns(self.angle)
 
-    def mean_with_draws(self, values: np.ndarray) -> tuple[float, Float[np.ndarray, " draw"]]:
-        """The mean over positions, and its draws of blocks of positions."""
-        return float(values.mean()), block_means(values, self.study.budget.draws, self.study.rng("rotation"))
+    def mean_turns(self) -> tuple[float, Float[np.ndarray, " block"]]:
+        """Mean Θ/π over positions, and the same without each block of positions."""
+        return mean_without_blocks(self.turns)
 
     def share_near_pi(self) -> Estimate:
         """The share of positions where Θ is within 0.1 rad of π."""
         near = near_pi(self.angle)
-        value, draws = self.mean_with_draws(near)
-        return with_interval(value, draws, n=len(near), what=BLOCKS)
+        return share(near, over="text", clusters=block_of(len(near)))
 
     def samples(self) -> Iterator[Sample]:
         """All angles, their largest difference in radians."""
@@ -80,9 +79,26 @@ def near_pi(angle: Float[np.ndarray, "position block"]) -> Bool[np.ndarray, " po
     return np.abs(angle.sum(axis=-1) - np.pi) <= NEAR
 
 
-def block_means(
-    values: Shaped[np.ndarray, " position"], draws: int, rng: np.random.Generator
-) -> Float[np.ndarray, " draw"]:
-    """Means of resampled contiguous blocks; neighbouring positions share their context and are not independent."""
-    starts = rng.integers(0, len(values) - BLOCK + 1, size=(draws, -(-len(values) // BLOCK)))
-    return values[starts[..., None] + np.arange(BLOCK)].reshape(draws, -1)[:, : len(values)].mean(axis=-1)
+def block_of(positions: int) -> Int[np.ndarray, " position"]:
+    """The contiguous block that each position lies in; a remainder of less than half a block joins the one before."""
+    blocks = np.arange(positions) // BLOCK
+    last = (positions - positions % BLOCK) // BLOCK
+    return np.where((blocks == last) & (positions % BLOCK < BLOCK / 2), max(last - 1, 0), blocks)
+
+
+def mean_without_blocks(values: Float[np.ndarray, " position"]) -> tuple[float, Float[np.ndarray, " block"]]:
+    """The mean over positions, and without each block: neighbours share their context and are not independent."""
+    of = block_of(len(values))
+    sums, counts = np.bincount(of, values), np.bincount(of)
+    return float(values.mean()), (sums.sum() - sums) / (counts.sum() - counts)
+
+
+def largest_growth(
+    turns: Sequence[tuple[float, Float[np.ndarray, " block"]]], growths: Callable[[np.ndarray], np.ndarray]
+) -> Estimate:
+    """The largest growth from each model to the next; `growths` takes [*any, model] and gives [*any, step]."""
+    shared = min(len(without) for _, without in turns)
+    whole = growths(np.array([mean for mean, _ in turns]))
+    without = growths(np.stack([without[:shared] for _, without in turns], axis=-1))
+    factor = Factor("text", without.T, least="worst of many")
+    return largest(whole, factor, what="largest growth of the distance")

@@ -11,9 +11,10 @@ from semphase.errors import NotApplicable
 from semphase.science.recovery.answering import Answered
 from semphase.stats.estimate import Estimate
 from semphase.stats.paired import mcnemar_p, share_increase
+from semphase.stats.pivot import TAIL
+from semphase.stats.sampling import Sampling
 from semphase.verdict import Evidence
 
-TAIL = 0.025
 METHOD = "score interval of a paired difference of shares (Tango 1998) for each task"
 
 
@@ -32,12 +33,23 @@ def smallest_gain(before: Sequence[Answered], after: Sequence[Answered]) -> Esti
     From the smallest of the tasks' lower bounds at 97.5 %, which holds whatever they share, to the smallest of their
     upper bounds at 1 − 2.5 %/tasks (Bonferroni). It speaks of these tasks; their items are drawn from more.
     """
-    tails = (TAIL, TAIL / len(before))
-    found = [share_increase(*_flags(a, b), tails) for a, b in zip(before, after, strict=True)]
-    value, low, high = (min(column) for column in zip(*found, strict=True))
-    name = f"smallest of {len(found)} tasks" if len(found) > 1 else "one task"
-    items = sum(len(own.right) for own in before)
-    return Estimate(value, min(low, value), max(high, value), f"{name}, {METHOD}", items, "share")
+    flags = [_flags(a, b) for a, b in zip(before, after, strict=True)]
+
+    def bounds(tail: float) -> tuple[float, float]:
+        found = [share_increase(*own, (tail, tail / len(flags)))[1:] for own in flags]
+        low, high = (min(column) for column in zip(*found, strict=True))
+        return low, high
+
+    gains = [float(np.mean(b - a)) for a, b in flags]
+    value, items = min(gains), sum(len(own.right) for own in before)
+    low, high = bounds(TAIL)
+    # Items differ by task, so that one task's stand for all: those of the smallest gain.
+    a, b = flags[int(np.argmin(gains))]
+    name = f"smallest of {len(flags)} tasks" if len(flags) > 1 else "one task"
+    return Estimate(
+        value, min(low, value), max(high, value), f"{name}, {METHOD}", items, "share",
+        population=("prompts",), units=(items,), sampling=Sampling.of_bounds(bounds, (b - a - value,)),
+    )  # fmt: skip
 
 
 def flops_ratios(those: Sequence[Answered], over: Sequence[Answered]) -> list[float]:

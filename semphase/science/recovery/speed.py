@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from scipy.stats import quantile_test
 
 from semphase.errors import NotApplicable
 from semphase.machine import hardware
@@ -14,6 +14,7 @@ from semphase.measure.decoding_speed import cost_of, decoding_rates
 from semphase.measure.edit_base import Edit, identity_of
 from semphase.science.recovery.spending import SETTINGS, name_of
 from semphase.stats.estimate import Estimate
+from semphase.stats.median import median
 from semphase.study.study import Study
 
 STEPS = 4
@@ -59,13 +60,11 @@ def rates(study: Study, lightened: Sequence[Edit]) -> xr.Dataset:
 def ratio(found: xr.Dataset, setting: str) -> Estimate:
     """The median over interleaved runs of the lightened model's rate over the unmodified one's.
 
-    Both ends are order statistics, which hold the median whatever the distribution (scipy.stats.quantile_test).
+    Both ends are order statistics, which hold the median whatever the distribution.
     """
     own = found["rate"].sel(setting=setting)
     values = (own.sel(kind="lightened") / own.sel(kind="unmodified")).values
-    low, high = quantile_test(values, p=0.5).confidence_interval(0.95)
-    method = f"median of {len(values)} interleaved runs, order statistics (binomial)"
-    return Estimate(float(np.median(values)), float(low), float(high), method, len(values), "ratio")
+    return median(values, over="repeats", unit="ratio", within=(0, math.inf))
 
 
 def flops_ratios(study: Study, lightened: Sequence[Edit]) -> dict[str, float]:

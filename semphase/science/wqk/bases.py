@@ -8,7 +8,6 @@ by layer.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,9 +16,7 @@ import scipy
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError, Undefined
-from semphase.stats.estimate import Estimate
-from semphase.stats.interval import jackknifed
-from semphase.stats.resample import batch_interval
+from semphase.stats.estimate import Estimate, census
 
 Gram = Float[np.ndarray, "head head"]
 Mixing = Float[np.ndarray, "head head"]
@@ -77,6 +74,19 @@ class HeadBasis:
         vectors, lengths = self.vectors[:, :rank], np.sqrt(self.variances[:rank])
         return _about_the_mean((vectors * lengths) @ turned @ turned.T @ (vectors / lengths).T)
 
+    def as_far(self, mixing: Mixing, wanted: Mixing) -> Mixing:
+        """A mixture taken only so far that all heads together move as far (root of squares) as by the one wanted.
+
+        As it is, where that is not far enough.
+        """
+        own, other = (self._distance(of) for of in (mixing, wanted))
+        taken = min(1.0, other / own) if own > 0 else 0.0
+        return np.eye(self.heads) + taken * (mixing - np.eye(self.heads))
+
+    def _distance(self, mixing: Mixing) -> float:
+        change = mixing - np.eye(self.heads)
+        return float(np.sqrt(max(0.0, np.sum((change @ self.gram) * change))))
+
     def clusters(self, count: int, rng: np.random.Generator) -> Mixing:
         """Every head replaced by the member of its k-means cluster that is nearest to the centroid."""
         centroids, own = _best_clusters(self.scores, self._counted(count), rng)
@@ -113,41 +123,15 @@ def replacement(assigned: Int[np.ndarray, " head"]) -> Mixing:
 
 
 def dimension(basis: HeadBasis, share: float, scale: int) -> Estimate:
-    """K(share) of the heads, scaled to `scale` heads, with a delete-one-layer jackknife interval.
-
-    Weights are not sampled; what varies is which layers the model happens to have. K moves in steps, so the spread
-    is that of the number of components at which the interpolated cumulative variance crosses the share.
-    """
-    layers = np.unique(basis.layer)
-    if len(layers) < 2:
-        raise Undefined("a jackknife over layers needs at least two layers.")
-    parts = [np.flatnonzero(basis.layer != layer) for layer in layers]
-    left = np.array([_crossing(basis.gram[np.ix_(part, part)], share) * scale / len(part) for part in parts])
-    error = math.sqrt((len(layers) - 1) * float(left.var()))
+    """K(share) of the heads, scaled to `scale` heads: of all weights that there are."""
     value = basis.components(share) * scale / basis.heads
-    low, high = jackknifed(value, error, len(layers) - 1, (0.0, float(scale)))
-    method = f"delete-one-layer jackknife of the interpolated K, Student t, {len(layers)} layers"
-    return Estimate(value, low, high, method, basis.heads)
+    return census(value, "principal components of all heads", basis.heads, f"components of {scale}")
 
 
-def _crossing(gram: Gram, share: float) -> float:
-    values = np.clip(np.linalg.eigvalsh(_centred(gram))[::-1], 0, None)
-    cumulative = np.concatenate([[0.0], np.cumsum(values)]) / max(values.sum(), np.finfo(float).tiny)
-    return float(np.interp(share, cumulative, np.arange(len(cumulative))))
-
-
-def layer_correlation(basis: HeadBasis, *, resamples: int, seed: int) -> Estimate:
-    """Absolute Spearman correlation of the heads' scores on component 1 with their layer; heads are resampled."""
-    score = basis.scores[:, 0]
-
-    def correlation(index: Int[np.ndarray, "draw head"]) -> Float[np.ndarray, " draw"]:
-        ranks = [scipy.stats.rankdata(values[index], axis=-1) for values in (score, basis.layer)]
-        x, y = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
-        with np.errstate(invalid="ignore"):  # a draw from one layer only has no correlation
-            return np.abs((x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1)))
-
-    name = "the correlation of component 1 with the layer"
-    return batch_interval(correlation, (basis.heads,), resamples=resamples, seed=seed, name=name, over="heads")
+def layer_correlation(basis: HeadBasis) -> Estimate:
+    """Absolute Spearman correlation of all heads' scores on component 1 with their layer."""
+    value = abs(float(scipy.stats.spearmanr(basis.scores[:, 0], basis.layer).statistic))
+    return census(value, "absolute Spearman correlation over all heads", basis.heads)
 
 
 def inside_products(queries: Weights, keys: Weights, frames: Products | None = None) -> Products:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
@@ -19,20 +19,20 @@ from semphase.science.wqk import bases
 from semphase.science.wqk.bases import HeadBasis, Mixing, Weights
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import EXPANSION, with_interval
 from semphase.stats.ratios import Ratios, ratios
 from semphase.study.generators import generator
 from semphase.study.study import Study
+from semphase.study.subject import COPIES
 from semphase.study.text import Ids
 
 Form = Literal["registered", "basis-free", "other basis"]
-Kind = Literal["leading", "random", "clusters", "scattered"]
+Kind = Literal["leading", "random", "clusters", "as far as leading", "as far as clusters"]
 WEIGHTS_VERSION = 1
 HEADS = 144
 """Heads of gpt2, in whose numbers the source speaks."""
 GRID = (10, 16, 24, 32)
 CLUSTERS = 4 / 9
-SEEDED = ("random", "clusters", "scattered")
+DRAWN = ("random", "as far as leading", "as far as clusters")
 
 
 @dataclass(eq=False)
@@ -43,13 +43,21 @@ class WeightBasis:
     W_Q → W_Q R, W_K → W_K R⁻ᵀ with a random invertible R in every head, which changes no attention score. W_Q and
     W_K are those before rotary positions and before query-key norms; under such norms (qwen3, gemma3) the rebuilt
     weights are defined all the same, but a head's scale is not seen by the model.
-    Kinds: "leading" components, as many "random" directions, "clusters" of heads that one head stands for, and as
-    many "scattered" heads that stand for random others. No text chooses anything, so all of it is read.
+    Kinds: "leading" components, as many "random" directions, and "clusters" of heads that one head stands for. Then two
+    that change the matrices no more than these, in sum of squares: as many random directions "as far as leading" leave out
+    less than all, as many random heads that stand for random others "as far as clusters" do so in part. What is drawn
+    differs from `copy` to copy. No text chooses anything, so all of it is read.
     """
 
     study: Study
+    copy: int = 0
     _found: dict[tuple[object, ...], BlockLosses] = field(default_factory=dict, repr=False)
     _bases: dict[Form, HeadBasis] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def copies(self) -> list[WeightBasis]:
+        """The same with other draws."""
+        return [self, *(WeightBasis(self.study, copy) for copy in range(1, COPIES))]
 
     @property
     def heads(self) -> int:
@@ -78,7 +86,7 @@ class WeightBasis:
     def basis(self, form: Form = "registered") -> HeadBasis:
         """The principal components; the heads' inner products come from the store when they are there."""
         if form not in self._bases:
-            seed = self.study.seed if form == "other basis" else None
+            seed = self._seed if form == "other basis" else None
             self._bases[form] = bases.principal(self.study.measured(head_products, form=form, seed=seed), self.layer)
         return self._bases[form]
 
@@ -87,13 +95,12 @@ class WeightBasis:
         return self.basis(form).components(share)
 
     def dimension(self, share: float, form: Form = "registered") -> Estimate:
-        """K(share), scaled to 144 heads; jackknife over layers."""
+        """K(share), scaled to 144 heads."""
         return bases.dimension(self.basis(form), share, HEADS)
 
     def layer_correlation(self, form: Form = "registered") -> Estimate:
-        """|Spearman| of the score on component 1 with the layer; heads resampled."""
-        budget = self.study.budget
-        return bases.layer_correlation(self.basis(form), resamples=budget.draws, seed=self.study.seed)
+        """|Spearman| of the score on component 1 with the layer."""
+        return bases.layer_correlation(self.basis(form))
 
     def losses(self, kind: Kind, components: int, form: Form = "registered") -> BlockLosses:
         """Token losses of the model with rebuilt W_Q; `components` also counts clusters and heads that stay."""
@@ -109,56 +116,49 @@ class WeightBasis:
 
     def ratio(self, kind: Kind, components: int, form: Form = "registered") -> Estimate:
         """Perplexity of the rebuilt model over the model's own."""
-        return self.smallest_ratio(kind, (components,), form)
+        return self.ratios(kind, [components], form).estimate()
 
     def smallest_ratio(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Estimate:
-        """The smallest ratio over several numbers of components; all share the drawn blocks."""
-        found = self.ratios([(kind, count) for count in counts], form)
-        return self.estimate(float(found.values.min()), found.draws.min(axis=0))
+        """The smallest ratio over several numbers of components, each with bounds of its own."""
+        return self.ratios(kind, counts, form).best()
 
-    def ratios(self, conditions: Sequence[tuple[Kind, int]], form: Form = "registered") -> Ratios:
-        """Ratios under several conditions; every call on a study draws the same blocks."""
+    def ratios(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Ratios:
+        """Ratios at several numbers of components."""
         base = self.study.text.baseline("both")
-        changed = BlockLosses(np.stack([self.losses(*condition, form).sums for condition in conditions]), base.counts)
-        return ratios(changed, base, self.study.budget.draws, self.study.rng("rebuilt weights"))
+        return ratios(BlockLosses(np.stack([self.losses(kind, k, form).sums for k in counts]), base.counts), base)
 
-    def estimate(self, value: float, draws: Real[np.ndarray, " draw"], unit: str = "") -> Estimate:
-        """What was made of ratios, with the percentile interval of the same made of their draws."""
-        base = self.study.text.baseline("both")
-        what = f"paired bootstrap of {len(base.counts)} contiguous blocks of token losses, {EXPANSION}"
-        return with_interval(value, draws, n=base.tokens, what=what, unit=unit)
-
-    def numbers(self, form: Form) -> dict[str, Float[np.ndarray, " draw"]]:
-        """What the claims of the group compare; the point first, then the draws of blocks that the ratios share."""
-        at = [self.components(share, form) for share in (0.99, 0.997)]
-        counts = [*self.grid, *at]
-        found = self.ratios([*(("leading", count) for count in counts), ("clusters", self.clusters)], form)
-        drawn = np.concatenate([found.values[:, None], found.draws], axis=1)
-        steady = np.ones(drawn.shape[1])
+    def evidence(self, form: Form) -> dict[str, Estimate]:
+        """What the claims of the group compare."""
         return {
-            "K(90 %)": self.dimension(0.9, form).value * steady,
-            "smallest ratio": drawn[: len(self.grid)].min(axis=0),
-            "ratio at 99 %": drawn[-3],
-            "ratio at 99.7 %": drawn[-2],
-            "ratio with clusters": drawn[-1],
-            "|ρ|": self.layer_correlation(form).value * steady,
+            "K(90 %)": self.dimension(0.9, form),
+            "smallest ratio": self.smallest_ratio("leading", self.grid, form),
+            "ratio at 99 %": self.ratio("leading", self.components(0.99, form), form),
+            "ratio at 99.7 %": self.ratio("leading", self.components(0.997, form), form),
+            "ratio with clusters": self.ratio("clusters", self.clusters, form),
+            "|ρ|": self.layer_correlation(form),
         }
 
     def spectrum(self, form: Form) -> dict[str, Any]:
-        """For a figure: the variance in the first K components, and the ratios that `numbers` compares, by K."""
+        """For a figure: the variance in the first K components, and the ratios that claims compare, by K."""
         counts = sorted({*self.grid, self.components(0.99, form), self.components(0.997, form)})
         ratios = [self.ratio("leading", count, form) for count in counts]
         return {"cumulative variance": self.basis(form).cumulative, "components": counts, "ratios": ratios}
 
     def mixing(self, kind: Kind, count: int, form: Form = "registered") -> Mixing:
         """Which mixture of the heads' matrices each head gets."""
-        rng = self.study.rng(f"{kind} heads")
-        if kind == "scattered":
-            return bases.scattered(self.heads, count, rng)
-        basis = self.basis(form)
+        basis, rng = self.basis(form), generator(self._seed, "random heads")
         if kind == "leading":
             return basis.leading(count)
-        return basis.random(count, rng) if kind == "random" else basis.clusters(count, rng)
+        if kind == "clusters":
+            return basis.clusters(count, self.study.rng("clusters heads"))
+        if kind == "as far as clusters":
+            return basis.as_far(bases.scattered(self.heads, count, rng), self.mixing("clusters", count, form))
+        drawn = basis.random(count, rng)
+        return drawn if kind == "random" else basis.as_far(drawn, basis.leading(count))
+
+    @property
+    def _seed(self) -> int:
+        return self.study.seed * COPIES + self.copy
 
     def rebuilt(self, kind: Kind, count: int, form: Form = "registered") -> Float[np.ndarray, "layer head d d_head"]:
         """W_Q rebuilt, for the model as it is."""
@@ -167,7 +167,7 @@ class WeightBasis:
         if form == "basis-free":
             made = bases.rebuilt_outer(queries, keys, mixing)
         else:
-            made = bases.rebuilt_inside(queries, keys, mixing, _frames(form, queries, self.study.seed))
+            made = bases.rebuilt_inside(queries, keys, mixing, _frames(form, queries, self._seed))
         return made.reshape(self.study.model.layers, -1, *made.shape[1:])
 
     def _losses(self, kind: Kind, components: int, form: Form) -> BlockLosses:
@@ -179,8 +179,10 @@ class WeightBasis:
                 return replay.in_force
 
         what: dict[str, Any] = {"kind": kind, "components": components, "form": form, "weights": WEIGHTS_VERSION}
-        if kind in SEEDED or form == "other basis":
-            what["seed"] = self.study.seed
+        if kind in DRAWN or form == "other basis":
+            what["seed"] = self._seed
+        if kind in ("clusters", "as far as clusters"):
+            what["clusters from"] = self.study.seed
         return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
 
 

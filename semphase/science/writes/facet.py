@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -18,19 +18,27 @@ from semphase.errors import SemphaseError
 from semphase.models import Model
 from semphase.science.writes import spectra
 from semphase.science.writes.moments import measure_bases, measure_spectra
-from semphase.science.writes.spectra import Curves, Spectra
-from semphase.science.writes.sums import GROUPS, PARTS, Rows, cosine_sums, leading_rows, low_rank_losses, plan
-from semphase.stats.blocks import BlockLosses, mean_with_draws, ratio_estimate
+from semphase.science.writes.spectra import Spectra
+from semphase.science.writes.sums import (
+    GROUPS,
+    PARTS,
+    Rows,
+    cosine_sums,
+    leading_rows,
+    low_rank_losses,
+    plan,
+    square_sums,
+)
+from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import EXPANSION
+from semphase.stats.left_out import Factor, largest, smallest, smooth
+from semphase.stats.ratios import Ratios, ratios
 from semphase.study.study import Study
-from semphase.study.subject import Untrained
+from semphase.study.subject import COPIES
 from semphase.study.text import Ids
 
-Kind = Literal["individual", "shared", "random individual", "random shared"]
+Basis = Literal["individual", "shared"]
 WRITES_VERSION = 1
-COPY_GROUPS = 4
-"""Groups of positions whose omission makes the intervals of untrained copies."""
 SOURCE_GRID = (8, 16, 32, 64, 128, 256, 512, 768)
 
 
@@ -44,6 +52,26 @@ class Bases:
     shared: Float[Tensor, "d component"]
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Principal directions of each layer or of all stacked; or the random basis number `random` in their place.
+
+    Outside of K random directions only as large a part of Δφ is taken away as moves it, in mean square over positions,
+    as far as the K principal ones do (all of it, where that is not far enough): no harsher damage.
+    """
+
+    basis: Basis
+    random: int | None = None
+
+
+INDIVIDUAL, SHARED = (Kind(basis) for basis in get_args(Basis))
+
+
+def random_like(kind: Kind) -> list[Kind]:
+    """Random bases in place of a kind's own."""
+    return [Kind(kind.basis, copy) for copy in range(COPIES)]
+
+
 @dataclass(eq=False)
 class Writes:
     """Writes of the blocks: moments and bases come from the half of the text that chooses, losses from the other.
@@ -52,7 +80,8 @@ class Writes:
     """
 
     study: Study
-    _losses: dict[tuple[str, int], BlockLosses] = field(default_factory=dict, repr=False)
+    _losses: dict[tuple[Kind, int], BlockLosses] = field(default_factory=dict, repr=False)
+    _squares: dict[Kind, Float[np.ndarray, "layer component"]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rows(self) -> Rows:
@@ -85,7 +114,7 @@ class Writes:
         """Eigenvalues by layer, part and pooled, with and without position 0, whole and without single groups."""
         found = self._spectra
         layers, parts, shared, norm = (found[name].values for name in ("layers", "parts", "shared", "norm"))
-        return Spectra(layers, parts, shared, norm, self.positions)
+        return Spectra(layers, parts, shared, norm)
 
     @property
     def positions(self) -> int:
@@ -96,12 +125,13 @@ class Writes:
     def detail(self) -> dict[str, Any]:
         """For a report: K(90 %) and norms by layer, with and without position 0."""
         told: dict[str, Any] = {"positions": self.positions, "d": self.d}
-        ranks, parts = self.spectra.ranks(), self.spectra.part_ranks
+        found = self.spectra
+        parts, shared = spectra.components(found.parts), spectra.components(found.shared[0])
         for at, name in enumerate(("with position 0", "without position 0")):
-            told[f"K(90 %) {name}"] = ranks.raw[at]
+            told[f"K(90 %) {name}"] = found.counts[at]
             told |= {f"K(90 %) of {part} {name}": parts[at, i] for i, part in enumerate(PARTS)}
-            told[f"shared K(90 %) {name}: as written, unit norm"] = spectra.components(self.spectra.shared[0, at])
-            told[f"mean norm {name}"] = ranks.norm[at]
+            told[f"shared K(90 %) {name}: as written, unit norm"] = shared[at]
+            told[f"mean norm {name}"] = found.norm[0, at]
             told[f"std of the norm {name}"] = self._spectra["std"].values[at]
         return told
 
@@ -117,9 +147,7 @@ class Writes:
 
     @cached_property
     def _plan(self) -> tuple[int, int]:
-        groups, at_once = plan(self.study.text.memory, self.d, self.layers)
-        # Each group costs the eigenvalues of every layer once more; a control is judged by its bare value.
-        return (min(groups, COPY_GROUPS) if isinstance(self.study.subject, Untrained) else groups), at_once
+        return plan(self.study.text.memory, self.d, self.layers)
 
     # Bases
 
@@ -137,20 +165,36 @@ class Writes:
 
     def in_basis(self, kind: Kind) -> tuple[Float[Tensor, "layer d"], Float[Tensor, "layer d component"]]:
         """Means and orthonormal directions of every layer; random ones are of the study's seed."""
-        bases = self.bases
-        if kind in ("individual", "random individual"):
+        bases, copy = self.bases, kind.random
+        if kind.basis == "individual":
             means, each = bases.mean, bases.individual
-        else:
-            means, each = bases.shared_mean.expand(self.layers, -1), bases.shared.expand(self.layers, -1, -1)
-        if kind == "random individual":
-            each = torch.stack([self._random(f"write basis {layer}") for layer in range(self.layers)])
-        elif kind == "random shared":
-            each = self._random("shared write basis").expand(self.layers, -1, -1)
-        return means, each
+            if copy is not None:
+                each = torch.stack([self._random(f"write basis {layer}", copy) for layer in range(self.layers)])
+            return means, each
+        shared = bases.shared if copy is None else self._random("shared write basis", copy)
+        return bases.shared_mean.expand(self.layers, -1), shared.expand(self.layers, -1, -1)
 
-    def _random(self, purpose: str) -> Float[Tensor, "d component"]:
-        made = spectra.random_basis(self.d, self.study.rng(purpose)).astype(np.float32)
+    def _random(self, purpose: str, copy: int) -> Float[Tensor, "d component"]:
+        made = spectra.random_basis(self.d, self.study.rng(f"{purpose}, copy {copy}")).astype(np.float32)
         return torch.from_numpy(made).to(self.study.model.device)
+
+    def taken(self, kind: Kind, components: int) -> Float[np.ndarray, " layer"]:
+        """The fraction of what lies outside of K directions that is taken away: all of it, if they are principal ones."""
+        if kind.random is None:
+            return np.ones(self.layers)
+        wanted, own = (self._outside(of, components) for of in (Kind(kind.basis), kind))
+        return np.sqrt(np.divide(wanted, own, out=np.zeros_like(own), where=own > 0)).clip(max=1.0)
+
+    def _outside(self, kind: Kind, components: int) -> Float[np.ndarray, " layer"]:
+        """The square of what the K directions leave out of Δφ, summed over positions."""
+        if kind not in self._squares:
+
+            def measure() -> xr.Dataset:
+                sums = square_sums(self.study.model, self.rows, *self.in_basis(kind)).cpu().numpy()
+                return xr.Dataset({"squares": (("layer", "component"), sums)}, attrs={"unit": "squared stream units"})
+
+            self._squares[kind] = self.study.store.get(self._key("write squares", kind), measure)["squares"].values
+        return np.asarray(self._squares[kind][:, components:].sum(axis=1))
 
     # Reconstruction and inference
 
@@ -159,8 +203,8 @@ class Writes:
         found = self._cosines(kind)
         sums, count = found["cosine"].sel(k=components).values.mean(axis=1), found["count"].values
         whole, n = sums.sum(), count.sum()
-        others = (whole - sums[:-1]) / (n - count[:-1])
-        return spectra.jackknife(whole / n, others, int(n), within=(-1.0, 1.0), note=", bases kept")
+        groups = Factor("text", (whole - sums[:-1]) / (n - count[:-1]))
+        return smooth(float(whole / n), groups, what="mean cosine, bases kept", within=(-1.0, 1.0))
 
     def cosines(self, kind: Kind) -> Float[np.ndarray, "layer k"]:
         """The same for every layer and every K of the grid."""
@@ -173,7 +217,7 @@ class Writes:
             arrays = {"cosine": (("group", "layer", "k"), sums.cosine.cpu().numpy()), "count": ("group", sums.count)}
             return xr.Dataset(arrays, coords={"k": list(self.grid)}, attrs={"unit": "sums of cosines"})
 
-        return self.study.store.get(self._key("write cosines", kind=kind, grid=self.grid, groups=GROUPS), measure)
+        return self.study.store.get(self._key("write cosines", kind, grid=self.grid, groups=GROUPS), measure)
 
     def losses(self, kind: Kind, components: int) -> BlockLosses:
         """Losses on the judging half when every block writes in `components` directions only."""
@@ -183,41 +227,46 @@ class Writes:
 
             def run(model: Model, ids: Ids) -> Tensor:
                 means, bases = self.in_basis(kind)
-                return low_rank_losses(model, ids, means, bases[..., :components])
+                taken = torch.from_numpy(self.taken(kind, components))
+                return low_rank_losses(model, ids, means, bases[..., :components], taken)
 
-            what = {"kind": kind, "components": components, **self._named(kind)}
+            what = {"components": components, **self._named(kind)}
             self._losses[kind, components] = self.study.text.measured_losses("low-rank writes", "judge", run, **what)
         return self._losses[kind, components]
 
-    def ratio(self, kind: Kind, components: int, draws: int | None = None) -> Estimate:
-        """Perplexity on some components over the baseline's, on the judging half."""
-        changed, baseline = self.losses(kind, components), self.study.text.baseline("judge")
-        return ratio_estimate(
-            changed.sums,
-            baseline.sums,
-            baseline.counts,
-            draws=draws or self.study.budget.draws,
-            rng=self.study.rng("low-rank writes"),
-        )
+    def ratios(self, kind: Kind, counts: Sequence[int]) -> Ratios:
+        """Perplexity on some numbers of components over the baseline's, on the judging half."""
+        baseline = self.study.text.baseline("judge")
+        return ratios(BlockLosses(np.stack([self.losses(kind, k).sums for k in counts]), baseline.counts), baseline)
+
+    def ratio(self, kind: Kind, components: int) -> Estimate:
+        """The same for one number of components."""
+        return self.ratios(kind, [components]).estimate()
 
     def ratios_told(self, *kinds: Kind) -> dict[str, Any]:
         """For a report's detail: d, and the ratio at every K of the grid by kind."""
-        return {"d": self.d, "ratios": {kind: {f"K = {k}": self.ratio(kind, k) for k in self.grid} for kind in kinds}}
+        told = {kind.basis: {f"K = {k}": self.ratio(kind, k) for k in self.grid} for kind in kinds}
+        return {"d": self.d, "ratios": told}
 
-    def curves(self, kinds: Sequence[Kind], draws: int | None = None) -> Curves:
-        """Log ratios of several kinds at every K of the grid, with paired draws of blocks."""
-        baseline = self.study.text.baseline("judge")
-        sums = np.stack([[self.losses(kind, k).sums - baseline.sums for k in self.grid] for kind in kinds])
-        rng = self.study.rng("low-rank writes")
-        point, drawn = mean_with_draws(sums, baseline.counts, draws or self.study.budget.draws, rng)
-        what = f"paired bootstrap of {len(baseline.counts)} contiguous blocks of token losses, {EXPANSION}"
-        return Curves(point, drawn, baseline.tokens, what)
+    def smallest_margin(self, worse: Kind, better: Kind, low: int, high: int) -> Estimate:
+        """The log ratio of one kind less that of another, at the K of the grid from low to high where it is smallest."""
+        counts = [k for k in self.grid if low <= k <= high]
+        first, second = (self.ratios(kind, counts) for kind in (worse, better))
+        blocks = Factor("text", first.without - second.without, least="worst of many")
+        return smallest(first.logs - second.logs, blocks, what="smallest margin", unit="nats per token")
+
+    def largest_rise(self, kind: Kind) -> Estimate:
+        """How far the log ratio rises from one K of the grid to a larger one, where it does so most."""
+        found = self.ratios(kind, self.grid)
+        blocks = Factor("text", spectra.rises(found.without), least="worst of many")
+        return largest(spectra.rises(found.logs), blocks, what="largest rise", unit="nats per token")
 
     def _named(self, kind: Kind) -> dict[str, Any]:
         """What a basis depends on beside the model."""
         rows = [np.asarray(row, dtype=np.int64).tobytes() for row in self.rows]
         digest = hashlib.sha256(repr((WRITES_VERSION, rows)).encode()).hexdigest()
-        return {"basis from": digest} | ({"seed": self.study.seed} if kind.startswith("random") else {})
+        named = {"kind": kind.basis, "basis from": digest}
+        return named if kind.random is None else named | {"random": kind.random, "seed": self.study.seed}
 
-    def _key(self, measurement: str, kind: Kind = "individual", **what: Any) -> dict[str, Any]:
-        return self.study.text.key(measurement, None, kind=kind, **self._named(kind), **what)
+    def _key(self, measurement: str, kind: Kind = INDIVIDUAL, **what: Any) -> dict[str, Any]:
+        return self.study.text.key(measurement, None, **self._named(kind), **what)

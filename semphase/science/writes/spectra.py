@@ -1,8 +1,10 @@
-"""Principal components of what layers write, from streamed moments, with jackknife intervals (002, exp7).
+"""Principal components of what layers write, from streamed moments, whole and without single groups (002, exp7).
 
-Leaving one of m contiguous groups of positions out at a time gives the interval value ± t(0.975, m − 1) · √((m − 1)/m
-· Σ(θ_i − mean)²): neighbouring positions depend on each other, and moments can be subtracted. Position 0 of a chunk is
-part of the design (every chunk has one) and is never left out with its group.
+Contiguous groups of positions are left out, since neighbouring positions depend on each other and moments can be
+subtracted. Position 0 of a chunk is part of the design (every chunk has one) and is never left out with its group.
+K(share) moves in steps, by which no group that is left out would show; claims compare where the cumulative variance,
+interpolated between components, crosses the share. That is at most one below the integer K, and exceeds an integer
+exactly where K does.
 """
 
 from __future__ import annotations
@@ -14,14 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 import torch
 from jaxtyping import Float, Int
 
-from semphase.errors import SemphaseError, Undefined
+from semphase.errors import Undefined
 from semphase.measure.timing import one_thread
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import jackknifed, of_largest
+from semphase.stats.left_out import Factor, smooth
 
 SOURCE_D = 768
 """Stream components of the source's model: thresholds in components are stated for it."""
@@ -110,11 +111,24 @@ def left_out(groups: Sequence[Moment], first: Moment) -> Iterator[tuple[int, int
 
 def components(spectrum: Float[np.ndarray, "*any component"], share: float = 0.9) -> Int[np.ndarray, "*any"]:
     """K(share): the fewest leading components that hold a share of the variance."""
+    return np.asarray((_held(spectrum) < share - ROUNDING).sum(axis=-1) + 1)
+
+
+def crossing(spectrum: Float[np.ndarray, "*any component"], share: float = 0.9) -> Float[np.ndarray, "*any"]:
+    """The number of leading components, whole or not, with exactly this share of the variance."""
+    held = _held(spectrum)
+    after = components(spectrum, share)[..., None]
+    above = np.take_along_axis(held, after - 1, axis=-1)
+    below = np.where(after > 1, np.take_along_axis(held, np.maximum(after - 2, 0), axis=-1), 0.0)
+    return np.asarray((after - (above - share).clip(0) / (above - below))[..., 0])
+
+
+def _held(spectrum: Float[np.ndarray, "*any component"]) -> Float[np.ndarray, "*any component"]:
+    """The share of the variance in the first components."""
     total = spectrum.sum(axis=-1, keepdims=True)
     if not (np.isfinite(total).all() and (total > 0).all()):
         raise Undefined("writes without variance have no principal components; check the weights.")
-    held = np.cumsum(spectrum, axis=-1) / total
-    return np.asarray((held < share - ROUNDING).sum(axis=-1) + 1)
+    return np.asarray(np.cumsum(spectrum, axis=-1) / total)
 
 
 def for_source_d(k: Any, d: int) -> Any:
@@ -134,18 +148,17 @@ def random_basis(d: int, rng: np.random.Generator) -> Float[np.ndarray, "d compo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranks:
-    """K(90 %) in units of the source's 768 components (except `raw`), and mean norms.
+    """Interpolated K(90 %) in units of the source's 768 components, and mean norms.
 
     The first axis is with and without position 0; `shared` pools all layers, as they are or scaled to unit norm.
     """
 
-    raw: Int[np.ndarray, "first layer"]
     layers: Float[np.ndarray, "first layer"]
     shared: Float[np.ndarray, "first scaled"]
     norm: Float[np.ndarray, "first layer"]
 
 
-Statistic = Callable[[Ranks], float]
+Statistic = Callable[[Ranks], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,83 +172,35 @@ class Spectra:
     parts: Float[np.ndarray, "first part layer component"]
     shared: Float[np.ndarray, "variant first scaled component"]
     norm: Float[np.ndarray, "variant first layer"]
-    positions: int
 
     def ranks(self, variant: int = 0) -> Ranks:
         """What claims compare, over all positions or without one group."""
         d = self.layers.shape[-1]
-        raw = components(self.layers[variant])
-        shared = for_source_d(components(self.shared[variant]), d)
-        return Ranks(raw, for_source_d(raw, d), shared, self.norm[variant])
-
-    def estimate(
-        self, statistic: Callable[[Ranks], float], within: tuple[float, float] = (-math.inf, math.inf)
-    ) -> Estimate:
-        """A statistic of the ranks with its jackknife interval."""
-        value, *others = (float(statistic(self.ranks(variant))) for variant in range(len(self.layers)))
-        return jackknife(value, others, self.positions, within=within)
+        layers, shared = (for_source_d(crossing(own[variant]), d) for own in (self.layers, self.shared))
+        return Ranks(layers, shared, self.norm[variant])
 
     @property
-    def part_ranks(self) -> Int[np.ndarray, "first part layer"]:
-        """K(90 %) of what attention and MLP write."""
-        return components(self.parts)
+    def counts(self) -> Int[np.ndarray, "first layer"]:
+        """K(90 %) in whole components of this model."""
+        return components(self.layers[0])
+
+    @property
+    def part_ranks(self) -> Float[np.ndarray, "first part layer"]:
+        """Interpolated K(90 %) of what attention and MLP write, in components of this model."""
+        return crossing(self.parts)
+
+    def each(self, statistic: Statistic) -> tuple[Float[np.ndarray, "*row"], Factor]:
+        """A statistic of the ranks, [*row], and the same without each group of the text."""
+        made = np.array([statistic(self.ranks(variant)) for variant in range(len(self.layers))], dtype=float)
+        return made[0], Factor("text", np.moveaxis(made[1:], 0, -1))
+
+    def estimate(self, statistic: Statistic, what: str, within: tuple[float, float], unit: str = "") -> Estimate:
+        """A statistic that moves smoothly with the text."""
+        value, groups = self.each(statistic)
+        return smooth(float(value), groups, what=what, unit=unit, within=within)
 
 
-def jackknife(
-    value: float,
-    others: Sequence[float] | Float[np.ndarray, " group"],
-    n: int,
-    *,
-    within: tuple[float, float] = (-math.inf, math.inf),
-    note: str = "",
-) -> Estimate:
-    """A value with its delete-one-group interval, cut to the range that the quantity can have."""
-    left, m = np.asarray(others, dtype=float), len(others)
-    if m < 2:
-        raise SemphaseError(f"a jackknife interval needs at least two groups, not {m}; allow more with --memory.")
-    if not (np.isfinite(value) and np.isfinite(left).all()):
-        raise Undefined(f"no jackknife interval: the value is {value:.4g}, without single groups {left}.")
-    error = math.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum())
-    method = f"jackknife over {m} contiguous groups of positions, Student's t; position 0 stays{note}"
-    return Estimate(value, *jackknifed(value, error, m - 1, within), method, n)
-
-
-def smallest(
-    values: Float[np.ndarray, " item"], draws: Float[np.ndarray, "item draw"], *, n: int, what: str
-) -> Estimate:
-    """The smallest of several numbers, as `of_largest`."""
-    found = of_largest(-values, -draws, n=n, what=what)
-    return Estimate(-found.value, -found.high, -found.low, found.method, n)
-
-
-def rises(curve: Float[np.ndarray, k * draw]) -> Float[np.ndarray, pair * draw]:
+def rises(curve: Float[np.ndarray, "k ..."]) -> Float[np.ndarray, "pair ..."]:
     """What a curve gains from each of its points to each later one; more than 0 where it is higher there."""
     earlier, later = np.triu_indices(len(curve), k=1)
-    return curve[later] - curve[earlier]
-
-
-def spearman_with_depth(values: Float[np.ndarray, " layer"]) -> float:
-    """Spearman's correlation of one number for each layer with the layer; undefined where all are equal."""
-    if np.ptp(values) == 0:
-        raise Undefined("one and the same number for every layer has no correlation with depth.")
-    return float(scipy.stats.spearmanr(np.arange(len(values)), values).statistic)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curves:
-    """Log of the perplexity ratio by K, [kind, k], and its draws, [kind, k, draw], all of the same blocks of text."""
-
-    point: Float[np.ndarray, "kind k"]
-    draws: Float[np.ndarray, "kind k draw"]
-    tokens: int
-    what: str
-
-    def smallest_margin(self, chosen: Sequence[bool]) -> Estimate:
-        """The first kind minus the second, at the chosen K where that is smallest."""
-        kept = np.asarray(chosen)
-        point, draws = ((array[0] - array[1])[kept] for array in (self.point, self.draws))
-        return smallest(point, draws, n=self.tokens, what=self.what)
-
-    def largest_rise(self) -> Estimate:
-        """How far the first kind rises from one K to a larger one, where it does so most."""
-        return of_largest(rises(self.point[0]), rises(self.draws[0]), n=self.tokens, what=self.what)
+    return np.asarray(curve[later] - curve[earlier])

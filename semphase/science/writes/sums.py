@@ -162,30 +162,46 @@ def _cosines(
     return inner / (length * write.norm(dim=-1, keepdim=True)).clamp_min(torch.finfo(write.dtype).tiny)
 
 
+def square_sums(
+    model: Model, rows: Rows, means: Float[Tensor, "layer d"], bases: Float[Tensor, "layer d component"]
+) -> Float[Tensor, "layer component"]:
+    """Sums over positions, position 0 included, of (Δφ − mean)² along each direction of the layer's basis."""
+    found = torch.zeros(bases.shape[::2], dtype=torch.float64, device=_working_device(model))
+
+    def add(layer: int, _part: str, write: Tensor) -> None:
+        found[layer] += ((write - means[layer].to(write)) @ bases[layer].to(write)).square().sum(dim=0)
+
+    for ids in rows:
+        _watch(model, ids, range(model.layers), WHOLE, add)
+    return found
+
+
 def low_rank_losses(
     model: Model,
     ids: Int[Tensor, "chunk position"],
     means: Float[Tensor, "layer d"],
     bases: Float[Tensor, "layer d component"] | Float[Tensor, "d component"],
+    taken: Float[Tensor, " layer"] | None = None,
 ) -> Float[Tensor, "chunk predicted"]:
     """Token losses in nats when every block l writes mean + P Pᵀ(Δφ(l) − mean) only (002, exp7 D).
 
-    Δφ is what the block makes of the stream so changed in all blocks before it. One basis may serve all layers.
+    Δφ is what the block makes of the stream so changed in all blocks before it. One basis may serve all layers. Of what
+    lies outside of P only the fraction `taken` is taken away; all of it where nothing is said.
     Raises SemphaseError naming the first layer after which the stream is not finite.
     """
     _require_components(0, bases)
     each = bases.expand(model.layers, *bases.shape[-2:])
-    ids = ids.to(model.device)
-    with torch.no_grad(), _low_rank(model, means.to(model.device), each.to(model.device)) as leaving:
+    parts, ids = torch.ones(model.layers) if taken is None else taken, ids.to(model.device)
+    with torch.no_grad(), _low_rank(model, means.to(model.device), each.to(model.device), parts.tolist()) as leaving:
         run_blocks(model, ids, torch.ones_like(ids))
         return token_losses(model, leaving[0], ids)
 
 
 @contextmanager
 def _low_rank(
-    model: Model, means: Float[Tensor, "layer d"], bases: Float[Tensor, "layer d component"]
+    model: Model, means: Float[Tensor, "layer d"], bases: Float[Tensor, "layer d component"], taken: Sequence[float]
 ) -> Iterator[list[Tensor]]:
-    """Every block writes in its basis; the list holds what leaves the block that ran last."""
+    """Every block writes less outside of its basis; the list holds what leaves the block that ran last."""
     leaving: list[Tensor] = []
     precision = torch.promote_types(model.dtype, torch.float32)
 
@@ -195,7 +211,11 @@ def _low_rank(
         def replace(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
             entering = _entering(args, kwargs).to(precision)
             write = first_tensor(output).to(precision) - entering - mean
-            changed = (entering + mean + (write @ basis) @ basis.T).to(model.dtype)
+            kept = (write @ basis) @ basis.T
+            changed = entering + mean + kept
+            if taken[layer] < 1:
+                changed += (1 - taken[layer]) * (write - kept)
+            changed = changed.to(model.dtype)
             if not bool(changed.isfinite().all()):
                 raise SemphaseError(
                     f"the stream is not finite after block {layer} writes in {basis.shape[1]} components; check the "

@@ -13,7 +13,6 @@ from statsmodels.stats.multitest import multipletests
 
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.science.recovery.comparing import (
-    TAIL,
     by_task,
     flops_ratios,
     gain,
@@ -21,6 +20,7 @@ from semphase.science.recovery.comparing import (
     smallest_gain,
 )
 from semphase.stats.paired import mcnemar_p, share_increase
+from semphase.stats.pivot import TAIL
 
 ITEMS = 96
 BOTH = (TAIL, TAIL)
@@ -121,9 +121,9 @@ def test_ends_are_where_the_score_test_just_rejects(gained, lost, n):
 
 
 def test_tails_are_those_asked_for():
-    _, low, high = share_increase(*pairs(14, 5, 50), (0.025, 0.025 / 4))
+    _, low, high = share_increase(*pairs(14, 5, 50), (TAIL, TAIL / 4))
     assert low == share_increase(*pairs(14, 5, 50), BOTH)[1]
-    assert high == share_increase(*pairs(14, 5, 50), (0.1, 0.025 / 4))[2]
+    assert high == share_increase(*pairs(14, 5, 50), (0.1, TAIL / 4))[2]
     assert high > share_increase(*pairs(14, 5, 50), BOTH)[2]
 
 
@@ -172,8 +172,19 @@ def test_the_smallest_gain_and_the_ends_of_all():
     assert found.value == pytest.approx(6 / ITEMS)
     assert (found.low, found.high) == pytest.approx((min(own[1] for own in ends), min(own[2] for own in ends)))
     assert (found.n, found.unit) == (3 * ITEMS, "share")
+    assert (found.population, found.units, found.lacks) == (("prompts",), (3 * ITEMS,), "")
     assert found.method.startswith("smallest of 3 tasks, score interval of a paired difference")
     assert smallest_gain(BEFORE[:1], AFTER[:1]).method.startswith("one task, ")
+
+
+def test_interval_and_p_agree():
+    found = smallest_gain(BEFORE, AFTER)
+    assert found.p_above(found.low) == pytest.approx(TAIL, rel=1e-3)
+    assert found.p_below(found.high) == pytest.approx(TAIL, rel=1e-3)
+    assert found.p_above(found.low - 0.01) < TAIL < found.p_above(found.low + 0.01)
+    assert found.p_above(-0.99) > 0
+    same = smallest_gain([of(np.zeros(ITEMS))], [of(np.zeros(ITEMS))])
+    assert (same.p_above(0.0), same.p_below(0.0)) == pytest.approx((1.0, 1.0))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -44,7 +44,10 @@ def test_nine_runs_are_the_fewest_whose_second_values_hold_the_median():
 
 def test_runs_are_paired():
     """A machine that is slow in some runs is slow for both."""
-    assert ratio(dataset(np.full(9, 1.2)), "own").high == pytest.approx(1.2)
+    found = ratio(dataset(np.linspace(1.19, 1.21, 9)), "own")
+    assert (found.low, found.high) == pytest.approx((1.1925, 1.2075))
+    assert (found.population, found.units, found.lacks) == (("repeats",), (9,), "")
+    assert found.p_above(1.1) == pytest.approx(0.5**9, rel=1e-3)
 
 
 def test_rates_of_one_step(tiny):

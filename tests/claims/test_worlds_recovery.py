@@ -44,6 +44,11 @@ def but_for(task: str, shares: Shares, other: Shares) -> dict[str, Shares]:
     return {own: other if own == task else shares for own in TASKS}
 
 
+def worlds(claim: str, *rows: tuple[Any, ...], verdict: int = -3) -> list[Any]:
+    """Rows of arguments whose ids name the claim and the verdict, which stands at that place."""
+    return [pytest.param(*row, id=f"{claim}-{row[verdict]}") for row in rows]
+
+
 @pytest.fixture
 def study(study_of: Callable[..., Study], tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Study:
     tasks = tuple(SimpleNamespace(name=name, level="planted") for name in TASKS)
@@ -78,7 +83,7 @@ def drawn(verdict: Verdict) -> list[str]:
 
 # Recursion
 
-RISES, FALLS, STAYS = (0.3, 0.5, 0.7), (0.7, 0.5, 0.3), (0.4, 0.4, 0.4)
+RISES, LOSES, FALLS, STAYS = (0.3, 0.5, 0.7), (0.3, 0.2, 0.1), (0.7, 0.5, 0.3), (0.4, 0.4, 0.4)
 OTHER = "another item's"
 
 
@@ -87,24 +92,28 @@ def recursion(own: Any, shuffled: Any, other: Any) -> dict[tuple[Any, str], Any]
 
 
 @pytest.mark.parametrize(
-    ("world", "verdict", "discriminates"),
-    [
-        (recursion(RISES, (0.3, 0.3, 0.3), (0.3, 0.2, 0.1)), "supported", True),
-        (recursion(RISES, RISES, (0.3, 0.3, 0.3)), "supported", False),
-        (recursion(RISES, (0.3, 0.3, 0.3), RISES), "supported", False),
-        (recursion(FALLS, FALLS, FALLS), "refuted", True),
-        (recursion(FALLS, (0.7, 0.8, 0.95), FALLS), "refuted", False),
-        (recursion(STAYS, STAYS, STAYS), "inconclusive", True),
-        (recursion(but_for("object", RISES, (0.5, 0.6, 0.5)), FALLS, FALLS), "inconclusive", True),
-        (recursion(but_for("copying", RISES, FALLS), FALLS, FALLS), "refuted", True),
-    ],
+    ("world", "verdict", "specific", "relation"),
+    worlds(
+        "recovery.recursion",
+        (recursion(RISES, LOSES, LOSES), "supported", True, "model only"),
+        (recursion(RISES, (0.3, 0.3, 0.3), LOSES), "supported", False, "undecided"),
+        (recursion(RISES, RISES, FALLS), "supported", False, "both"),
+        (recursion(RISES, FALLS, RISES), "supported", False, "both"),
+        (recursion(FALLS, FALLS, FALLS), "refuted", False, "neither"),
+        (recursion(FALLS, (0.7, 0.8, 0.95), FALLS), "refuted", False, "control only"),
+        (recursion(STAYS, STAYS, STAYS), "inconclusive", False, "undecided"),
+        (recursion(but_for("object", RISES, (0.5, 0.6, 0.5)), FALLS, FALLS), "inconclusive", False, "undecided"),
+        (recursion(but_for("copying", RISES, FALLS), FALLS, FALLS), "refuted", False, "neither"),
+    ),
 )
-def test_recursion(study: Study, verdict_on: Judged, plant_rounds: Any, world: Any, verdict: str, discriminates: bool):
+def test_recursion(
+    study: Study, verdict_on: Judged, plant_rounds: Any, world: Any, verdict: str, specific: bool, relation: str
+) -> None:
     plant_rounds(world)
     found = verdict_on("recovery.recursion", study)
     assert found.verdict == verdict, found.detail["parts"]
     assert found.point == (verdict == "supported")
-    assert found.discriminating is discriminates
+    assert (found.specific, found.control.relation) == (specific, relation)
     assert set(found.detail["controls"]) == {"shuffled feedback", "feedback of another item"}
     assert drawn(found) == list(TASKS)
 
@@ -124,14 +133,16 @@ def test_the_gain_is_that_of_three_rounds_over_one_in_the_worst_task(study, verd
 
 
 @pytest.mark.parametrize(
-    ("first", "likeliest", "random", "verdict", "discriminates"),
-    [
-        (0.3, 0.6, 0.3, "supported", True),
-        (0.3, 0.6, 0.6, "supported", False),
-        (0.6, 0.3, 0.6, "refuted", True),
-        (0.6, 0.3, 0.9, "refuted", False),
-        (0.5, 0.52, 0.5, "inconclusive", True),
-    ],
+    ("first", "likeliest", "random", "verdict", "specific", "relation"),
+    worlds(
+        "recovery.best-of-n",
+        (0.5, 0.8, 0.3, "supported", True, "model only"),
+        (0.3, 0.6, 0.3, "supported", False, "undecided"),
+        (0.3, 0.6, 0.6, "supported", False, "both"),
+        (0.6, 0.3, 0.3, "refuted", False, "neither"),
+        (0.6, 0.3, 0.9, "refuted", False, "control only"),
+        (0.5, 0.52, 0.5, "inconclusive", False, "undecided"),
+    ),
 )
 def test_best_of_n(
     study: Study,
@@ -141,7 +152,8 @@ def test_best_of_n(
     likeliest: float,
     random: float,
     verdict: str,
-    discriminates: bool,
+    specific: bool,
+    relation: str,
 ) -> None:
     shares = {"first": first, "likeliest": likeliest, "random": random}
 
@@ -151,7 +163,9 @@ def test_best_of_n(
 
     monkeypatch.setattr(Recovery, "chosen", chosen)
     found = verdict_on("recovery.best-of-n", study)
-    assert (found.verdict, found.discriminating) == (verdict, discriminates), found.detail["parts"]
+    assert (found.verdict, found.specific, found.control.relation) == (verdict, specific, relation), found.detail[
+        "parts"
+    ]
     assert found.estimate.value == pytest.approx(likeliest - first, abs=0.015)
     assert drawn(found) == list(TASKS)
 
@@ -170,16 +184,17 @@ def test_best_of_n_must_gain_in_every_task(study, verdict_on, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("light", "random", "best", "verdict", "discriminates"),
-    [
-        ((0.5, 0.6, 0.7), (0.3, 0.3, 0.3), 1, "supported", True),
-        ((0.5, 0.6, 0.7), (0.5, 0.6, 0.8), 1, "supported", False),
-        ((0.2, 0.2, 0.2), (0.1, 0.1, 0.1), 1, "refuted", True),
-        ((0.2, 0.2, 0.2), (0.5, 0.6, 0.8), 1, "refuted", False),
-        ((0.5, 0.6, 0.7), (0.3, 0.3, 0.3), 3, "refuted", True),
-        ((0.5, 0.5, 0.48), (0.3, 0.3, 0.3), 1, "inconclusive", True),
-        (but_for("senses", (0.5, 0.6, 0.7), (0.2, 0.2, 0.2)), (0.3, 0.3, 0.3), 1, "refuted", True),
-    ],
+    ("light", "random", "best", "verdict", "specific", "relation"),
+    worlds(
+        "recovery.hypothesis-5",
+        ((0.5, 0.6, 0.7), (0.3, 0.3, 0.3), 1, "supported", True, "model only"),
+        ((0.5, 0.6, 0.7), (0.5, 0.6, 0.8), 1, "supported", False, "both"),
+        ((0.2, 0.2, 0.2), (0.1, 0.1, 0.1), 1, "refuted", False, "neither"),
+        ((0.2, 0.2, 0.2), (0.5, 0.6, 0.8), 1, "refuted", False, "control only"),
+        ((0.5, 0.6, 0.7), (0.3, 0.3, 0.3), 3, "refuted", False, "neither"),
+        ((0.5, 0.5, 0.48), (0.3, 0.3, 0.3), 1, "inconclusive", False, "undecided"),
+        (but_for("senses", (0.5, 0.6, 0.7), (0.2, 0.2, 0.2)), (0.3, 0.3, 0.3), 1, "refuted", False, "neither"),
+    ),
 )
 def test_hypothesis_5(
     study: Study,
@@ -189,12 +204,15 @@ def test_hypothesis_5(
     random: Any,
     best: int,
     verdict: str,
-    discriminates: bool,
+    specific: bool,
+    relation: str,
 ) -> None:
     """The unmodified model is right in half of the items, and in 95 % after three rounds."""
     plant_rounds({(UNMODIFIED, "own"): (0.5, 0.5, 0.95), (LIGHT, "own"): light, (RANDOM, "own"): random}, best)
     found = verdict_on("recovery.hypothesis-5", study)
-    assert (found.verdict, found.discriminating) == (verdict, discriminates), found.detail["parts"]
+    assert (found.verdict, found.specific, found.control.relation) == (verdict, specific, relation), found.detail[
+        "parts"
+    ]
     assert found.detail["rounds of the unmodified model"] == best
     assert found.detail["FLOPs of 3 rounds, lightened over unmodified"] == [1.0] * len(TASKS)
     assert drawn(found) == list(TASKS)
@@ -209,14 +227,15 @@ def models() -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    ("large", "small", "random", "verdict", "discriminates"),
-    [
-        (0.5, 0.7, 0.3, "supported", True),
-        (0.5, 0.7, 0.7, "supported", False),
-        (0.5, 0.3, 0.3, "refuted", True),
-        (0.5, 0.3, 0.5, "refuted", False),
-        (0.5, 0.5, 0.3, "inconclusive", True),
-    ],
+    ("large", "small", "random", "verdict", "specific", "relation"),
+    worlds(
+        "recovery.equal-flops",
+        (0.5, 0.7, 0.3, "supported", True, "model only"),
+        (0.5, 0.7, 0.7, "supported", False, "both"),
+        (0.5, 0.3, 0.3, "refuted", False, "neither"),
+        (0.5, 0.3, 0.7, "refuted", False, "control only"),
+        (0.5, 0.5, 0.3, "inconclusive", False, "undecided"),
+    ),
 )
 def test_equal_flops(
     study: Study,
@@ -228,7 +247,8 @@ def test_equal_flops(
     small: float,
     random: float,
     verdict: str,
-    discriminates: bool,
+    specific: bool,
+    relation: str,
 ) -> None:
     monkeypatch.setattr(EqualFlops, "tasks", [SimpleNamespace(name=name) for name in TASKS])
     monkeypatch.setattr(EqualFlops, "once", [answered(large) for _ in TASKS])
@@ -237,7 +257,9 @@ def test_equal_flops(
     monkeypatch.setattr(EqualFlops, "repeated", lambda _: [answered(small) for _ in TASKS])
     monkeypatch.setattr(EqualFlops, "at_random", lambda _: [answered(random) for _ in TASKS])
     found = verdict_on("recovery.equal-flops", JointStudy(tuple(study_of(model) for model in models)))
-    assert (found.verdict, found.discriminating) == (verdict, discriminates), found.detail["parts"]
+    assert (found.verdict, found.specific, found.control.relation) == (verdict, specific, relation), found.detail[
+        "parts"
+    ]
     assert (found.detail["small"], found.detail["large"]) == ("tiny-short", "tiny-deep")
     assert found.detail["N"] == dict(zip(TASKS, (3, 4, 5), strict=True))
     assert found.detail["FLOPs, small × N over large × 1"] == [1.0] * len(TASKS)
@@ -259,12 +281,14 @@ def planted_rates(ratios: Sequence[float], spread: float = 0.01) -> xr.Dataset:
 
 @pytest.mark.parametrize(
     ("ratios", "spread", "verdict"),
-    [
+    worlds(
+        "recovery.speed",
         ((1.2, 1.3, 1.15, 1.4), 0.01, "supported"),
         ((1.2, 1.3, 1.02, 1.4), 0.01, "refuted"),
         ((0.9, 0.8, 0.7, 0.6), 0.01, "refuted"),
         ((1.2, 1.3, 1.12, 1.4), 0.1, "inconclusive"),
-    ],
+        verdict=2,
+    ),
 )
 def test_speed(
     study: Study,
