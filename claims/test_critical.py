@@ -28,7 +28,7 @@ from semphase.stats.nested import Peak
     "one exceeds; the larger of both sides of the maximum of all words, each with bounds of its own; words left out",
     source="001 exp4",
     control="re-initialised weights",
-    needs=Needs(layers=5),
+    needs=Needs(layers=5, words=2),
     data=LEXICON,
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
@@ -52,16 +52,17 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     statement="no boundary in the plane of context length × layer",
     criterion="along both axes the logistic transition width of mean |σ| exceeds 20 % of the axis",
     parts=(above(0.2, "context axis", within=(0, inf)), above(0.2, "layer axis", within=(0, inf))),
-    estimator="10–90 % width of the logistic step fitted to mean |σ|, averaged over the other axis, as the inverse of its "
-    "sharpness; words left out",
+    estimator="10–90 % width of the logistic step fitted to mean |σ|, averaged over the other axis, with errors "
+    "of w / (w + distance of points); words left out",
     source="001 exp5",
     control="re-initialised weights",
+    needs=Needs(words=2),
     data=LEXICON,
 )
 def test_no_phase_boundary(study: Study, judge: Judge) -> None:
     widths = {
-        "context axis": critical.Width(critical.context_sharpness),
-        "layer axis": critical.Width(critical.layer_sharpness),
+        "context axis": critical.Width(critical.CONTEXT),
+        "layer axis": critical.Width(critical.LAYERS),
     }
     made = lexical.on_measurement(
         study, derived.context_plane, widths, population="words", plane=lambda found: found.mean

@@ -6,6 +6,7 @@ from semphase import (
     LEXICON,
     Estimate,
     Judge,
+    Needs,
     Published,
     Study,
     above,
@@ -57,6 +58,7 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     estimator="|Δσ| averaged over the five conditions; a step counts at the layer where it ends; exact interval over words",
     source="001 exp1",
     control="re-initialised weights",
+    needs=Needs(words=2),
     published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
     data=LEXICON,
 )

@@ -52,7 +52,7 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     "with bounds of its own",
     source="001 exp3",
     control=REINITIALISED,
-    needs=Needs(layers=3),
+    needs=Needs(layers=3, words=2),
     published=both("R² > 0.95", "R² > 0.95"),
     data=LEXICON,
 )
@@ -145,7 +145,7 @@ def test_separable(study: Study, judge: Judge) -> None:
     "last to l = L, each with bounds of its own; words left out",
     source="000",
     control=REINITIALISED,
-    needs=Needs(layers=2),
+    needs=Needs(layers=2, words=2),
     published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
     data=LEXICON,
 )
@@ -170,7 +170,7 @@ def test_rise_then_drop(study: Study, judge: Judge) -> None:
     estimator="least squares of x^α on g_mean without its last two points, both axes rescaled to end at 1; words left out",
     source="000",
     control=REINITIALISED,
-    needs=Needs(layers=5),
+    needs=Needs(layers=5, words=2),
     published=both("0.913", "0.974"),
     data=LEXICON,
 )
@@ -194,6 +194,7 @@ def test_linear_rise(study: Study, judge: Judge) -> None:
     "words left out",
     source="001 exp3",
     control=REINITIALISED,
+    needs=Needs(words=2),
     published=both("qualitative", "qualitative"),
     data=LEXICON,
 )
@@ -218,7 +219,7 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
     unit="ΔAIC",
     source="000",
     control=REINITIALISED,
-    needs=Needs(layers=5),
+    needs=Needs(layers=5, words=2),
     published={
         "gpt2": Published("supported", "−66.6"),
         "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0"),
@@ -239,7 +240,7 @@ def test_erf_best_full(study: Study, judge: Judge) -> None:
     unit="ΔAIC",
     source="000",
     control=REINITIALISED,
-    needs=Needs(layers=5),
+    needs=Needs(layers=5, words=2),
     published={"gpt2": Published("supported", "R² 0.9937"), "gpt2-medium": Published("refuted", "sigmoid")},
     data=LEXICON,
 )

@@ -40,14 +40,22 @@ def transition_width(x: Real[np.ndarray, " point"], y: Float[np.ndarray, " point
     return TransitionWidth(min(_RISE * found.params["s"], WIDEST), found.params["c"], found.r2)
 
 
-def sharpnesses(x: Real[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]) -> Float[np.ndarray, " curve"]:
-    """One over the width of `transition_width` for many profiles at once, however wide; 0 for a flat one.
+def bounded_widths(
+    x: Real[np.ndarray, " point"], curves: Float[np.ndarray, "curve point"]
+) -> Float[np.ndarray, " curve"]:
+    """w / (w + d) of the width w of `transition_width`, however wide, and the mean distance d of points; nan for flat ones.
 
-    Of a profile that is nearly a straight line the width is anything, its inverse next to 0.
+    0 for a jump and next to 1 for a straight line, whose own width is anything: so it moves evenly with the profile
+    wherever that lies.
     """
     curves = np.asarray(curves, dtype=float)
-    inverse = 1 / (_RISE * refit(STEP, _axis(x), curves).params["s"])
-    return np.where(_flat(curves), 0.0, inverse)
+    widths = _RISE * refit(STEP, _axis(x), curves).params["s"]
+    return np.where(_flat(curves), np.nan, widths / (widths + spacing(curves.shape[-1])))
+
+
+def spacing(points: int) -> float:
+    """The mean distance of neighbouring points, as a fraction of the axis."""
+    return 1 / (points - 1)
 
 
 def _axis(x: Real[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:

@@ -62,7 +62,7 @@ def test_the_control_comes_out_both_ways(studies, verdict_on, plan, verdict, cop
     assert found.verdict == verdict
     assert found.control.point is supported
     assert found.control.call == ("supported" if supported else "inconclusive")
-    assert found.discriminating is not supported
+    assert found.control.relation == ("both" if supported and verdict == "supported" else "undecided")
 
 
 def test_copies_that_never_fall_are_no_control(studies, verdict_on):

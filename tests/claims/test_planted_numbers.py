@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from planted import CONTEXT, LENGTH, Plan, same_shape, strengths
-from planted_worlds import LAYERS, X, drop
+from planted_worlds import LAYERS, WORLDS, X, drop
 
 from semphase.science.lexical.derived import (
     attention_and_mlp,
@@ -51,6 +51,13 @@ def test_the_response_is_the_profile_scaled_by_the_largest_strength(exact):
     np.testing.assert_allclose(point.f, PROFILES, atol=10 * CLOSE)
     np.testing.assert_allclose(point.g_mean, drop(X), atol=50 * CLOSE)
     np.testing.assert_allclose(exact.response_by_step.point.f, PROFILES, atol=10 * CLOSE)
+
+
+def test_without_noise_no_prompt_moves_the_response(exact):
+    # Each side has a prompt of the full strength, so that h stays what it is without one of them.
+    for made in (exact.response, exact.response_by_step):
+        f = made.without_prompts.data.f
+        np.testing.assert_allclose(f, np.broadcast_to(PROFILES, f.shape), atol=50 * CLOSE)
 
 
 def test_conditions_have_their_planted_strengths(exact):
@@ -101,8 +108,8 @@ def test_rounding_to_all_bits_changes_nothing(exact):
     unrounded = exact_conditions(exact)
     kept = rounded_conditions(exact, 23)
     np.testing.assert_allclose(kept.point.sigma, unrounded.point.sigma, atol=CLOSE)
-    without = kept.without_prompts.data.sigma, unrounded.without_prompts.data.sigma
-    np.testing.assert_allclose(*without, atol=CLOSE)
+    found, expected = (own.without_prompts.data.sigma for own in (kept, unrounded))
+    np.testing.assert_allclose(found, expected, atol=CLOSE)
 
 
 def test_what_lies_below_the_tenth_bit_is_lost(studies):
@@ -124,3 +131,10 @@ def test_copies_are_planted_too(exact):
     copies = [copy.facet(Lexical).response.point.f for copy in exact.study.untrained]
     assert len(copies) == 5
     assert all(np.abs(copies[i] - copies[j]).max() > 0.1 for i in range(5) for j in range(i))
+
+
+def test_a_claim_that_holds_for_the_copies_too_is_not_specific(studies, verdict_on):
+    verdict = verdict_on("permeation.word-correlation", studies(WORLDS["the same, as are its copies"]))
+    assert verdict.verdict == "supported"
+    assert verdict.control.relation == "both"
+    assert verdict.specific is False

@@ -60,6 +60,7 @@ def test_worlds(studies, verdict_on, claim, world, copies, verdict):
     found = verdict_on(claim, studies(replace(ALL[world], copies=relabelled(ALL[copies]))))
     assert found.verdict == verdict, found.detail["parts"]
     assert found.point is (verdict == "supported")
+    assert 0 < found.p_decision < 0.05
     assert found.control.call == other, found.detail["control_parts"]
     assert found.control.relation == {"supported": "model only", "refuted": "control only"}[verdict]
     assert found.specific is (verdict == "supported")
@@ -102,3 +103,10 @@ def test_texts_after_and_before_the_word(studies, verdict_on, world, verdict, co
     assert (found.verdict, found.control.call) == (verdict, control), found.detail
     assert found.specific is ((verdict, control) == ("supported", "refuted"))
     assert found.estimate.low < found.estimate.high
+
+
+def test_copies_without_an_estimate_leave_the_verdict_without_a_control(studies, verdict_on):
+    verdict = verdict_on("permeation.linear-rise", studies(ALL["linear, with copies of no shape"]))
+    assert verdict.verdict == "supported"
+    assert verdict.control is None
+    assert verdict.reason == "no control: the estimate is not defined for any untrained copy"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.stats.estimate import Estimate
-from semphase.stats.median import median
+from semphase.stats.median import median, smallest_median
 from semphase.stats.pivot import TAIL
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -73,3 +73,24 @@ def test_a_mirrored_median_is_that_of_the_mirrored_values() -> None:
     assert isinstance(one, Estimate)
     assert (one.low, one.value, one.high) == pytest.approx((other.low, other.value, other.high))
     assert one.p_below(-0.1) == pytest.approx(other.p_below(-0.1))
+
+
+@given(SEEDS, st.integers(8, 40))
+def test_the_smallest_median_has_the_order_statistics_of_every_row(seed: int, n: int) -> None:
+    rows = np.random.default_rng(seed).exponential(size=(3, n))
+    found = smallest_median(rows, over="words")
+    each = [stats.quantile_test(row, p=0.5).confidence_interval(0.95) for row in rows]
+    assert found.value == np.median(rows, axis=-1).min()
+    assert found.low == pytest.approx(min(min(own.low for own in each), found.value - 0.0005))
+    shared = [stats.quantile_test(row, p=0.5).confidence_interval(1 - 0.05 / 3) for row in rows]
+    assert found.high == pytest.approx(max(min(own.high for own in shared), found.value + 0.0005))
+    assert found.p_above(found.low - 0.01) <= TAIL
+
+
+def test_units_that_are_alike_have_a_median_to_its_resolution() -> None:
+    found = smallest_median(np.zeros((1, 8)), over="words", within=(0, 1))
+    assert (found.low, found.value, found.high, found.lacks) == (0, 0, 0.0005, "")
+    assert found.p_below(0.5) == pytest.approx(2**-8, rel=1e-3)
+    few = smallest_median(np.zeros((1, 5)), over="words", within=(0, 1))
+    assert (few.low, few.high) == (0, 1)
+    assert few.lacks == "6 words at least"

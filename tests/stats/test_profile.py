@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.stats.families import logistic_step
-from semphase.stats.profile import WIDEST, sharpnesses, transition_width
+from semphase.stats.profile import WIDEST, bounded_widths, transition_width
 
 X = np.linspace(0, 1, 25)
 
@@ -50,13 +50,16 @@ def test_a_jump_is_narrower_than_the_spacing_of_its_points():
 
 def test_many_profiles_agree_with_one():
     noise = np.random.default_rng(0).normal(0, 0.05, (8, 25))
-    curves = np.concatenate([logistic_step(X, 0, 1, 0.5, 0.06) + noise, np.ones((1, 25))])
-    single = [1 / transition_width(X, curve).width for curve in curves[:-1]]
-    np.testing.assert_allclose(sharpnesses(X, curves), [*single, 0], rtol=2e-3)
+    curves = logistic_step(X, 0, 1, 0.5, 0.06) + noise
+    single = np.array([transition_width(X, curve).width for curve in curves])
+    np.testing.assert_allclose(bounded_widths(X, curves), single / (single + 1 / 24), rtol=2e-3)
+    assert np.isnan(bounded_widths(X, np.ones((1, 25)))).all()
 
 
-def test_a_straight_line_is_not_sharp_at_all():
-    assert sharpnesses(X, X[None] + np.random.default_rng(0).normal(0, 0.001, (4, 25))).max() < 0.5
+def test_a_straight_line_is_wider_than_any_axis_and_a_jump_narrower():
+    lines = X + np.random.default_rng(0).normal(0, 0.001, (4, 25))
+    assert bounded_widths(X, lines).min() > 24 / 25
+    assert bounded_widths(X, (X > 0.6).astype(float)[None]).max() < 1 / 2
 
 
 def test_bad_profiles_are_refused():

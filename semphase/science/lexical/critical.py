@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from semphase.errors import Undefined
 from semphase.science.lexical.response import Response
 from semphase.stats.estimate import Estimate
-from semphase.stats.nested import Nested, Population, Quantity, Statistic
-from semphase.stats.profile import sharpnesses
+from semphase.stats.nested import Nested, Population, Quantity
+from semphase.stats.profile import bounded_widths, spacing
 from semphase.stats.sampling import Sampling
 
 SIDE = 2
@@ -87,48 +87,46 @@ class Plane:
         return self.magnitude.mean(axis=-3)
 
 
-def context_sharpness(plane: Plane) -> Float[np.ndarray, "*draw"]:
-    """Inverse 10–90 % width of the logistic step of mean |σ| along context length, averaged over layers; 1 is the axis."""
-    return _sharpness(plane.mean.mean(axis=-1))
-
-
-def layer_sharpness(plane: Plane) -> Float[np.ndarray, "*draw"]:
-    """The same along depth, averaged over context lengths."""
-    return _sharpness(plane.mean.mean(axis=-2))
+CONTEXT, LAYERS = -2, -1
+"""Axes of a plane."""
 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """The width of a transition from its sharpness, which is next to 0, and the width anything, for a straight line."""
+    """The 10–90 % width of the logistic step of mean |σ| along one axis, averaged over the other; 1 is the axis.
 
-    sharpness: Statistic
+    Errors are those of `bounded_widths`: what is narrower than the distance of points errs evenly, and so does the inverse
+    of what is wider.
+    """
+
+    axis: int
+
+    def bounded(self, plane: Plane) -> Float[np.ndarray, "*draw"]:
+        """The width on its scale without ends."""
+        profile = plane.mean.mean(axis=LAYERS if self.axis == CONTEXT else CONTEXT)
+        rows = profile.reshape(-1, profile.shape[-1])
+        return bounded_widths(np.arange(rows.shape[-1]), rows).reshape(profile.shape[:-1])
 
     def estimate(self, *data: Nested[Any], population: Population, what: str = "width", unit: str = "") -> Estimate:
-        """The inverse of the sharpness, ends and p-values included; Undefined for a profile that is flat."""
-        made = Quantity(self.sharpness).estimate(*data, population=population, what=what, unit=unit)
-        if made.value == 0:
-            raise Undefined(f"{what} is not defined: mean |σ| is the same all along it")
+        """The width, ends and p-values included; Undefined for a profile that is flat."""
+        made = Quantity(self.bounded).estimate(*data, population=population, what=what, unit=unit)
+        distance = spacing(data[0].point.magnitude.shape[self.axis])
+
+        def width(bounded: float) -> float:
+            return math.inf if bounded >= 1 else distance * max(bounded, 0.0) / (1 - max(bounded, 0.0))
+
         return replace(
             made,
-            value=_width(made.value),
-            low=_width(made.high),
-            high=_width(made.low),
-            sampling=None if made.sampling is None else _inverse(made.sampling, _width(made.value)),
+            value=width(made.value),
+            low=width(made.low),
+            high=width(made.high),
+            sampling=None if made.sampling is None else _of_widths(made.sampling, made.value, distance),
         )
 
 
-def _width(sharpness: float) -> float:
-    return 1 / sharpness if sharpness > 0 else math.inf
-
-
-def _inverse(of: Sampling, value: float) -> Sampling:
+def _of_widths(of: Sampling, bounded: float, distance: float) -> Sampling:
     return Sampling(
-        lambda bound: of.p_below(_width(bound)),
-        lambda bound: of.p_above(_width(bound)),
-        tuple(-(value**2) * own for own in of.deviations),
+        lambda bound: of.p_above(bound / (bound + distance)),
+        lambda bound: of.p_below(bound / (bound + distance)),
+        tuple(distance * own / (1 - bounded) ** 2 for own in of.deviations),
     )
-
-
-def _sharpness(profile: Float[np.ndarray, "*draw step"]) -> Float[np.ndarray, "*draw"]:
-    rows = profile.reshape(-1, profile.shape[-1])
-    return sharpnesses(np.arange(rows.shape[-1]), rows).reshape(profile.shape[:-1])

@@ -13,7 +13,7 @@ from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.response import Response
 from semphase.stats.estimate import Estimate
 from semphase.stats.nested import Nested, Population, left_out
-from semphase.study.evidence import on_copies
+from semphase.study.evidence import on_copies, where_defined
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
 
@@ -89,13 +89,14 @@ def on_measurement(
         return estimates([measurement(copy.facet(Lexical))], quantities, population)
 
     words = study.facet(Lexical)
-    own = measurement(words)
+    with where_defined():
+        own = measurement(words)
+        evidence = estimates([own], quantities, population)
     told = {name.replace("_", " "): of(own.point) for name, of in details.items()}
     if curves is not None:
         told["curves"] = curves(words)
     if with_step is not None:
         told[BY_STEP] = _or_why(lambda: estimates([with_step(words)], quantities, population))
-    evidence = estimates([own], quantities, population)
     return {"evidence": evidence, "detail": words.reading | told, **on_copies(study, made)}
 
 

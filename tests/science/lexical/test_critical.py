@@ -34,6 +34,7 @@ def random_response(seed: int, *draw: int) -> Response:
     return respond(h[..., None] * rng.uniform(0.1, 1, size=(*draw, 3, 1, LAYERS)), h)
 
 
+CONTEXT, LAYER = critical.Width(critical.CONTEXT), critical.Width(critical.LAYERS)
 PEAK = Peak(lambda own: own.mean, at=lambda own: own.x)
 
 
@@ -110,19 +111,20 @@ def step_plane(along: str, width: float, words: int = 2) -> Plane:
 @pytest.mark.parametrize("width", [0.15, 0.4])
 def test_a_step_along_one_axis_has_its_width_there_and_none_along_the_other(width):
     context, layer = step_plane("context", width), step_plane("layer", width)
-    assert critical.context_sharpness(context) == pytest.approx(1 / width, rel=1e-3)
-    assert critical.layer_sharpness(layer) == pytest.approx(1 / width, rel=1e-3)
-    assert critical.layer_sharpness(context) == critical.context_sharpness(layer) == 0
+    assert CONTEXT.bounded(context) == pytest.approx(width / (width + 1 / 24), rel=1e-3)
+    assert LAYER.bounded(layer) == pytest.approx(width / (width + 1 / 24), rel=1e-3)
+    # A flat profile has no transition.
+    assert np.isnan([LAYER.bounded(context), CONTEXT.bounded(layer)]).all()
 
 
-def test_sharpness_is_that_of_the_mean_profile():
+def test_widths_are_those_of_the_mean_profile():
     rng = np.random.default_rng(0)
     plane = Plane(rng.uniform(0, 1, size=(3, 6, 9)))
     profile = plane.magnitude.mean(axis=(0, 2))
     # The batch and the single fit end at the same minimum, to the optimiser's tolerance.
-    assert critical.context_sharpness(plane) == pytest.approx(
-        1 / transition_width(np.arange(6), profile).width, rel=1e-3
-    )
+    width = transition_width(np.arange(6), profile).width
+    assert width < 1
+    assert CONTEXT.bounded(plane) == pytest.approx(width / (width + 1 / 5), rel=1e-3)
 
 
 def test_planes_without_a_word_are_taken_word_by_word():
@@ -131,14 +133,14 @@ def test_planes_without_a_word_are_taken_word_by_word():
     index = np.array([[0, 1], [0, 2], [1, 2]])
     taken = plane.take_words(index)
     np.testing.assert_array_equal(taken.magnitude[1], plane.magnitude[[0, 2]])
-    sharp = [critical.layer_sharpness(Plane(one)) for one in taken.magnitude]
-    np.testing.assert_allclose(critical.layer_sharpness(taken), sharp)
+    widths = [LAYER.bounded(Plane(one)) for one in taken.magnitude]
+    np.testing.assert_allclose(LAYER.bounded(taken), widths)
 
 
 def estimate_of(profiles: np.ndarray) -> Estimate:
     """The width along layers of words with these profiles, the same at every length."""
     plane = Plane(np.repeat(profiles[:, None, :], 4, axis=1))
-    return critical.Width(critical.layer_sharpness).estimate(Nested(plane, len(profiles)), population="words")
+    return LAYER.estimate(Nested(plane, len(profiles)), population="words")
 
 
 def steps(width: float, noise: float = 0.01) -> np.ndarray:
@@ -147,8 +149,8 @@ def steps(width: float, noise: float = 0.01) -> np.ndarray:
     return step + np.random.default_rng(0).normal(0, noise, size=(8, 25))
 
 
-@pytest.mark.parametrize("width", [0.15, 0.4])
-def test_the_interval_of_a_width_is_the_inverse_of_that_of_its_sharpness(width):
+@pytest.mark.parametrize("width", [0.1, 0.15, 0.4])
+def test_a_width_lies_in_its_interval_and_the_p_values_agree(width):
     found = estimate_of(steps(width))
     assert found.low < found.value < found.high
     assert found.value == pytest.approx(width, rel=0.05)
@@ -165,5 +167,5 @@ def test_a_straight_line_has_a_width_without_an_upper_end():
 
 
 def test_a_flat_profile_has_no_width():
-    with pytest.raises(Undefined, match="the same all along it"):
+    with pytest.raises(Undefined, match="not defined on these data"):
         estimate_of(np.ones((4, 25)))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from semphase.errors import SemphaseError, Undefined
+from semphase.errors import NotApplicable, SemphaseError, Undefined
 from semphase.science.lexical.evidence import (
     BY_STEP,
     by_step,
@@ -131,3 +131,9 @@ def test_an_undefined_second_definition_is_told_as_a_text():
     nothing = Quantity(lambda own: own.mean * np.nan)
     told = by_step([Fake(1)], nothing)
     assert told.startswith("not defined: statistic is not defined on these data")
+
+
+def test_a_claim_does_not_apply_where_its_estimate_is_not_defined():
+    nothing = Quantity(lambda own: own.mean * np.nan)
+    with pytest.raises(NotApplicable, match="not defined on these data"):
+        on_measurement(Fake(1), lambda own: own.response, nothing)
