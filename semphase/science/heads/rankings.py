@@ -80,7 +80,7 @@ def best(heads: Heads, sets: Sequence[Assignment]) -> int:
     return int(np.argmin(heads.joints(sets, "choose").mean))
 
 
-def large_heads(heads: Heads, chosen: Order, copy: int) -> Order:
+def large_heads(heads: Heads, chosen: Order, copy: int) -> Int[np.ndarray, " large"]:
     """Random heads of the upper half of single effects whose sum is what ablating the `chosen` together costs.
 
     At least two, at most as many as `chosen`; the sums are those on the half of the text that chooses.

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from semphase.science.heads.pareto import importance, layer_pattern, removable, super_additivity
+from semphase.science.heads.pareto import holm, importance, layer_pattern, removable, super_additivity
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.ratios import ratios
 
@@ -22,28 +23,28 @@ def losses(rng: np.random.Generator, *lead: int) -> BlockLosses:
 def test_ratios_are_those_of_the_perplexities() -> None:
     rng = np.random.default_rng(0)
     changed, baseline = losses(rng, 4), losses(rng)
-    found = ratios(changed, baseline, 300, rng)
+    found = ratios(changed, baseline)
     np.testing.assert_allclose(found.values, changed.perplexity / baseline.perplexity, rtol=1e-12)
     for i in range(4):
         estimate = found.estimate(i)
         assert estimate.low < estimate.value < estimate.high
-        assert estimate.n == COUNTS.sum()
+        assert (estimate.population, estimate.units) == (("text",), (len(COUNTS),))
 
 
 def test_all_conditions_share_their_blocks() -> None:
     rng = np.random.default_rng(1)
     one, baseline = losses(rng), losses(rng)
     doubled = BlockLosses(np.stack([one.sums, one.sums + 0.5 * COUNTS]), COUNTS)
-    found = ratios(doubled, baseline, 200, rng)
-    np.testing.assert_allclose(found.draws[1] / found.draws[0], np.exp(0.5), rtol=1e-9)
+    found = ratios(doubled, baseline)
+    np.testing.assert_allclose(found.without[1] - found.without[0], 0.5, rtol=1e-9)
 
 
-def test_the_best_is_the_lowest_in_every_draw() -> None:
+def test_the_best_is_the_lowest_and_each_has_bounds() -> None:
     rng = np.random.default_rng(2)
-    found = ratios(losses(rng, 3), losses(rng), 200, rng)
+    found = ratios(losses(rng, 3), losses(rng))
     assert found.best().value == found.values.min()
     assert found.best([2]).value == found.values[2]
-    assert found.best().high <= min(found.estimate(i).high for i in range(3))
+    assert found.best().low == pytest.approx(min(found.estimate(i).low for i in range(3)))
 
 
 @given(st.lists(st.floats(0.9, 1.3), min_size=1, max_size=12))
@@ -69,31 +70,39 @@ def test_additive_effects_have_no_excess_and_planted_ones_theirs() -> None:
     baseline, effects = losses(rng), rng.normal(0.01, 0.01, size=(6, len(COUNTS))) * COUNTS
     single = BlockLosses(baseline.sums + effects, COUNTS)
     joint = BlockLosses(baseline.sums + effects.sum(axis=0), COUNTS)
-    assert super_additivity(joint, single, baseline, 200, rng).value == pytest.approx(0, abs=1e-12)
-    more = BlockLosses(joint.sums + 0.2 * COUNTS, COUNTS)
-    found = super_additivity(more, single, baseline, 200, rng)
-    assert found.value == pytest.approx(0.2)
-    assert found.low == pytest.approx(0.2)  # the same excess in every block
+    assert super_additivity(joint, single, baseline).value == pytest.approx(0, abs=1e-12)
+    excess = 0.2 + rng.normal(0, 0.01, size=len(COUNTS))
+    found = super_additivity(BlockLosses(joint.sums + excess * COUNTS, COUNTS), single, baseline)
+    assert found.value == pytest.approx(np.average(excess, weights=COUNTS))
+    assert found.low < found.value < found.high < 0.22
 
 
-def test_layer_pattern_is_scipys_test_with_the_corrected_effect_size() -> None:
+def test_layer_pattern_is_scipys_test() -> None:
     rng = np.random.default_rng(5)
     values = rng.normal(size=(6, 9)) + np.arange(6)[:, None]
-    found = layer_pattern(values, 200, rng)
-    h, p = stats.kruskal(*values)
-    assert (found.h, found.p) == (h, p)
-    assert found.epsilon2.value == pytest.approx((h - 6 + 1) / (54 - 6))
+    found = layer_pattern(values)
+    assert found.p == stats.kruskal(*values).pvalue
     assert found.epsilon2.low > 0
+    assert (found.epsilon2.population, found.epsilon2.units) == (("heads",), (54,))
     assert found.deep > found.shallow
 
 
-def test_without_a_pattern_the_effect_size_is_zero_on_average() -> None:
+def test_without_a_pattern_the_interval_holds_zero() -> None:
     rng = np.random.default_rng(6)
-    found = [layer_pattern(rng.normal(size=(6, 9)), 2, rng).epsilon2.value for _ in range(200)]
-    # ε² has a standard deviation of about √(2·5)/48 = 0.066 under the null.
-    assert abs(np.mean(found)) < 4 * 0.066 / np.sqrt(200)
+    found = [layer_pattern(rng.normal(size=(6, 9))).epsilon2.low for _ in range(200)]
+    # One-sided at 2.5 %: 5 of 200, four standard errors 8.8.
+    assert sum(low > 0 for low in found) <= 14
 
 
 def test_constant_importance_has_no_pattern() -> None:
-    found = layer_pattern(np.ones((4, 3)), 50, np.random.default_rng(0))
-    assert (found.p, found.epsilon2.value) == (1.0, 0.0)
+    found = layer_pattern(np.ones((4, 3)))
+    assert found.p == 1.0
+    assert found.epsilon2.lacks
+
+
+@pytest.mark.parametrize(
+    ("p", "other", "corrected"), [(0.01, 0.2, 0.02), (0.03, 0.01, 0.03), (0.03, 0.02, 0.04), (0.8, 0.9, 1)]
+)
+def test_holm_is_that_of_statsmodels(p: float, other: float, corrected: float) -> None:
+    assert holm(p, other) == pytest.approx(corrected)
+    assert holm(p, other) == pytest.approx(multipletests([p, other], method="holm")[1][0])
