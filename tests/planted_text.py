@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
+from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import Model, fixture, load
 from semphase.stats.blocks import BLOCK, BlockLosses
@@ -42,7 +45,7 @@ def copy_of(study: Study) -> int | None:
 @contextmanager
 def planted_study(folder: Path, **changes: int) -> Iterator[Study]:
     """A study of the tiny model, of other sizes if told, whose baseline is planted and whose copies are never built."""
-    model = replace(load("tiny", device="cpu"), **changes)
+    model, lexicon, corpus = replace(_tiny(), **changes), *_texts()
 
     def unbuilt(parent: Model, seed: int) -> Model:
         return replace(parent, name=f"copy {seed}")
@@ -53,8 +56,17 @@ def planted_study(folder: Path, **changes: int) -> Iterator[Study]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("semphase.study.subject.reinitialised", unbuilt)
         patch.setattr(Reading, "baseline", baseline)
-        lexicon = load_lexicon(fixture("lexicon/grammar.toml"))
-        yield Study(Trained(model), lexicon, load_corpus("grammar"), BUDGET, 0, Store(folder))
+        yield Study(Trained(model), lexicon, corpus, BUDGET, 0, Store(folder))
+
+
+@cache
+def _tiny() -> Model:
+    return load("tiny", device="cpu")
+
+
+@cache
+def _texts() -> tuple[Lexicon, Corpus]:
+    return load_lexicon(fixture("lexicon/grammar.toml")), load_corpus("grammar")
 
 
 Extra = Callable[..., float]
