@@ -16,6 +16,8 @@ from semphase.verdict import Verdict
 from semphase.verdict.judge import Judge
 
 CLAIMS = Path(__file__).parents[2] / "claims"
+CENSUS = {"wqk.low-dimensional", "wqk.components-encode-layer"}
+"""The closed list of claims whose estimate has no interval."""
 
 
 def _claim_tests() -> dict[str, Callable[..., None]]:
@@ -42,6 +44,7 @@ def verdict_on() -> Callable[[str, Any], Verdict]:
         judge = Judge(mark.args[0])
         tests[name](study, judge)
         assert judge.verdict is not None
+        assert (judge.verdict.estimate is not None and judge.verdict.estimate.exact) == (name in CENSUS)
         return judge.verdict
 
     return run

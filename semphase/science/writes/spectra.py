@@ -192,7 +192,7 @@ class Spectra:
     def each(self, statistic: Statistic) -> tuple[Float[np.ndarray, "*row"], Factor]:
         """A statistic of the ranks, [*row], and the same without each group of the text."""
         made = np.array([statistic(self.ranks(variant)) for variant in range(len(self.layers))], dtype=float)
-        return made[0], Factor("text", np.moveaxis(made[1:], 0, -1))
+        return np.asarray(made[0]), Factor("text", np.moveaxis(made[1:], 0, -1))
 
     def estimate(self, statistic: Statistic, what: str, within: tuple[float, float], unit: str = "") -> Estimate:
         """A statistic that moves smoothly with the text."""

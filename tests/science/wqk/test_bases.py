@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 import semphase.science.wqk.bases as bases
 from semphase.errors import SemphaseError, Undefined
@@ -138,26 +135,29 @@ def test_components_grow_with_the_share(seed, shares):
         assert count == 1 or basis.cumulative[count - 2] < share
 
 
-def test_the_jackknife_is_a_loop_over_layers():
-    queries, keys = random_heads()
-    basis = bases.principal(bases.inside_gram(bases.inside_products(queries, keys)), LAYER)
-    left = []
-    for layer in range(LAYERS):
-        kept = [head for head in range(HEADS) if LAYER[head] != layer]
-        flat = np.stack([(queries[head].T @ keys[head]).ravel() for head in kept])
-        squares = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False) ** 2
-        before, k = 0.0, 0
-        while before + squares[k] / squares.sum() < 0.9:
-            before += squares[k] / squares.sum()
-            k += 1
-        left.append((k + (0.9 - before) / (squares[k] / squares.sum())) * 144 / len(kept))
-    spread = math.sqrt((LAYERS - 1) / LAYERS * sum((k - sum(left) / LAYERS) ** 2 for k in left))
-    found = bases.dimension(basis, 0.9, 144)
-    half = stats.t.ppf(0.975, LAYERS - 1) * spread
-    assert found.value == basis.components(0.9) * 144 / HEADS
-    assert found.low == pytest.approx(max(0, found.value - half))
-    assert found.high == pytest.approx(min(144, found.value + half))
-    assert "jackknife" in found.method
+@pytest.mark.parametrize(("rank", "share", "wanted"), [(8, 0.9, 8), (5, 0.8, 4), (4, 0.5, 2), (1, 0.9, 1)])
+def test_the_dimension_is_that_which_was_planted(rank, share, wanted):
+    """So many directions of equal variance hold a share of it, in units of twice as many heads."""
+    found = bases.dimension(planted(rank), share, 2 * HEADS)
+    assert (found.low, found.value, found.high) == (2 * wanted,) * 3
+    assert (found.population, found.units) == (("census",), (HEADS,))
+
+
+@given(SEEDS, st.integers(1, HEADS - 1))
+@settings(max_examples=20)
+def test_a_mixture_goes_no_farther_than_the_one_wanted(seed, count):
+    queries, keys = random_heads(seed)
+    basis, rng = bases.principal(bases.outer_gram(queries, keys), LAYER), np.random.default_rng(seed)
+    dense, wanted = outer(queries, keys), basis.leading(count)
+    goal = np.linalg.norm(wanted @ dense - dense)
+    for mixing in (basis.random(count, rng), bases.scattered(HEADS, count, rng)):
+        before = np.linalg.norm(mixing @ dense - dense)
+        made = basis.as_far(mixing, wanted)
+        assert np.linalg.norm(made @ dense - dense) == pytest.approx(min(goal, before), abs=1e-6)
+        # On the straight line to what was drawn.
+        change, whole = (made - np.eye(HEADS)).ravel(), (mixing - np.eye(HEADS)).ravel()
+        assert abs(change @ whole) == pytest.approx(np.linalg.norm(change) * np.linalg.norm(whole), abs=1e-8)
+    np.testing.assert_array_equal(basis.as_far(np.eye(HEADS), wanted), np.eye(HEADS))
 
 
 def test_random_directions_keep_as_much_as_a_random_share():
@@ -194,12 +194,20 @@ def test_as_many_heads_stay_in_the_control(seed, count):
     assert all(assigned[head] == head for head in set(assigned))
 
 
-def test_layer_correlation_is_that_of_scipy():
-    basis = bases.principal(bases.outer_gram(*random_heads()), LAYER)
-    found = bases.layer_correlation(basis, resamples=50, seed=0)
-    assert found.value == pytest.approx(abs(stats.spearmanr(basis.scores[:, 0], LAYER).statistic))
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.n == HEADS
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_component_that_tells_the_layer_correlates_with_it(sign):
+    """Heads that differ by their layer alone: ties within layers are the only ones, on both sides."""
+    flat = np.outer(sign * LAYER, np.ones(5)) + 1.0
+    found = bases.layer_correlation(bases.principal(flat @ flat.T, LAYER))
+    assert found.value == pytest.approx(1.0, abs=0.05)
+    assert found.low == found.value == found.high
+    assert (found.n, found.population) == (HEADS, ("census",))
+
+
+def test_a_component_of_another_order_does_not():
+    """Scores that rise and fall again, alike on both sides of the middle layer."""
+    flat = np.outer(np.abs(LAYER - 1.0) + 1e-3 * np.tile([0, 1, 2, 3], LAYERS), np.ones(5))
+    assert bases.layer_correlation(bases.principal(flat @ flat.T, LAYER)).value < 0.2
 
 
 def test_what_has_no_basis_says_so():
@@ -208,5 +216,3 @@ def test_what_has_no_basis_says_so():
         bases.principal(bases.outer_gram(queries, keys), LAYER).leading(HEADS + 1)
     with pytest.raises(Undefined, match="all equal"):
         bases.principal(bases.outer_gram(queries[:1].repeat(4, axis=0), keys[:1].repeat(4, axis=0)), LAYER[:4])
-    with pytest.raises(Undefined, match="two layers"):
-        bases.dimension(bases.principal(bases.outer_gram(queries, keys), np.zeros(HEADS, dtype=int)), 0.9, 144)

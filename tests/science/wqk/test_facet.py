@@ -22,7 +22,7 @@ def test_all_components_give_the_model_back(study_of, tiny, form):
     found = own.ratio("leading", own.heads, form)
     assert found.value == pytest.approx(1, abs=1e-5)
     assert found.low <= found.value <= found.high
-    assert found.n == own.study.text.tokens("both")
+    assert found.population == ("text",)
     assert all(torch.equal(a, b) for a, b in zip(before, tiny.module.parameters(), strict=True))
 
 
@@ -32,9 +32,9 @@ def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
         own = study.facet(WeightBasis)
         copy = study.untrained[0].facet(WeightBasis)
         return [
-            *(own.numbers(form) for form in FORMS),
+            *(own.evidence(form) for form in FORMS),
             own.smallest_ratio("random", own.grid),
-            own.ratio("scattered", own.clusters),
+            own.copies[1].ratio("as far as clusters", own.clusters), own.copies[1].ratio("as far as leading", 5),
             own.dimension(0.9), copy.dimension(0.9), copy.layer_correlation(),
         ]  # fmt: skip
 
@@ -55,28 +55,32 @@ def test_a_second_run_measures_nothing(study_of, random_gpt2, monkeypatch):
         np.testing.assert_equal(before, after)
 
 
-def test_numbers_are_those_of_the_single_estimates(study_of, random_gpt2):
+def test_the_smallest_ratio_is_the_smallest_with_bounds_for_each(study_of, random_gpt2):
     own = study_of(random_gpt2).facet(WeightBasis)
-    numbers = own.numbers("registered")
-    assert {len(values) for values in numbers.values()} == {1 + own.study.budget.draws}
-    for name, made in {
-        "K(90 %)": own.dimension(0.9),
-        "smallest ratio": own.smallest_ratio("leading", own.grid),
-        "ratio at 99 %": own.ratio("leading", own.components(0.99)),
-        "ratio at 99.7 %": own.ratio("leading", own.components(0.997)),
-        "ratio with clusters": own.ratio("clusters", own.clusters),
-        "|ρ|": own.layer_correlation(),
-    }.items():
-        assert numbers[name][0] == pytest.approx(made.value)
-    low, high = np.percentile(numbers["ratio with clusters"][1:], [2.5, 97.5])
-    made = own.ratio("clusters", own.clusters)
-    assert (made.low, made.high) == pytest.approx((min(low, made.value), max(high, made.value)))
+    each = [own.ratio("leading", count) for count in own.grid]
+    found = own.smallest_ratio("leading", own.grid)
+    assert found.value == pytest.approx(min(ratio.value for ratio in each))
+    assert found.low <= min(ratio.low for ratio in each) + 1e-9
+    assert set(own.evidence("registered")) == {
+        "K(90 %)", "smallest ratio", "ratio at 99 %", "ratio at 99.7 %", "ratio with clusters", "|ρ|",
+    }  # fmt: skip
 
 
 def test_rebuilt_weights_reach_the_model(study_of, random_gpt2):
     own = study_of(random_gpt2).facet(WeightBasis)
-    ratios = [own.ratio(kind, 2).value for kind in ("leading", "random", "clusters", "scattered")]
-    assert len({round(ratio, 6) for ratio in [1.0, *ratios]}) == 5
+    kinds = ("leading", "random", "clusters", "as far as leading", "as far as clusters")
+    ratios = [own.ratio(kind, 2).value for kind in kinds]
+    assert len({round(ratio, 6) for ratio in [1.0, *ratios]}) == 6
+
+
+@pytest.mark.parametrize("kind", ["random", "as far as leading", "as far as clusters"])
+def test_copies_differ_by_what_is_drawn(study_of, random_gpt2, kind):
+    own = study_of(random_gpt2).facet(WeightBasis)
+    drawn = [copy.mixing(kind, 3) for copy in own.copies]
+    assert len(drawn) == 5
+    assert all(np.abs(drawn[i] - drawn[j]).max() > 1e-3 for i in range(5) for j in range(i))
+    for same in ("leading", "clusters"):
+        np.testing.assert_array_equal(own.copies[3].mixing(same, 3), own.mixing(same, 3))
 
 
 def test_seeds_and_forms_are_kept_apart(study_of, random_gpt2):

@@ -6,9 +6,11 @@ import hashlib
 
 import numpy as np
 import pytest
+import torch
 
 from semphase.errors import SemphaseError
-from semphase.science.writes.facet import Writes
+from semphase.science.writes import sums
+from semphase.science.writes.facet import INDIVIDUAL, SHARED, Kind, Writes, random_like
 from semphase.science.writes.spectra import WITH_FIRST, WITHOUT_FIRST
 from semphase.science.writes.sums import GROUPS, POSITIONS
 
@@ -16,8 +18,8 @@ from semphase.science.writes.sums import GROUPS, POSITIONS
 def everything(study) -> list[np.ndarray]:
     writes = study.facet(Writes)
     found = [writes.spectra.layers, writes.spectra.parts, writes.spectra.shared, writes.spectra.norm]
-    found += [writes.cosines("shared"), writes.losses("individual", 21).sums, writes.losses("random shared", 21).sums]
-    found += [writes.curves(("shared", "individual")).draws]
+    found += [writes.cosines(SHARED), writes.losses(INDIVIDUAL, 21).sums, writes.losses(Kind("shared", 3), 21).sums]
+    found += [writes.taken(Kind("shared", 3), 21)]
     return found
 
 
@@ -73,23 +75,70 @@ def test_spectra_and_bases_belong_together(study_of, random_gpt2):
         np.testing.assert_allclose(basis.T @ basis, identity, atol=1e-5)
     assert spectra.layers.shape == (GROUPS + 1, 2, random_gpt2.layers, random_gpt2.d_model)
     assert not np.array_equal(spectra.layers[0, WITH_FIRST], spectra.layers[0, WITHOUT_FIRST])
-    ranks = spectra.ranks()
-    np.testing.assert_array_equal(ranks.layers, ranks.raw * 768 / random_gpt2.d_model)
+    np.testing.assert_array_equal(writes.detail["K(90 %) with position 0"], spectra.counts[WITH_FIRST])
+
+
+def test_copies_have_as_many_groups_as_the_model(study_of, random_gpt2):
+    study = study_of(random_gpt2)
+    copy = study.untrained[0].facet(Writes)
+    assert copy._plan == study.facet(Writes)._plan
+    assert copy.spectra.layers.shape == study.facet(Writes).spectra.layers.shape
 
 
 def test_all_components_keep_perplexity_and_few_do_not(study_of, random_gpt2):
     writes = study_of(random_gpt2).facet(Writes)
-    for kind in ("individual", "shared", "random individual", "random shared"):
+    for kind in (INDIVIDUAL, SHARED, Kind("individual", 0), Kind("shared", 0)):
         assert writes.ratio(kind, random_gpt2.d_model).value == pytest.approx(1.0, abs=1e-5)
-    assert abs(np.log(writes.ratio("random individual", 1).value)) > 1e-3
-    curve = writes.curves(("individual", "shared"))
-    k = writes.grid.index(writes.scaled(256))
-    assert np.exp(curve.point[0, k]) == pytest.approx(writes.ratio("individual", writes.scaled(256)).value)
+    assert abs(np.log(writes.ratio(INDIVIDUAL, 1).value)) > 1e-3
+    low, high = writes.scaled(16), writes.scaled(512)
+    chosen = [k for k in writes.grid if low <= k <= high]
+    logs = {kind: np.log([writes.ratio(kind, k).value for k in writes.grid]) for kind in (INDIVIDUAL, SHARED)}
+    at = [writes.grid.index(k) for k in chosen]
+    margin = writes.smallest_margin(SHARED, INDIVIDUAL, low, high)
+    assert margin.value == pytest.approx((logs[SHARED] - logs[INDIVIDUAL])[at].min())
+    rises = [late - early for i, early in enumerate(logs[SHARED]) for late in logs[SHARED][i + 1 :]]
+    assert writes.largest_rise(SHARED).value == pytest.approx(max(rises))
+
+
+@pytest.mark.parametrize("basis", [INDIVIDUAL, SHARED])
+def test_random_bases_move_the_writes_no_farther(study_of, random_gpt2, basis):
+    """By the squares of Δφ less its reconstruction, at every position and layer."""
+    writes, k = study_of(random_gpt2).facet(Writes), 5
+    moved = {}
+    for kind in (basis, random_like(basis)[1]):
+        means, bases = writes.in_basis(kind)
+        squares = np.zeros(writes.layers)
+
+        def add(layer, _part, write, means=means, bases=bases, squares=squares):
+            own, outside = means[layer].double(), bases[layer, :, k:].double()
+            squares[layer] += float(((write - own) @ outside).square().sum())
+
+        for ids in writes.rows:
+            sums._watch(random_gpt2, ids, range(writes.layers), ("all",), add)
+        moved[kind] = squares * writes.taken(kind, k) ** 2
+    wanted, found = moved.values()
+    assert np.all(writes.taken(basis, k) == 1)
+    part = writes.taken(random_like(basis)[1], k)
+    assert np.all((part > 0) & (part <= 1))
+    np.testing.assert_allclose(found[part < 1], wanted[part < 1], rtol=1e-5)
+    assert np.all(found[part == 1] <= wanted[part == 1])
+
+
+def test_what_lies_outside_is_taken_away_in_part(study_of, random_gpt2):
+    """Nothing taken away is the model itself, all of it the reconstruction."""
+    writes = study_of(random_gpt2).facet(Writes)
+    means, bases = writes.in_basis(INDIVIDUAL)
+    ids = torch.from_numpy(writes.study.text.chunks("judge")[:1])
+    whole, none = (
+        sums.low_rank_losses(random_gpt2, ids, means, bases[..., :3], torch.full((3,), t)) for t in (1.0, 0.0)
+    )
+    assert torch.equal(whole, sums.low_rank_losses(random_gpt2, ids, means, bases[..., :3]))
+    np.testing.assert_allclose(none, sums.low_rank_losses(random_gpt2, ids, means, bases), atol=1e-4)
 
 
 def test_random_bases_follow_the_seed(study_of, random_gpt2):
     first, again, other = (
-        study_of(random_gpt2, seed=seed).facet(Writes).in_basis("random shared")[1] for seed in (0, 0, 1)
+        study_of(random_gpt2, seed=seed).facet(Writes).in_basis(Kind("shared", 0))[1] for seed in (0, 0, 1)
     )
     digests = [hashlib.sha256(basis.numpy().tobytes()).hexdigest() for basis in (first, again, other)]
     assert digests[0] == digests[1] != digests[2]
@@ -97,14 +146,14 @@ def test_random_bases_follow_the_seed(study_of, random_gpt2):
 
 def test_cosines_grow_to_one_and_their_estimate_is_their_mean(study_of, random_gpt2):
     writes = study_of(random_gpt2).facet(Writes)
-    cosines = writes.cosines("individual")
+    cosines = writes.cosines(INDIVIDUAL)
     assert np.all(np.diff(cosines.mean(axis=0)) > 0)
     np.testing.assert_allclose(cosines[:, -1], 1.0, atol=1e-5)
     k = writes.grid[2]
-    assert writes.cosine("individual", k).value == pytest.approx(cosines[:, 2].mean())
+    assert writes.cosine(INDIVIDUAL, k).value == pytest.approx(cosines[:, 2].mean())
 
 
 @pytest.mark.parametrize("components", [0, 33])
 def test_impossible_numbers_of_components_are_refused(study_of, random_gpt2, components):
     with pytest.raises(SemphaseError, match=f"{components} components were asked of 32; choose 1 to 32"):
-        study_of(random_gpt2).facet(Writes).losses("individual", components)
+        study_of(random_gpt2).facet(Writes).losses(INDIVIDUAL, components)

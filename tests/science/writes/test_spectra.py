@@ -1,4 +1,4 @@
-"""Principal components from moments, against singular values of the rows themselves; jackknife against a loop."""
+"""Principal components from moments, against singular values of the rows themselves; what is left out, against a loop."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
-from semphase.errors import SemphaseError, Undefined
+from semphase.errors import Undefined
 from semphase.science.writes import spectra
-from semphase.science.writes.spectra import WITH_FIRST, WITHOUT_FIRST, Curves, Moment, Spectra
-from semphase.stats.interval import of_largest
+from semphase.science.writes.spectra import WITH_FIRST, WITHOUT_FIRST, Moment, Spectra
 
 D = 12
 
@@ -126,82 +124,58 @@ def test_random_bases_are_orthonormal():
     np.testing.assert_allclose(basis.T @ basis, np.eye(D), atol=1e-12)
 
 
-def test_jackknife_is_that_of_a_loop():
-    groups = np.split(normal(48, 1).ravel(), 8)
-    others = [np.concatenate(groups[:k] + groups[k + 1 :]).mean() for k in range(8)]
-    value = float(np.concatenate(groups).mean())
-    found = spectra.jackknife(value, others, 48)
-    spread = 0.0
-    for other in others:
-        spread += (other - sum(others) / 8) ** 2
-    half = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * spread)
-    assert (found.low, found.high) == pytest.approx((value - half, value + half))
-    # For a mean of equal groups it is the interval of the group means.
-    means = np.array([group.mean() for group in groups])
-    assert half == pytest.approx(stats.t.ppf(0.975, 7) * means.std(ddof=1) / math.sqrt(8))
-    assert "8 contiguous groups" in found.method
+@given(st.lists(st.floats(0.01, 10.0), min_size=1, max_size=20), st.floats(0.05, 0.99))
+def test_the_crossing_is_that_of_the_interpolated_cumulative_variance(values, share):
+    spectrum = np.sort(np.array(values))[::-1]
+    held = np.concatenate([[0.0], np.cumsum(spectrum) / spectrum.sum()])
+    found = float(spectra.crossing(spectrum, share))
+    assert found == pytest.approx(np.interp(share, held, np.arange(len(held))), abs=1e-6)
+    whole = int(spectra.components(spectrum, share))
+    assert whole - 1 <= found <= whole
 
 
-def test_jackknife_keeps_to_the_range_and_refuses_what_it_cannot():
-    found = spectra.jackknife(0.9, [0.5, 0.99, 0.9], 3, within=(-1.0, 1.0))
-    assert found.high == 1.0
-    with pytest.raises(Undefined, match="no jackknife interval"):
-        spectra.jackknife(1.0, [1.0, math.nan], 2)
-    with pytest.raises(SemphaseError, match="at least two groups, not 1"):
-        spectra.jackknife(1.0, [1.0], 2)
+def made(layers: np.ndarray, norm: np.ndarray | None = None) -> Spectra:
+    """Spectra [variant, first, layer, component] that stand for parts and pooled ones as well."""
+    return Spectra(
+        layers,
+        np.stack([layers[0], layers[0]], axis=1),
+        layers[:, :, :2],
+        np.ones(layers.shape[:3]) if norm is None else norm,
+    )
 
 
 def test_ranks_are_in_units_of_the_source():
     whole = np.broadcast_to(np.eye(1, 64)[0] + 1e-9, (3, 2, 4, 64)).copy()
     whole[:, WITHOUT_FIRST] = 1.0
-    made = Spectra(whole, np.stack([whole[0], whole[0]], axis=1), whole[:, :, :2], np.ones((3, 2, 4)), 100)
-    ranks = made.ranks()
-    assert ranks.raw.tolist() == [[1] * 4, [58] * 4]
-    assert ranks.layers[WITHOUT_FIRST, 0] == 58 * 12
-    assert ranks.shared.tolist() == [[12.0, 12.0], [696.0, 696.0]]
-    found = made.estimate(lambda own: float(own.layers[WITH_FIRST].min()))
-    assert (found.value, found.low, found.high, found.n) == (12.0, 12.0, 12.0, 100)
-    assert made.part_ranks.shape == (2, 2, 4)
+    found = made(whole)
+    assert found.counts.tolist() == [[1] * 4, [58] * 4]
+    ranks = found.ranks()
+    np.testing.assert_allclose(ranks.layers, [[0.9 * 12] * 4, [57.6 * 12] * 4], rtol=1e-6)
+    np.testing.assert_allclose(ranks.shared, ranks.layers[:, :2])
+    assert found.part_ranks.shape == (2, 2, 4)
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_the_interval_of_the_largest_holds_it_and_mirrors_the_smallest(seed):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=5)
-    draws = values[:, None] + rng.normal(0, 0.1, size=(5, 50))
-    found = of_largest(values, draws, n=5, what="draws")
-    mirrored = spectra.smallest(-values, -draws, n=5, what="draws")
-    assert found.low <= found.value == values.max() <= found.high
-    assert (mirrored.value, mirrored.low, mirrored.high) == (-found.value, -found.high, -found.low)
-
-
-def test_the_largest_of_many_equal_numbers_is_not_taken_for_positive():
-    """Percentiles of the largest draw would all lie above zero."""
-    rng, wrong = np.random.default_rng(0), 0
-    for _ in range(200):
-        values = rng.normal(0, 0.1, size=20)
-        draws = values[:, None] + rng.normal(0, 0.1, size=(20, 400))
-        wrong += of_largest(values, draws, n=20, what="draws").low > 0
-    assert wrong <= 14  # 2.5 % of 200 are 5; 14 is exceeded with p < 0.001
-
-
-def test_rises_and_margins_are_those_of_a_loop():
+def test_an_estimate_leaves_each_group_out():
     rng = np.random.default_rng(0)
-    point, draws = rng.normal(size=(2, 5)), rng.normal(size=(2, 5, 30))
-    curves = Curves(point, draws, 640, "draws")
-    rises = [point[0, j] - point[0, i] for i in range(5) for j in range(i + 1, 5)]
-    assert curves.largest_rise().value == pytest.approx(max(rises))
-    chosen = [True, False, True, True, False]
-    assert curves.smallest_margin(chosen).value == pytest.approx((point[0] - point[1])[chosen].min())
-    assert spectra.rises(draws[0]).shape == (10, 30)
+    layers = np.sort(rng.uniform(0.9, 1.1, size=(9, 2, 4, 64)), axis=-1)[..., ::-1]
+    found = made(layers)
+    values, groups = found.each(lambda ranks: ranks.layers[WITH_FIRST])
+    assert (values.shape, groups.without.shape, groups.kind) == ((4,), (4, 8), "text")
+    for variant in range(1, 9):
+        own = spectra.crossing(layers[variant, WITH_FIRST]) * 12
+        np.testing.assert_allclose(groups.without[:, variant - 1], own)
+    estimate = found.estimate(lambda ranks: ranks.layers[WITH_FIRST].mean(), "mean K", (0.0, 768.0), "components")
+    assert estimate.low < estimate.value < estimate.high
+    assert (estimate.population, estimate.units, estimate.lacks) == (("text",), (8,), "")
 
 
-def test_values_that_are_not_finite_have_no_largest():
-    with pytest.raises(Undefined, match="largest of 2 numbers"):
-        of_largest(np.array([1.0, np.nan]), np.ones((2, 3)), n=1, what="draws")
+def test_groups_alike_leave_the_estimate_open():
+    layers = np.ones((9, 2, 4, 64))
+    assert made(layers).estimate(lambda ranks: ranks.layers[0, 0], "K", (0.0, 768.0)).lacks
 
 
-def test_depth_correlation():
-    assert spectra.spearman_with_depth(np.array([1.0, 2.0, 5.0])) == pytest.approx(1.0)
-    with pytest.raises(Undefined, match="correlation with depth"):
-        spectra.spearman_with_depth(np.ones(4))
+def test_rises_are_those_of_a_loop():
+    curve, blocks = np.random.default_rng(0).normal(size=5), np.random.default_rng(1).normal(size=(5, 30))
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    np.testing.assert_allclose(spectra.rises(curve), [curve[j] - curve[i] for i, j in pairs])
+    np.testing.assert_allclose(spectra.rises(blocks), [blocks[j] - blocks[i] for i, j in pairs])
