@@ -2,71 +2,73 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from semphase.errors import Undefined
 from semphase.science.cvfp.facet import Cvfp
 from semphase.science.cvfp.grids import Measured
+from semphase.science.cvfp.orderings import differences
 from semphase.science.cvfp.power_laws import reduction_by_doubling
-from semphase.science.cvfp.trainings import Drawn, combined, document_weights, per_token, seed_weights
+from semphase.science.cvfp.trainings import Jackknifed, Without, per_token, seeds_together, without_each
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import with_interval
+from semphase.stats.left_out import REAL_LINE, Factor, smooth
+from semphase.stats.median import median, smallest_median
 from semphase.study.study import Study
 
-Statistic = Callable[..., Drawn]
+Made = Estimate | Mapping[str, Estimate]
+Statistic = Callable[..., Made]
 Grids = tuple[Measured, ...]
 WINDOW = 100
 """Tokens at the beginning, in the middle and at the end that 004 compares."""
 BLOCK = 10
 MOST_DRAWN = 64
+POSITIVE, SHARE, CORRELATION = (0.0, math.inf), (0.0, 1.0), (-1.0, 1.0)
 
 
-def on_grids(
-    study: Study, statistics: Statistic | Mapping[str, Statistic], own: Grids, control: Grids, **detail: Any
-) -> dict[str, Any]:
-    """Arguments of `judge`: statistics of some grids, and of the control's grids where they are defined there."""
-    made = {
-        "evidence": _estimates(statistics, own),
-        "detail": study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()},
-    }
+def on_grids(study: Study, evidence: Statistic, own: Grids, control: Grids, **detail: Any) -> dict[str, Any]:
+    """Arguments of `judge`: evidence of some grids, and of the control's grids where it is defined there."""
+    told = study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()}
+    made = {"evidence": evidence(*own), "detail": told}
     try:
-        return made | {"control": _estimates(statistics, control)}
+        return made | {"control": evidence(*control)}
     except Undefined as problem:
         return made | {"reason": f"no control: {problem}"}
 
 
-def on_margins(
-    study: Study, margins: Statistic | Mapping[str, Statistic], own: Grids, control: Grids, **detail: Any
-) -> dict[str, Any]:
-    """The same for margins over the best rival; the detail says in which share of the draws each is above 0."""
-    named = {"margin": margins} if callable(margins) else margins
-    shares = {name: of(*own).share_above_zero for name, of in named.items()}
-    return on_grids(study, margins, own, control, share_of_draws_above_0=shares, **detail)
-
-
-def on_matrix(study: Study, statistics: Statistic | Mapping[str, Statistic], **detail: Any) -> dict[str, Any]:
+def on_matrix(study: Study, evidence: Statistic, **detail: Any) -> dict[str, Any]:
     """`on_grids` for the nine configurations, the untrained context block being the control."""
-    return on_grids(study, statistics, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
+    return on_grids(study, evidence, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
 
 
-def margins_on_matrix(study: Study, margins: Statistic | Mapping[str, Statistic], **detail: Any) -> dict[str, Any]:
-    """`on_margins` for the nine configurations, the untrained context block being the control."""
-    return on_margins(study, margins, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
+def on_convergence(study: Study, evidence: Statistic, **detail: Any) -> dict[str, Any]:
+    """The same for iterations [layers, tokens, size, seed] of more seeds, shuffled text being the control."""
+    texts = (study.facet(Cvfp).convergence(), study.facet(Cvfp).convergence("shuffled"))
+    own, control = (seeds_together([each.iterations for each in grids]) for grids in texts)
+    told = study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()}
+    return {"evidence": evidence(own), "control": evidence(control), "detail": told}
 
 
-def _estimates(statistics: Statistic | Mapping[str, Statistic], grids: Grids) -> Estimate | dict[str, Estimate]:
-    if callable(statistics):
-        return statistics(*grids).estimate()
-    return {name: of(*grids).estimate() for name, of in statistics.items()}
+def middle_seed(values: Float[np.ndarray, " seed"], within: tuple[float, float] = REAL_LINE) -> Estimate:
+    """The median of seeds, each of which has one number; seeds that are all alike are known to a thousandth."""
+    return smallest_median(values[None], over="seeds", unit="iterations", within=within)
 
 
 def perplexities(measured: Measured) -> dict[str, Any]:
     """Validation perplexity of every configuration at every size."""
-    return measured.table(measured.log_ppl.of(np.exp))
+    return measured.table(measured.log_ppl.of(np.exp), "validation PPL", POSITIVE)
+
+
+def best_perplexities(measured: Measured) -> dict[str, Any]:
+    """For a figure: the best validation PPL of every configuration."""
+    _, judged = measured.best
+    return {"best validation PPL": measured.table(judged.of(np.exp), "best validation PPL", POSITIVE)}
 
 
 def convergence(measured: Measured) -> dict[str, Any]:
@@ -93,10 +95,10 @@ def laws(measured: Measured) -> dict[str, Any]:
     """α, A, R² and the saving by a doubling of every configuration, with intervals."""
     alpha, log_a, r2 = (measured.law(part) for part in ("alpha", "log_a", "r2"))
     return {
-        "α": measured.table(alpha),
-        "A": measured.table(log_a.of(np.exp)),
-        "R²": measured.table(r2),
-        "1 − 2^α": measured.table(alpha.of(reduction_by_doubling)),
+        "α": measured.table(alpha, "α"),
+        "A": measured.table(log_a.of(np.exp), "A", POSITIVE),
+        "R²": measured.table(r2, "R²", SHARE),
+        "1 − 2^α": measured.table(alpha.of(reduction_by_doubling), "1 − 2^α", (-math.inf, 1.0)),
         "PPL by size": perplexities(measured),
     }
 
@@ -126,50 +128,54 @@ def _of_phase_1(values: xr.DataArray) -> np.ndarray:
     return values.sel(form="phase 1").values if "form" in values.dims else values.values
 
 
-def mean_cosine(study: Study, values: np.ndarray) -> Drawn:
+def mean_cosine(values: Float[np.ndarray, "seed document position"]) -> Jackknifed:
     """Mean over tokens and seeds."""
-    sums, count = values.sum(axis=-1), np.full(values.shape[:-1], values.shape[-1])
-    return per_token(sums, count, *_weights(study, sums, "agreement"), what="documents")
+    return per_token(values.sum(axis=-1), np.full(values.shape[:-1], values.shape[-1]))
 
 
-def lowest_cosine(study: Study, values: np.ndarray) -> Drawn:
-    """The lowest over tokens and seeds."""
-    least = values.min(axis=(0, -1))
-    documents, _ = _weights(study, values.sum(axis=-1), "agreement")
-    drawn = np.where(documents > 0, least, np.inf).min(axis=-1)
-    return Drawn(least.min(), drawn, len(least), f"bootstrap over {len(least)} documents, every seed counted")
+def lowest_cosine(values: Float[np.ndarray, "seed document position"]) -> Jackknifed:
+    """Mean over seeds of the lowest over this text's tokens."""
+    lowest = values.min(axis=(1, 2))
+    return Jackknifed(lowest.mean(), (Without("seeds", without_each(lowest)),))
 
 
-def window_cosines(study: Study, values: np.ndarray) -> list[Drawn]:
-    """Mean cosine of the first, middle and last 100 tokens (of fewer where there are not 300), ten in a block."""
+def window_cosines(values: Float[np.ndarray, "seed document position"]) -> Jackknifed:
+    """Mean cosines [window] of the first, middle and last 100 tokens (fewer where there are not 300), ten in a block."""
     stream = values.reshape(len(values), -1)
     size = min(WINDOW, stream.shape[1] // 3) // BLOCK * BLOCK
     middle = (stream.shape[1] - size) // 2
-    starts = {"first": 0, "middle": middle, "last": stream.shape[1] - size}
-    return [_window(study, stream[:, start : start + size], name) for name, start in starts.items()]
+    cut = [stream[:, start : start + size] for start in (0, middle, stream.shape[1] - size)]
+    blocks = np.stack(cut).reshape(3, len(values), -1, BLOCK).mean(axis=-1)
+    each, count = blocks.mean(axis=1), blocks.shape[-1]
+    means = each.mean(axis=-1)
+    without = np.repeat(means[None], 3 * count, axis=0)
+    for window in range(3):
+        left = (each[window].sum() - each[window]) / max(count - 1, 1)
+        without[window * count : (window + 1) * count, window] = left
+    strata = np.repeat(np.arange(3), count)
+    seeds = without_each(blocks.mean(axis=-1))
+    return Jackknifed(means, (Without("text", without, strata), Without("seeds", seeds)))
 
 
-def _window(study: Study, cosine: np.ndarray, name: str) -> Drawn:
-    sums = cosine.reshape(len(cosine), -1, BLOCK).sum(axis=-1)
-    weights = _weights(study, sums, f"the {name} tokens")
-    return per_token(sums, np.full(sums.shape, BLOCK), *weights, what=f"blocks of {BLOCK} tokens")
-
-
-def largest_difference(windows: list[Drawn]) -> Drawn:
+def largest_difference(windows: Jackknifed) -> Estimate:
     """Between the means of any two windows."""
-    return combined(lambda *means: np.max(means, axis=0) - np.min(means, axis=0), *windows)
+    return windows.of(differences).largest("mean cosines of two windows, their difference", cut=(-2.0, 2.0))
 
 
-def speed_ratio(study: Study, seconds: xr.DataArray) -> Estimate:
-    """Median time of the sequential form over that of the parallel one; repeats resampled."""
+def output_difference(times: xr.Dataset) -> Estimate:
+    """The largest difference of a document's outputs, mean over documents; no better than a float32 output is told."""
+    values = times["largest_difference"].values
+    without = (values.sum() - values) / (len(values) - 1)
+    what = "largest difference within a document, mean over documents"
+    found = smooth(float(values.mean()), Factor("documents", without), what=what)
+    resolution = float(np.finfo(np.float32).eps) * float(times["size"])
+    low, high = max(found.value - resolution, 0.0), found.value + resolution
+    if np.ptp(values) == 0:
+        return replace(found, low=low, high=high, lacks="")
+    return replace(found, low=max(min(low, found.low), 0.0), high=max(high, found.high), sampling=None)
+
+
+def speed_ratio(seconds: xr.DataArray) -> Estimate:
+    """Median of the time of the sequential form over that of the parallel one, repeat by repeat."""
     slow, fast = (seconds.sel(form=form).values for form in ("sequential", "parallel"))
-    draws, rng = study.budget.draws, study.rng("CVFP repeats")
-    drawn = [np.median(rng.choice(own, size=(draws, len(own))), axis=1) for own in (slow, fast)]
-    value = float(np.median(slow) / np.median(fast))
-    what = "bootstrap over the repeats of each form, ratio of medians"
-    return with_interval(value, drawn[0] / drawn[1], n=seconds.size, what=what)
-
-
-def _weights(study: Study, sums: np.ndarray, purpose: str) -> tuple[np.ndarray, np.ndarray]:
-    rng, draws = study.rng(f"CVFP {purpose}"), study.budget.draws
-    return document_weights(draws, sums.shape[1], rng), seed_weights(draws, (), sums.shape[0], rng)
+    return median(slow / fast, over="repeats", within=POSITIVE)

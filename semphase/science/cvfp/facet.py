@@ -23,7 +23,6 @@ from semphase.machine import hardware
 from semphase.measure.measurement import installed
 from semphase.science.cvfp.grids import Grid, Measured, Text, Training, differing_in_seed
 from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
-from semphase.science.cvfp.model.configuration import Kind
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.cvfp.together import each_of, workers_for
 from semphase.study.study import Study
@@ -35,9 +34,10 @@ APART = 1000
 DEEP: Mapping[str, Any] = {"layers": (3,), "tokens": (1,)}
 """The configuration for what 004 reports of a single one: the deepest here, with the one token that it had."""
 DEEP_FIRST: Mapping[str, Any] = {**DEEP, "token_input": "first"}
+WIDE: Mapping[str, Any] = {"layers": (3,), "tokens": (2,), "width": 2}
 PATIENCE = 3
 REPEATS = 9
-"""Fixed before any time was taken; the interval of a ratio of times resamples them."""
+"""Fixed before any time was taken; the interval of a ratio of times lies between two of them."""
 
 
 @dataclass(eq=False)
@@ -71,41 +71,41 @@ class Cvfp:
         return self.spending.documents
 
     @property
-    def control_sizes(self) -> tuple[int, ...]:
-        """The same for the controls."""
-        return self.sizes[: self.spending.control_sizes]
-
-    @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the trainings."""
         return tuple(APART * self.study.seed + i for i in range(self.spending.seeds))
+
+    @property
+    def further_seeds(self) -> tuple[int, ...]:
+        """Seeds of contexts alone, beside them."""
+        return tuple(APART * self.study.seed + i for i in range(self.spending.seeds, self.spending.convergence_seeds))
 
     # Grids
 
     @property
     def matrix(self) -> Measured:
         """The source's nine configurations at all sizes."""
-        return self.measured("matrix", sizes=self.sizes, seeds=self.seeds)
+        return self.measured("matrix", self.sizes, self.seeds)
 
     @property
     def reservoir(self) -> Measured:
-        """The same with an untrained context block, one seed."""
-        return self.control("reservoir", "reservoir")
-
-    @property
-    def bigram(self) -> Measured:
-        """One layer, one token without any context, one seed."""
-        return self.control("bigram", "bigram", layers=(1,), tokens=(1,))
+        """The same with an untrained context block."""
+        return self.measured("reservoir", self.sizes, self.seeds, kind="reservoir")
 
     @property
     def shuffled(self) -> Measured:
-        """One layer, two tokens (the source's best) trained on shuffled text, one seed."""
-        return self.control("shuffled text", "fixed-point", "shuffled", layers=(1,), tokens=(2,))
+        """The same trained on shuffled text."""
+        return self.measured("shuffled text", self.sizes, self.seeds, text="shuffled")
+
+    def convergence(self, text: Text = "as it stands") -> tuple[Measured, Measured]:
+        """The nine configurations in two grids of seeds: the trainings above, and contexts alone."""
+        further = self.measured(f"contexts, {text}", self.sizes, self.further_seeds, kind="contexts", text=text)
+        return self.shuffled if text == "shuffled" else self.matrix, further
 
     @property
-    def shuffled_matrix(self) -> Measured:
-        """The nine configurations on shuffled text at the smallest size, one seed."""
-        return self.control("shuffled text, smallest size", "fixed-point", "shuffled", sizes=self.sizes[:1])
+    def bigram(self) -> Measured:
+        """One layer, one token without any context."""
+        return self.measured("bigram", self.sizes, self.seeds, kind="bigram", layers=(1,), tokens=(1,))
 
     @property
     def first_only(self) -> Measured:
@@ -114,9 +114,9 @@ class Cvfp:
 
     @property
     def first_only_reservoir(self) -> Measured:
-        """The same untrained, at the largest size of the controls."""
-        return self.control(
-            "reservoir, token in the first layer", "reservoir", sizes=self.control_sizes[-1:], **DEEP_FIRST
+        """The same untrained, at the largest size."""
+        return self.measured(
+            "reservoir, token in the first layer", self.sizes[-1:], self.seeds, kind="reservoir", **DEEP_FIRST
         )
 
     @property
@@ -128,30 +128,19 @@ class Cvfp:
     @property
     def wide(self) -> Measured:
         """Three layers, two tokens with contexts of twice the width, at the largest size."""
-        return self.measured("wide", self.sizes[-1:], self.seeds, layers=(3,), tokens=(2,), width=2)
+        return self.measured("wide", self.sizes[-1:], self.seeds, **WIDE)
 
     @property
     def wide_reservoir(self) -> Measured:
         """The same untrained."""
-        return self.control(
-            "wide reservoir", "reservoir", sizes=self.control_sizes[-1:], layers=(3,), tokens=(2,), width=2
-        )
-
-    def control(self, name: str, kind: Kind, text: Text = "as it stands", **shape: Any) -> Measured:
-        """A grid with one seed."""
-        return self.measured(
-            name, shape.pop("sizes", self.control_sizes), self.seeds[:1], kind=kind, text=text, **shape
-        )
+        return self.measured("wide reservoir", self.sizes[-1:], self.seeds, kind="reservoir", **WIDE)
 
     def measured(self, name: str, sizes: tuple[int, ...], seeds: tuple[int, ...], **shape: Any) -> Measured:
         """A grid's trainings, those done that the store lacks."""
         grid = Grid(name, sizes, seeds, **shape)
         if grid not in self._measured:
             found = self._all(grid.name, grid.trainings(self.vocabulary.width))
-            study = self.study
-            self._measured[grid] = Measured(
-                grid, found, self.documents.length, study.budget.draws, lambda purpose: study.rng(f"CVFP {purpose}")
-            )
+            self._measured[grid] = Measured(grid, found, self.documents.length)
         return self._measured[grid]
 
     # Trainings
@@ -263,6 +252,7 @@ class Cvfp:
             "tokens": _hash(training),
             "configuration": asdict(self.deep),
             "repeats": REPEATS,
+            "difference": "by document",
             "seed": self.seeds[0],
         }
 
@@ -280,7 +270,6 @@ class Cvfp:
         documents = self.documents
         return {
             "training documents": self.sizes,
-            "training documents of the controls": self.control_sizes,
             "training tokens": [size * documents.length for size in self.sizes],
             "validation documents": self.spending.validation_documents,
             "validation tokens": documents.validation.size,
@@ -289,6 +278,7 @@ class Cvfp:
             "output layer": f"the {len(self.vocabulary.types)} token types in training or validation documents",
             "embedding": f"{self.study.label}'s, {self.vocabulary.width} wide, frozen",
             "seeds": self.seeds,
+            "seeds of contexts alone": self.further_seeds,
         }
 
 

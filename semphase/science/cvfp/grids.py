@@ -1,8 +1,8 @@
-"""Grids of CVFP trainings, and what is measured of one: numbers by layers, input tokens and size, with draws."""
+"""Grids of CVFP trainings, and what is measured of one: numbers by layers, input tokens and size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -15,18 +15,12 @@ from jaxtyping import Float
 from semphase.science.cvfp.model import Configuration, Recipe
 from semphase.science.cvfp.model.configuration import Kind, TokenInput
 from semphase.science.cvfp.power_laws import PowerLaws, Saturation, power_laws, saturation
-from semphase.science.cvfp.trainings import (
-    Drawn,
-    document_weights,
-    iterations_needed,
-    jackknifed,
-    over_seeds,
-    per_token,
-    seed_weights,
-)
+from semphase.science.cvfp.trainings import Jackknifed, in_groups, iterations_needed, of_seeds, per_token
+from semphase.stats.left_out import REAL_LINE
 
 Split = Literal["training", "validation"]
 Text = Literal["as it stands", "shuffled"]
+EVERY = slice(None)
 RANGE = (1, 2, 3)
 """Layers and input tokens of the source's nine configurations (003)."""
 
@@ -90,15 +84,12 @@ class Grid:
 class Measured:
     """What the trainings of a grid gave. Arrays are [layers, tokens, size], or without size at the largest one.
 
-    `length` is the tokens of a document, `rng` a generator for each purpose: that of the documents is the same for all
-    grids of a study, so that comparisons between them are paired too.
+    `length` is the tokens of a document.
     """
 
     grid: Grid
     found: Sequence[xr.Dataset]
     length: int
-    draws: int
-    rng: Callable[[str], np.random.Generator]
 
     @property
     def tokens(self) -> np.ndarray:
@@ -106,28 +97,31 @@ class Measured:
         return np.array(self.grid.sizes) * self.length
 
     @cached_property
-    def log_ppl(self) -> Drawn:
+    def log_ppl(self) -> Jackknifed:
         """Log of validation perplexity."""
-        return self._per_token("validation_nats", "validation")
+        return per_token(self._array("validation_nats"), self._array("validation_predicted"))
 
     @cached_property
-    def accuracy(self) -> Drawn:
-        """Share of validation tokens that are predicted right."""
-        return self._per_token("validation_correct", "validation")
+    def log_ppl_in_groups(self) -> Jackknifed:
+        """The same, of the groups of documents that ranks are measured without."""
+        groups = self._array("rank_left_out", split="validation").shape[-1]
+        return per_token(*(in_groups(self._array(f"validation_{name}"), groups) for name in ("nats", "predicted")))
+
+    def accuracy(self, half: slice = EVERY) -> Jackknifed:
+        """Share of validation tokens that are predicted right, of a part of the documents."""
+        return self._validation("correct", half)
 
     @cached_property
-    def training_log_ppl(self) -> Drawn:
+    def training_log_ppl(self) -> Jackknifed:
         """Log of training perplexity at the largest size, [layers, tokens]."""
-        nats, predicted = (self._largest(f"training_{name}") for name in ("nats", "predicted"))
-        weights = self._weights("training documents", nats.shape[-1])
-        return per_token(nats, predicted, weights, self._seeds[:, :, :, 0], what="training documents")
+        return per_token(*(self._largest(f"training_{name}") for name in ("nats", "predicted")))
 
     @cached_property
     def laws(self) -> PowerLaws:
         """The power law of every configuration, [layers, tokens]."""
         return power_laws(self.tokens, self.log_ppl.point)
 
-    def law(self, part: Literal["alpha", "log_a", "r2"]) -> Drawn:
+    def law(self, part: Literal["alpha", "log_a", "r2"]) -> Jackknifed:
         """One number of the power laws, [layers, tokens]."""
         return self.log_ppl.of(lambda values: getattr(power_laws(self.tokens, values), part))
 
@@ -138,32 +132,35 @@ class Measured:
         return {name: saturation(self.tokens, logs[at]) for name, at in self.configurations.items()}
 
     @cached_property
-    def best(self) -> Drawn:
-        """Log of the lowest perplexity of any size, [layers, tokens]."""
-        return self.log_ppl.of(lambda values: values.min(axis=-1))
+    def best(self) -> tuple[Jackknifed, Jackknifed]:
+        """Log of the lowest perplexity of any size, [layers, tokens], twice: of the half that chooses, and of the other.
 
-    def rank(self, split: Split) -> Drawn:
+        The first half of the validation documents chooses the sizes, the second judges there.
+        """
+        first, second = (self._validation("nats", half) for half in self.halves)
+        at = first.point.argmin(axis=-1)[..., None]
+
+        def chosen(values: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(values, np.broadcast_to(at, (*values.shape[:-1], 1)), axis=-1)[..., 0]
+
+        return first.of(chosen), second.of(chosen)
+
+    @property
+    def halves(self) -> tuple[slice, slice]:
+        """The validation documents that choose, and those that judge."""
+        half = self.found[0].sizes["validation_document"] // 2
+        return slice(half), slice(half, None)
+
+    def rank(self, split: Split) -> Jackknifed:
         """Effective rank of the contexts, 0 to 1."""
-        values, left_out = (self._array(name, split=split) for name in ("rank", "rank_left_out"))
-        return jackknifed(values, left_out, self._weights("groups", left_out.shape[-1]), self._seeds)
+        return of_seeds(*(self._array(name, split=split) for name in ("rank", "rank_left_out")))
 
     @cached_property
-    def iterations(self) -> Drawn:
-        """Iterations of phase 1, one more than the limit where they did not converge, averaged over seeds."""
-        return over_seeds(self.iterations_of_seeds.point, self.iterations_of_seeds.draws, self._seeds)
-
-    @cached_property
-    def iterations_of_seeds(self) -> Drawn:
-        """The same for every seed, [layers, tokens, size, seed]; training documents resampled, trainings as they were."""
+    def iterations(self) -> Float[np.ndarray, "layers tokens size seed"]:
+        """Iterations of phase 1, one more than the limit where they did not converge."""
         recipe = self.grid.recipe
-        made = []
-        for own in self.found:
-            converged = own["converged"].values
-            weights = np.concatenate([np.ones((1, converged.shape[1])), self._by_size(converged.shape[1])])
-            made.append(iterations_needed(converged, weights, recipe.share, recipe.fewest))
-        every = np.stack(made, axis=-1).reshape(-1, *self.grid.shape).astype(float)
-        what = "bootstrap over training documents, trainings as they were, every seed counted"
-        return Drawn(every[0], every[1:], self.grid.shape[-1], what)
+        made = [iterations_needed(own["converged"].values, recipe.share, recipe.fewest) for own in self.found]
+        return np.array(made).reshape(self.grid.shape)
 
     @property
     def epochs(self) -> np.ndarray:
@@ -186,17 +183,16 @@ class Measured:
         every = product(enumerate(self.grid.layers), enumerate(self.grid.tokens))
         return {f"{layers}L {tokens}tok": (i, j) for (i, layers), (j, tokens) in every}
 
-    def table(self, numbers: Drawn | np.ndarray) -> dict[str, Any]:
-        """Numbers of every configuration by its name: estimates of drawn ones, a list of them by size; arrays bare."""
+    def table(self, numbers: Jackknifed | np.ndarray, what: str = "", cut: Range = REAL_LINE) -> dict[str, Any]:
+        """Numbers of every configuration by its name: estimates, a list of them by size; arrays bare."""
         if isinstance(numbers, np.ndarray):
             return {name: numbers[at] for name, at in self.configurations.items()}
-        return {name: numbers.at(at).estimates() for name, at in self.configurations.items()}
+        return {name: numbers.at(at).estimates(what, cut=cut) for name, at in self.configurations.items()}
 
-    # Arrays and weights
+    # Arrays
 
-    def _per_token(self, sums: str, split: Split) -> Drawn:
-        sums_of, predicted = self._array(sums), self._array(f"{split}_predicted")
-        return per_token(sums_of, predicted, self._weights(f"{split} documents", sums_of.shape[-1]), self._seeds)
+    def _validation(self, sums: str, half: slice) -> Jackknifed:
+        return per_token(*(self._array(f"validation_{name}")[..., half] for name in (sums, "predicted")))
 
     def _array(self, name: str, **at: str) -> Float[np.ndarray, "layers tokens size seed ..."]:
         values = np.stack([own[name].sel(at).values for own in self.found]).astype(float)
@@ -206,14 +202,3 @@ class Measured:
         *cells, sizes, seeds = self.grid.shape
         chosen = [own[name].values for i, own in enumerate(self.found) if i // seeds % sizes == sizes - 1]
         return np.stack(chosen).astype(float).reshape(*cells, seeds, -1)
-
-    @cached_property
-    def _seeds(self) -> Float[np.ndarray, "draw layers tokens 1 seed"]:
-        layers, tokens, _, seeds = self.grid.shape
-        return seed_weights(self.draws, (layers, tokens, 1), seeds, self.rng(f"seeds of {self.grid.name}"))
-
-    def _weights(self, purpose: str, units: int) -> Float[np.ndarray, "draw unit"]:
-        return document_weights(self.draws, units, self.rng(f"{units} {purpose}"))
-
-    def _by_size(self, documents: int) -> Float[np.ndarray, "draw document"]:
-        return self._weights("training documents", documents)

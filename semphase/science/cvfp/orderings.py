@@ -1,32 +1,32 @@
-"""Which of several numbers is the smallest, whether they rise, and how they go with others; leading axes are draws."""
+"""Margins between several numbers, their falls, and how they go with others; leading axes are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 
 from semphase.errors import SemphaseError
 
 
-def lead_of_smallest(values: Float[np.ndarray, "*any item"], own: int) -> Float[np.ndarray, "*any"]:
-    """The smallest of the others less one's own: above 0 where it is the smallest, by the margin to its best rival."""
+def leads_of(values: Float[np.ndarray, "*any item"], own: int) -> Float[np.ndarray, "*any rival"]:
+    """Every other one less one's own: all above 0 where it is the smallest."""
     if values.shape[-1] < 2:
         raise SemphaseError("a margin needs a rival; compare at least two numbers.")
-    return np.delete(values, own, axis=-1).min(axis=-1) - values[..., own]
+    return np.delete(values, own, axis=-1) - values[..., own : own + 1]
 
 
-def smallest_fall(values: Float[np.ndarray, "*any row item"]) -> Float[np.ndarray, "*any"]:
-    """The least that any row falls from one item to the next: above 0 where all rows fall all the way."""
-    return -np.diff(values, axis=-1).max(axis=(-2, -1))
+def falls(values: Float[np.ndarray, "*any item"]) -> Float[np.ndarray, "*any step"]:
+    """By how much they fall from one item to the next."""
+    return -np.diff(values, axis=-1)
 
 
-def rank_correlation(values: Float[np.ndarray, "*any item"], other: Sequence[float]) -> Float[np.ndarray, "*any"]:
-    """Spearman's correlation with one fixed order, ties at their mean rank; NaN where all values are equal."""
-    return correlation(scipy.stats.rankdata(values, axis=-1), scipy.stats.rankdata(other))
+def differences(values: Float[np.ndarray, "*any item"]) -> Float[np.ndarray, "*any pair"]:
+    """Of every item and every other one, both ways: the largest is the range."""
+    places = [(i, j) for i in range(values.shape[-1]) for j in range(values.shape[-1]) if i != j]
+    first, second = (list(own) for own in zip(*places, strict=True))
+    return values[..., first] - values[..., second]
 
 
 def correlation(x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*other item"]) -> Float[np.ndarray, "*any"]:

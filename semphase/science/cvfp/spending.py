@@ -11,20 +11,20 @@ class Sizes:
     """What trainings read.
 
     documents, validation_documents: for training and for judging, of document_tokens each or fewer where the corpus is
-    short; control_sizes: how many of these sizes the controls are trained at, smallest first; seeds: of every training that
-    is no control.
+    short; seeds: of every training; convergence_seeds: of contexts whose convergence is timed, since a median of fewer
+    than seven refutes neither of two parts.
     """
 
     documents: tuple[int, ...] = (50, 100, 200, 500)
     validation_documents: int = 50
     document_tokens: int = 40
-    control_sizes: int = 4
-    seeds: int = 1
+    seeds: int = 4
+    convergence_seeds: int = 7
 
 
 SIZES: Mapping[str, Sizes] = {
-    "quick": Sizes(control_sizes=3),
-    "standard": Sizes(control_sizes=3, seeds=3),
-    "full": Sizes(document_tokens=1200, seeds=3),
+    "quick": Sizes(documents=(12, 24, 48)),
+    "standard": Sizes(),
+    "full": Sizes(document_tokens=1200),
 }
 """By the budget's name; others spend as `Sizes()` says."""

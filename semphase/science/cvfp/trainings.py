@@ -1,154 +1,164 @@
-"""Numbers of repeated trainings with intervals over their seeds and over the documents they are judged on.
+"""Numbers of repeated trainings, and the same without each document and without each seed.
 
-Arrays are [*cell, seed, …]: trainings by configuration and size, their seeds behind. A draw resamples the documents,
-one sample for all trainings, so that comparisons are paired; and the seeds, for each configuration its own sample,
-kept over the sizes that start from the same weights. A bootstrap of S seeds has S − 1 parts in S of the variance of
-their mean, so its deviations are stretched by √(S/(S − 1)); even so a nominal 95 % of three seeds alone cover about
-75 %, for three numbers know little of their spread. A single seed is kept as it is: the interval then says nothing of
-other seeds, and its method says that. Documents count as independent, which neighbours in one text are not quite.
+Arrays are [*cell, seed, …]: trainings by configuration and size, their seeds behind. A document is left out of all
+trainings at once, so that comparisons are paired. So is a seed: trainings of one index share their starting contexts
+and noise, and partly their weights, over sizes and configurations. Documents count as independent, which neighbours in
+one text are not quite.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Real
 
 from semphase.errors import SemphaseError
+from semphase.stats import left_out
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import with_interval
+from semphase.stats.least import Kind, lacking
+from semphase.stats.left_out import REAL_LINE, Factor
+
+Units = Literal["documents", "seeds", "text"]
+Range = tuple[float, float]
+_LEAST: dict[str, Kind] = {"seeds": "seeds of trainings"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """A number for each cell, [*cell], and its draws, [draw, *cell]; `n` and `what` go into an estimate's method."""
+class Without:
+    """Numbers without each unit of a kind in turn, [unit, *cell]; `strata` [unit] labels what the units lie in."""
+
+    kind: Units
+    numbers: Float[np.ndarray, unit * cell]
+    strata: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jackknifed:
+    """A number for each cell, [*cell], and what it becomes without each of its units."""
 
     point: Float[np.ndarray, "*cell"]
-    draws: Float[np.ndarray, "draw ..."]
-    n: int
-    what: str
+    without: tuple[Without, ...]
 
-    def of(self, function: Callable[[Any], Any]) -> Drawn:
-        """A function of the numbers, which keeps leading axes, of the point and of the draws."""
+    def of(self, function: Callable[[Any], Any]) -> Jackknifed:
+        """A function of the numbers, which keeps leading axes."""
         return combined(function, self)
 
-    def at(self, cell: tuple[int, ...]) -> Drawn:
+    def at(self, cell: tuple[int, ...]) -> Jackknifed:
         """The number of one cell, or of the cells behind it."""
-        drawn: tuple[Any, ...] = (slice(None), *cell)
-        return Drawn(self.point[cell], self.draws[drawn], self.n, self.what)
+        rest: tuple[Any, ...] = (slice(None), *cell)
+        each = tuple(replace(own, numbers=own.numbers[rest]) for own in self.without)
+        return Jackknifed(np.asarray(self.point[cell]), each)
 
-    def estimate(self, unit: str = "") -> Estimate:
-        """The number of a single cell with the percentile interval of its draws."""
-        return with_interval(float(self.point), self.draws, n=self.n, what=self.what, unit=unit)
+    def smooth(self, what: str, *, unit: str = "", within: Range = REAL_LINE, cut: Range = REAL_LINE) -> Estimate:
+        """The number of a single cell, on the scale of the range that it lies `within`, its ends `cut` to another."""
+        made = left_out.smooth(float(self.point), *self._factors(False), what=what, unit=unit, within=within)
+        return self._told(made, cut)
 
-    def estimates(self, unit: str = "") -> Estimate | list[Estimate]:
-        """The same for one axis of cells: a list of them; without an axis, the single one."""
+    def smallest(self, what: str, *, unit: str = "", within: Range = REAL_LINE, cut: Range = REAL_LINE) -> Estimate:
+        """The smallest of all cells, for rules that each must meet from above."""
+        made = left_out.smallest(self.point.ravel(), *self._factors(True), what=what, unit=unit, within=within)
+        return self._told(made, cut)
+
+    def largest(self, what: str, *, unit: str = "", within: Range = REAL_LINE, cut: Range = REAL_LINE) -> Estimate:
+        """The largest of all cells, for rules that each must meet from below."""
+        made = left_out.largest(self.point.ravel(), *self._factors(True), what=what, unit=unit, within=within)
+        return self._told(made, cut)
+
+    def estimates(self, what: str, *, within: Range = REAL_LINE, cut: Range = REAL_LINE) -> Estimate | list[Estimate]:
+        """One for each of an axis of cells; without an axis, the single one."""
         if not self.point.ndim:
-            return self.estimate(unit)
-        return [self.at((i,)).estimate(unit) for i in range(len(self.point))]
+            return self.smooth(what, within=within, cut=cut)
+        return [self.at((i,)).smooth(what, within=within, cut=cut) for i in range(len(self.point))]
 
-    @property
-    def share_above_zero(self) -> float:
-        """In how many of the draws the number of a single cell is above 0."""
-        return float((self.draws > 0).mean())
+    def _factors(self, rows: bool) -> list[Factor]:
+        """A row for each cell, or none; units that are alone cannot be left out."""
+        made = []
+        for own in self.without:
+            if len(own.numbers) > 1:
+                numbers = np.moveaxis(own.numbers.reshape(len(own.numbers), -1), 0, -1)
+                least = _LEAST.get(own.kind, "any smooth statistic")
+                made.append(Factor(own.kind, numbers if rows else numbers[0], own.strata, least))
+        return made
+
+    def _told(self, made: Estimate, cut: Range) -> Estimate:
+        alone = [
+            lacking(_LEAST.get(own.kind, "mean"), 1, 1.0, own.kind) for own in self.without if len(own.numbers) < 2
+        ]
+        low, high = (float(np.clip(end, *cut)) for end in (made.low, made.high))
+        lacks = ", ".join(filter(None, (made.lacks, *alone)))
+        return replace(made, low=min(low, made.value), high=max(high, made.value), lacks=lacks)
 
 
-def combined(function: Callable[..., Any], *data: Drawn) -> Drawn:
-    """A function of several numbers whose draws belong together; `n` and `what` are the first one's."""
-    point = np.asarray(function(*(own.point for own in data)))
-    draws = np.asarray(function(*(own.draws for own in data)))
-    return Drawn(point, draws, data[0].n, data[0].what)
-
-
-def document_weights(draws: int, documents: int, rng: np.random.Generator) -> Float[np.ndarray, "draw document"]:
-    """How often each document is in each draw."""
-    if documents < 2:
-        raise SemphaseError("an interval over documents needs at least two of them; give a longer --corpus.")
-    return rng.multinomial(documents, np.full(documents, 1 / documents), size=draws).astype(float)
-
-
-def seed_weights(
-    draws: int, cells: tuple[int, ...], seeds: int, rng: np.random.Generator
-) -> Float[np.ndarray, "draw *cell seed"]:
-    """The weights of a mean over the seeds in each draw and cell, stretched; a cell of length 1 serves all it meets."""
-    if seeds == 1:
-        return np.ones((draws, *cells, 1))
-    share = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(draws, *cells)) / seeds
-    return 1 / seeds + (share - 1 / seeds) * math.sqrt(seeds / (seeds - 1))
+def combined(function: Callable[..., Any], *data: Jackknifed) -> Jackknifed:
+    """A function of several numbers, which have the same units."""
+    shapes = {tuple((own.kind, len(own.numbers)) for own in each.without) for each in data}
+    if len(shapes) > 1:
+        raise SemphaseError(f"numbers of trainings with different units do not combine: {sorted(shapes)}")
+    without = [
+        replace(own[0], numbers=np.asarray(function(*(each.numbers for each in own))))
+        for own in zip(*(each.without for each in data), strict=True)
+    ]
+    return Jackknifed(np.asarray(function(*(each.point for each in data))), tuple(without))
 
 
 def per_token(
-    sums: Float[np.ndarray, "*cell seed document"],
-    predicted: Real[np.ndarray, "*cell seed document"],
-    documents: Float[np.ndarray, "draw document"],
-    seeds: Float[np.ndarray, "draw *drawn_cell seed"],
-    *,
-    what: str = "validation documents",
-) -> Drawn:
+    sums: Float[np.ndarray, "*cell seed document"], predicted: Real[np.ndarray, "*cell seed document"]
+) -> Jackknifed:
     """Sum over documents divided by predicted tokens, averaged over seeds.
 
     Of negative log likelihoods in nats this is log PPL, whose mean over seeds is the log of the geometric mean; of
     right predictions it is the accuracy.
     """
-    point = (sums.sum(axis=-1) / predicted.sum(axis=-1)).mean(axis=-1)
-    each = np.moveaxis((sums @ documents.T) / (predicted @ documents.T), -1, 0)
-    text = f"bootstrap over {documents.shape[1]} {what}, one sample for all trainings{_told(seeds)}"
-    return Drawn(point, (each * seeds).sum(axis=-1), documents.shape[1], text)
+    if sums.shape[-1] < 2:
+        raise SemphaseError("an interval over documents needs at least two of them; give a longer --corpus.")
+    total, count = sums.sum(axis=-1, keepdims=True), predicted.sum(axis=-1, keepdims=True)
+    return of_seeds((total / count)[..., 0], (total - sums) / (count - predicted))
 
 
-def jackknifed(
-    values: Float[np.ndarray, "*cell seed"],
-    left_out: Float[np.ndarray, "*cell seed group"],
-    groups: Float[np.ndarray, "draw group"],
-    seeds: Float[np.ndarray, "draw *drawn_cell seed"],
-) -> Drawn:
-    """A number that is costly to compute, from its values without single groups of documents.
+def of_seeds(values: Float[np.ndarray, "*cell seed"], without: Float[np.ndarray, "*cell seed document"]) -> Jackknifed:
+    """The mean over seeds of numbers that are given without each document, or each group of documents, too."""
+    return Jackknifed(
+        values.mean(axis=-1),
+        (Without("documents", np.moveaxis(without.mean(axis=-2), -1, 0)), Without("seeds", without_each(values))),
+    )
 
-    A draw adds the mean of the resampled groups' deviations (m − 1)(mean − value without the group), which is the
-    jackknife's linear approximation of a bootstrap over the m groups, with the jackknife's variance.
+
+def without_each(values: Float[np.ndarray, "*cell seed"]) -> Float[np.ndarray, seed * cell]:
+    """The means over all seeds but one; of a single seed, itself."""
+    if (count := values.shape[-1]) == 1:
+        return np.moveaxis(values, -1, 0)
+    return np.moveaxis((values.sum(axis=-1, keepdims=True) - values) / (count - 1), -1, 0)
+
+
+def in_groups(values: Real[np.ndarray, "*any document"], groups: int) -> Real[np.ndarray, "*any group"]:
+    """Sums over contiguous groups of documents, those that ranks are measured without."""
+    count = values.shape[-1]
+    edges = [round(count * i / groups) for i in range(groups + 1)]
+    return np.stack([values[..., a:b].sum(axis=-1) for a, b in pairwise(edges)], axis=-1)
+
+
+def iterations_needed(converged: Float[np.ndarray, "iteration document"], share: float, fewest: int) -> float:
+    """After how many iterations a share of the tokens has converged, for good or for `fewest` at least.
+
+    The share is taken to rise evenly within an iteration, so that the number is none of whole ones. Documents are of one
+    length. One more than was run where the share is never reached, the least it can be.
     """
-    m = left_out.shape[-1]
-    deviations = (m - 1) * (left_out.mean(axis=-1, keepdims=True) - left_out) * math.sqrt(m / (m - 1))
-    each = values + np.moveaxis(deviations @ groups.T / m, -1, 0)
-    text = f"bootstrap of the jackknife over {m} groups of documents, one sample for all trainings{_told(seeds)}"
-    return Drawn(values.mean(axis=-1), (each * seeds).sum(axis=-1), m, text)
+    shares = np.concatenate([[0.0], converged.mean(axis=1)])
+    reached: Bool[np.ndarray, " iteration"] = shares[1:] >= share - 1e-12
+    late = np.flatnonzero(reached[fewest - 1 :])
+    if not late.size:
+        return float(len(converged) + 1)
+    at = fewest - 1 + int(late[0])
+    while at and reached[at - 1]:
+        at -= 1
+    before, after = shares[at], shares[at + 1]
+    return at + float((share - before) / (after - before)) if after > share else at + 1.0
 
 
-def over_seeds(
-    values: Float[np.ndarray, "*cell seed"],
-    draws: Float[np.ndarray, "draw *cell seed"],
-    seeds: Float[np.ndarray, "draw *drawn_cell seed"],
-) -> Drawn:
-    """The mean over seeds of numbers whose draws of documents are already made.
-
-    Stretched weights may be negative, so a mean is held within the numbers that it is made of: where all seeds agree,
-    or stop at a limit, no draw goes beyond.
-    """
-    drawn = np.clip((draws * seeds).sum(axis=-1), draws.min(axis=-1), draws.max(axis=-1))
-    text = f"bootstrap over training documents, trainings as they were{_told(seeds)}"
-    return Drawn(values.mean(axis=-1), drawn, values.shape[-1], text)
-
-
-def iterations_needed(
-    converged: Float[np.ndarray, "iteration document"],
-    documents: Float[np.ndarray, "draw document"],
-    share: float,
-    fewest: int,
-) -> Int[np.ndarray, " draw"]:
-    """In which iteration, of those from `fewest` on, the share of converged tokens is first reached.
-
-    Documents are of one length. One more than was run where the share is never reached, the least it can be.
-    """
-    shares = documents @ converged.T / documents.sum(axis=1, keepdims=True)
-    reached = shares >= share - 1e-12
-    reached[:, : fewest - 1] = False
-    return np.where(reached.any(axis=1), reached.argmax(axis=1), converged.shape[0]) + 1
-
-
-def _told(seeds: Float[np.ndarray, "draw *cell seed"]) -> str:
-    count = seeds.shape[-1]
-    return f", and over {count} seeds of each" if count > 1 else "; one seed, so nothing is said of others"
+def seeds_together(measured: Sequence[Float[np.ndarray, "*cell _"]]) -> Float[np.ndarray, "*cell seed"]:
+    """Numbers of trainings that differ in their seeds, one behind the other."""
+    return np.concatenate(list(measured), axis=-1)

@@ -21,7 +21,7 @@ from semphase.science.cvfp.model.contexts import (
     parallel_contexts,
     sequential_contexts,
 )
-from semphase.science.cvfp.model.embedding import Documents, Vocabulary, stream_of
+from semphase.science.cvfp.model.embedding import Documents, TokenStream, Vocabulary, stream_of
 from semphase.science.cvfp.model.phase1 import train_contexts
 
 FORMS = ("sequential", "parallel")
@@ -84,7 +84,8 @@ def cache_times(
     """Seconds of building phase 2's cache of all layer outputs, by form ("sequential", "parallel") and repeat.
 
     The block is as it starts, for training changes no time, and the contexts are its own. Both forms get the same
-    ones; `largest_difference` is between their outputs. Repeats take turns, so that a busy moment hits both.
+    ones; `largest_difference` is between their outputs, for each document, and `size` the largest output. Repeats take
+    turns, so that a busy moment hits both.
     """
     stream = stream_of(vocabulary, training, configuration.tokens)
     (found,) = train_contexts(configuration, recipe, stream, seeds=[seed])
@@ -97,11 +98,18 @@ def cache_times(
     return xr.Dataset(
         {
             "seconds": (("form", "repeat"), seconds, {"unit": "second"}),
-            "largest_difference": ((), float((outputs[0] - outputs[1]).abs().max())),
+            "largest_difference": ("training_document", _by_document(outputs[0] - outputs[1], stream).numpy()),
+            "size": ((), float(outputs[0].abs().max())),
         },
         coords={"form": list(FORMS)},
         attrs={"configuration": configuration.name, "tokens": len(stream), "device": str(stream.table.device)},
     )
+
+
+def _by_document(outputs: Float[Tensor, "layer token width"], stream: TokenStream) -> Float[Tensor, " document"]:
+    """The largest of absolute values over a document's tokens, layers and channels."""
+    each = outputs.abs().amax(dim=(0, 2)).cpu().double()
+    return each.reshape(stream.documents, stream.length).amax(dim=1)
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:

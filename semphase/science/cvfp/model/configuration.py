@@ -10,7 +10,7 @@ from semphase.errors import SemphaseError
 
 TokenInput = Literal["every", "first"]
 TOKEN_INPUTS: tuple[TokenInput, ...] = ("every", "first")
-Kind = Literal["fixed-point", "reservoir", "bigram"]
+Kind = Literal["fixed-point", "contexts", "reservoir", "bigram"]
 
 
 @dataclass(frozen=True, slots=True)

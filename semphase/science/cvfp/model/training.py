@@ -74,8 +74,9 @@ def train(
     The trainings take their steps together, as one batched product each, and every one ends by its own rule; alone
     each gives the same numbers, but for the rounding of such products.
 
-    `kind`: "fixed-point" is the protocol; "reservoir" leaves the context block as it starts; "bigram" reads the last
-    token alone and zeros for contexts, so that its token block has one input token whatever the configuration says.
+    `kind`: "fixed-point" is the protocol; "contexts" ends with phase 1 and tells nothing of predictions;
+    "reservoir" leaves the context block as it starts; "bigram" reads the last token alone
+    and zeros for contexts, so that its token block has one input token whatever the configuration says.
     Training contexts are those of phase 1's last iteration, validation contexts (and a reservoir's) a parallel
     iteration's.
 
@@ -97,6 +98,9 @@ def train(
     checkpoints = Checkpoints(folder, _identity(configuration, recipe, vocabulary, streams, seeds, kind))
     task = _Task(configuration, recipe, vocabulary, streams, seeds, kind, checkpoints, advance)
     contexts = _contexts(task)
+    if kind == "contexts":
+        advance(recipe.epochs)
+        return [_of_contexts(task, *each) for each in zip(seeds, contexts, strict=True)]
     shape = configuration.with_tokens(tokens)
     readings = zip(*(own.readings for own in contexts), strict=True)
     trained = train_tokens(
@@ -134,7 +138,7 @@ def _identity(
 
 
 def _contexts(task: _Task) -> list[_Contexts]:
-    make = {"fixed-point": _fixed_point, "reservoir": _reservoir, "bigram": _bigram}
+    make = {"fixed-point": _fixed_point, "contexts": _fixed_point, "reservoir": _reservoir, "bigram": _bigram}
     return make[task.kind](task)
 
 
@@ -177,22 +181,29 @@ def _bigram(task: _Task) -> list[_Contexts]:
     return [_Contexts((zeros[0], zeros[1]), (training, validation), ContextRecord())] * len(task.seeds)
 
 
+def _of_contexts(task: _Task, seed: int, contexts: _Contexts) -> xr.Dataset:
+    facts = {
+        "configuration": task.configuration.name, "kind": task.kind, "seed": seed, "types": len(task.vocabulary.rows),
+        "iterations": contexts.record.iterations, "fixed_point_reached": int(contexts.record.reached),
+    }  # fmt: skip
+    return xr.merge([_iterations(task, contexts.record), _ranks(task, contexts)]).assign_attrs(facts)
+
+
 def _dataset(task: _Task, shape: Configuration, seed: int, contexts: _Contexts, trained: TrainedTokens) -> xr.Dataset:
     documents = [
         _by_document(task, trained.block, reading, split)
         for reading, split in zip(contexts.readings, SPLITS, strict=True)
     ]
-    parts = [*documents, _epochs(trained.record), _iterations(task, contexts.record), _ranks(task, contexts)]
+    own = _of_contexts(task, seed, contexts)
     known = np.unique(task.streams[0].ids.cpu().numpy())
     unseen = int((~np.isin(task.streams[1].ids.cpu().numpy(), known)).sum())
-    facts = {
-        "configuration": task.configuration.name, "kind": task.kind, "seed": seed, "types": len(task.vocabulary.rows),
-        "iterations": contexts.record.iterations, "fixed_point_reached": int(contexts.record.reached),
+    facts = own.attrs | {
         "epochs": trained.record.epochs, "best_epoch": trained.record.best,
         "context_parameters": 0 if task.kind == "bigram" else task.configuration.context_parameters,
         "token_parameters": shape.token_parameters,
     }  # fmt: skip
-    return xr.merge(parts).assign(unseen=((), unseen, {"unit": "token"})).assign_attrs(facts)
+    found = xr.merge([*documents, _epochs(trained.record), own])
+    return found.assign(unseen=((), unseen, {"unit": "token"})).assign_attrs(facts)
 
 
 def _by_document(task: _Task, block: TokenBlock, reading: Reading, split: str) -> xr.Dataset:
