@@ -1,0 +1,48 @@
+"""The Landau hypothesis, on models where each claim is true by construction and on models where it is false.
+
+The copies of the one are the other: there the control fails, and here it holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import Plan, relabelled, same_shape
+from planted_worlds import ALL_AT_ONCE, WORDS, WORLDS, ZIGZAG, X, step
+
+pytestmark = pytest.mark.usefixtures("planted_copies")
+OWN = {
+    "middle jump, twelve words": Plan(same_shape(step(X, 0.45), 12), noise=0.005, arrival=ALL_AT_ONCE),
+    "exponent 0.5, zigzag, twelve words": Plan(same_shape(X**0.5 * ZIGZAG, 12)),
+    "middle jump, eight words": Plan(same_shape(step(X, 0.45), WORDS), noise=0.005, arrival=ALL_AT_ONCE),
+    "exponents 0.01 to 3": Plan(np.array([0.6 * X**beta for beta in np.geomspace(0.05, 3, 12)]), noise=0.002),
+}
+ALL = WORLDS | OWN
+DECIDED = [
+    # claim, the world where it is supported, the world where it is refuted
+    ("landau.beta-universal", "exponent 0.5", "exponents 0.01 to 3"),
+    ("landau.two-stage-best", "middle jump, twelve words", "exponent 0.5, zigzag, twelve words"),
+    ("landau.jump-is-unembedding", "late jump", "exponent 0.5"),
+    ("landau.collapse", "linear, then a drop", "h² everywhere"),
+    ("landau.continuous", "linear, then a drop", "middle jump, eight words"),
+]
+
+
+@pytest.mark.parametrize(
+    ("claim", "world", "copies", "verdict"),
+    [
+        pytest.param(claim, *pair, verdict, id=f"{claim}-{verdict}")
+        for claim, *pair in DECIDED
+        for verdict, pair in (("supported", pair), ("refuted", pair[::-1]))
+    ],
+)
+def test_worlds(studies, verdict_on, claim, world, copies, verdict):
+    other = {"supported": "refuted", "refuted": "supported"}[verdict]
+    found = verdict_on(claim, studies(replace(ALL[world], copies=relabelled(ALL[copies]))))
+    assert found.verdict == verdict, found.detail["parts"]
+    assert found.point is (verdict == "supported")
+    assert found.control.call == other, found.detail["control_parts"]
+    assert found.control.relation == {"supported": "model only", "refuted": "control only"}[verdict]
+    assert found.specific is (verdict == "supported")
