@@ -16,6 +16,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 LAYERS = 11
 X = np.arange(LAYERS) / (LAYERS - 1)
 CLOSE = 1e-10
+
+
 def largest_step(data: Conditions) -> np.ndarray:
     """The largest interior step, the rise taken where it is in the first of the draws."""
     first = Conditions(X, data.sigma[(0,) * (data.sigma.ndim - 3)])
