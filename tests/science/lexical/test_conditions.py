@@ -16,7 +16,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 LAYERS = 11
 X = np.arange(LAYERS) / (LAYERS - 1)
 CLOSE = 1e-10
-STATISTICS = [c.largest_interior_step, c.final_spread]
+
+
+def largest_step(data: Conditions) -> np.ndarray:
+    """The largest interior step, the rise taken where it is in the first of the draws."""
+    first = Conditions(X, data.sigma[(0,) * (data.sigma.ndim - 3)])
+    return c.interior_steps(first)(data).max(axis=-1)
+
+
+STATISTICS = [c.final_spread]
 BY_WORD = [c.widening, c.jump_depth, c.collapse_variance]
 
 
@@ -103,18 +111,27 @@ def test_a_word_jumps_where_its_conditions_jump_on_average(seed):
 
 
 @given(SEEDS)
+def test_steps_of_others_are_told_from_the_rise_of_the_point(seed):
+    point, other = random_conditions(seed), random_conditions(seed + 1)
+    spread = [c.mean_spread(own) for own in (point, other)]
+    rise = spread[1][spread[0].argmax()] - spread[1][spread[0].argmin()]
+    expected = [abs(spread[1][k + 1] - spread[1][k]) / rise for k in range(1, 9)]
+    np.testing.assert_allclose(c.interior_steps(point)(other), expected)
+
+
+@given(SEEDS)
 def test_the_largest_interior_step_by_a_slow_loop(seed):
     data = random_conditions(seed)
     spread = np.mean([np.std(data.sigma[word], axis=0) for word in range(4)], axis=0)
     steps = [abs(spread[k + 1] - spread[k]) for k in range(1, 9)]  # 0.1 … 0.9
-    assert c.largest_interior_step(data) == pytest.approx(max(steps) / (spread.max() - spread.min()))
+    assert largest_step(data) == pytest.approx(max(steps) / (spread.max() - spread.min()))
 
 
 def test_an_even_rise_is_continuous_and_a_jump_is_not():
-    assert c.largest_interior_step(planted(X)) == pytest.approx(0.1)
-    assert c.largest_interior_step(planted(np.where(X < 0.5, 0, 1.0))) == pytest.approx(1)
+    assert largest_step(planted(X)) == pytest.approx(0.1)
+    assert largest_step(planted(np.where(X < 0.5, 0, 1.0))) == pytest.approx(1)
     # Steps before 0.1 and after 0.9 do not count.
-    assert c.largest_interior_step(planted(np.where(X < 0.95, 0.0, 1.0))) == 0
+    assert largest_step(planted(np.where(X < 0.95, 0.0, 1.0))) == 0
 
 
 def test_words_of_one_profile_collapse_and_bent_ones_do_not():
@@ -160,8 +177,9 @@ def test_known_changes():
     sigma = np.array([[[0, 0.1, 0.9, 1.0], [0, 0.8, 0.9, 1.0]]])
     top1 = np.array([[[5, 5, 7, 7], [5, 5, 7, 8]]])
     at_jump, elsewhere = c.changes_at_jump(sigma, top1)
-    np.testing.assert_array_equal(at_jump, [1, 0])  # the first jumps into layer 2, the second into layer 1
-    np.testing.assert_array_equal(elsewhere, [0, 1])
+    # The first condition jumps into layer 2 and changes there, the second into layer 1 and changes twice elsewhere.
+    np.testing.assert_array_equal(at_jump, [0.5])
+    np.testing.assert_array_equal(elsewhere, [0.5])
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -169,11 +187,13 @@ def test_changes_by_a_slow_loop(seed):
     rng = np.random.default_rng(seed)
     sigma, top1 = rng.normal(size=(3, 5, 7)), rng.integers(0, 3, size=(3, 5, 7))
     at_jump, elsewhere = c.changes_at_jump(sigma, top1)
-    pairs = [(word, condition) for word in range(3) for condition in range(5)]
-    for place, pair in enumerate(pairs):
-        steps = [abs(sigma[pair][k + 1] - sigma[pair][k]) for k in range(6)]
-        changes = [top1[pair][k + 1] != top1[pair][k] for k in range(6)]
-        jump = steps.index(max(steps))
-        rest = [change for k, change in enumerate(changes) if k != jump]
-        assert at_jump[place] == changes[jump]
-        assert elsewhere[place] == np.mean(rest)
+    for word in range(3):
+        jumping, resting = [], []
+        for own, tokens in zip(sigma[word], top1[word], strict=True):
+            steps = [abs(own[k + 1] - own[k]) for k in range(6)]
+            changes = [tokens[k + 1] != tokens[k] for k in range(6)]
+            jump = steps.index(max(steps))
+            jumping.append(changes[jump])
+            resting.append(np.mean([change for k, change in enumerate(changes) if k != jump]))
+        assert at_jump[word] == pytest.approx(np.mean(jumping))
+        assert elsewhere[word] == pytest.approx(np.mean(resting))

@@ -1,4 +1,4 @@
-"""Total angles and their block bootstrap."""
+"""Total angles, blocks of positions, and growth from model to model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semphase.science.lexical.total_rotation import BLOCK, block_means, near_pi, turns
+from semphase.science.lexical.total_rotation import (
+    BLOCK,
+    block_of,
+    largest_growth,
+    mean_without_blocks,
+    near_pi,
+    turns,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -22,30 +29,29 @@ def test_near_means_a_tenth_of_a_radian(total, near):
     assert near_pi(np.array([[total / 3, 2 * total / 3]]))[0] == near
 
 
-@given(SEEDS, st.integers(BLOCK, 70))
-def test_each_draw_is_the_mean_of_whole_blocks_cut_to_length(seed, positions):
-    """Squares tell every set of positions apart, so the drawn starts can be read off a mean of ranks."""
-    values = np.arange(positions, dtype=float)
-    found = block_means(values, 20, np.random.default_rng(seed))
-    rng = np.random.default_rng(seed)
-    blocks = -(-positions // BLOCK)
-    starts = rng.integers(0, positions - BLOCK + 1, size=(20, blocks))
-    for draw in range(20):
-        drawn = [values[start + i] for start in starts[draw] for i in range(BLOCK)][:positions]
-        assert found[draw] == pytest.approx(np.mean(drawn))
+@given(st.integers(BLOCK, 200))
+def test_blocks_are_contiguous_and_none_is_shorter_than_half(positions):
+    of = block_of(positions)
+    assert (np.diff(of) >= 0).all()
+    assert set(of) == set(range(of[-1] + 1))
+    assert BLOCK / 2 <= np.bincount(of).min()
+    assert np.bincount(of).max() < 1.5 * BLOCK
+
+
+@given(SEEDS, st.integers(2 * BLOCK, 130))
+def test_means_without_each_block_by_a_slow_loop(seed, positions):
+    values = np.random.default_rng(seed).normal(size=positions)
+    mean, without = mean_without_blocks(values)
+    of = block_of(positions)
+    assert mean == pytest.approx(values.mean())
+    np.testing.assert_allclose(without, [values[of != own].mean() for own in range(of[-1] + 1)])
 
 
 @given(SEEDS)
-def test_a_constant_has_no_scatter(seed):
-    np.testing.assert_allclose(block_means(np.full(50, 0.3), 10, np.random.default_rng(seed)), 0.3)
-
-
-def test_neighbours_that_agree_scatter_more_than_independent_ones():
-    rng = np.random.default_rng(0)
-    white = rng.normal(size=500)
-    # Runs of twenty equal values: the mean of 500 has the variance of a mean of 25.
-    slow = np.repeat(rng.normal(size=25), 20)
-    spread = [block_means(values, 2000, np.random.default_rng(1)).std() / values.std() for values in (white, slow)]
-    assert spread[0] == pytest.approx(1 / np.sqrt(500), rel=0.4)
-    # Blocks straddle two runs: on average they average over 1.5 of them, which takes off a third of the variance.
-    assert 0.7 / np.sqrt(25) < spread[1] < 1.2 / np.sqrt(25)
+def test_the_largest_growth_is_that_of_the_means(seed):
+    rng = np.random.default_rng(seed)
+    models = [mean_without_blocks(rng.normal(own, 0.1, size=500)) for own in (1.0, 1.2, 1.1)]
+    found = largest_growth(models, lambda turned: np.diff(turned, axis=-1))
+    assert found.value == pytest.approx(max(np.diff([mean for mean, _ in models])))
+    assert found.low < found.value < found.high
+    assert (found.population, found.units) == (("text",), (25,))
