@@ -142,7 +142,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
     "landau.continuous",
     statement="differentiation between 0.1 ≤ x ≤ 0.9 is continuous",
     criterion="no single layer step there carries more than 30 % of the total rise of the mean spread",
-    parts=below(0.3, "largest share", within=POSITIVE),
+    parts=below(0.3, "largest share", within=(0, 1)),
     estimator="largest |step| of the mean spread over conditions, relative to its rise, every step with bounds of its own; "
     "words left out",
     source="001 exp2",
@@ -154,7 +154,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
 def test_continuous(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
         measured = own.facet(facet.Lexical).conditions
-        steps = Quantity(conditions.interior_steps(measured.point), "largest", POSITIVE)
+        steps = Quantity(conditions.interior_steps(measured.point), "largest", (0, 1))
         return lexical.estimates([measured], {"largest share": steps}, "words")
 
     words = study.facet(facet.Lexical)

@@ -41,7 +41,7 @@ def entries_of(report: Path) -> list[Entry]:
 
 def verdicts(entries: list[Entry]) -> str:
     """A row for each claim that applies, those that do not beneath."""
-    judged = [entry for entry in entries if entry["verdict"] != "not-applicable"]
+    judged = wording.leading([entry for entry in entries if entry["verdict"] != "not-applicable"])
     rows = [_cells(entry) for entry in judged]
     others = [f"`{entry['id']}`" for entry in entries if entry["verdict"] == "not-applicable"]
     return _table(HEADS, rows) + (f"\n\nNot applicable: {', '.join(others)}." if others else "")
@@ -78,15 +78,14 @@ TABLES = {"verdicts": verdicts, "groups": groups, "pair": pair}
 
 
 def _cells(entry: Entry) -> Iterator[str]:
-    contrast = entry["control"]["contrast"] if entry["control"] else None
     yield f"`{entry['id']}`"
     yield wording.interval(entry["estimate"])
-    yield wording.population(entry["estimate"])
+    yield wording.population(entry)
     yield wording.rule(entry)
-    yield f"**{entry['verdict']}**" if entry["strength"] == "firm" else entry["verdict"]
+    yield wording.verdict(entry) + (f", {entry['strength']}" if entry["strength"] else "")
     yield wording.published(entry)
     yield wording.relation(entry)
-    yield wording.interval(contrast) if contrast else wording.NOTHING
+    yield wording.contrast(entry)
 
 
 def _short(entry: Entry) -> str:
