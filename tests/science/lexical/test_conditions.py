@@ -166,7 +166,7 @@ def test_known_changes():
     top1 = np.array([[[5, 5, 7, 7], [5, 5, 7, 8]]])
     at_jump, elsewhere = c.changes_at_jump(sigma, top1)
     # The first condition jumps into layer 2 and changes there, the second into layer 1 and changes later.
-    np.testing.assert_array_equal((at_jump, elsewhere), ([0.5], [0.25]))
+    np.testing.assert_array_equal((at_jump, elsewhere), ([0.5], [0.5]))
 
 
 @given(st.integers(0, 2**32 - 1))
