@@ -16,15 +16,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 LAYERS = 11
 X = np.arange(LAYERS) / (LAYERS - 1)
 CLOSE = 1e-10
-
-
-def largest_step(data: Conditions) -> np.ndarray:
-    """The largest interior step, the rise taken where it is in the first of the draws."""
-    first = Conditions(X, data.sigma[(0,) * (data.sigma.ndim - 3)])
-    return c.interior_steps(first)(data).max(axis=-1)
-
-
-STATISTICS = [c.final_spread]
+STATISTICS = [c.mean_spread, c.final_spread]
 BY_WORD = [c.widening, c.jump_depth, c.collapse_variance]
 
 
@@ -110,13 +102,9 @@ def test_a_word_jumps_where_its_conditions_jump_on_average(seed):
         assert c.jump_depth(data)[word] == X[int(np.argmax(steps)) + 1]
 
 
-@given(SEEDS)
-def test_steps_of_others_are_told_from_the_rise_of_the_point(seed):
-    point, other = random_conditions(seed), random_conditions(seed + 1)
-    spread = [c.mean_spread(own) for own in (point, other)]
-    rise = spread[1][spread[0].argmax()] - spread[1][spread[0].argmin()]
-    expected = [abs(spread[1][k + 1] - spread[1][k]) / rise for k in range(1, 9)]
-    np.testing.assert_allclose(c.interior_steps(point)(other), expected)
+def largest_step(data: Conditions) -> float:
+    """The largest share that a step inside carries."""
+    return float(c.interior_steps(data)(data).max())
 
 
 @given(SEEDS)
@@ -170,16 +158,15 @@ def test_statistics_of_draws_are_those_of_each_draw(statistic, seed):
 @given(seed=SEEDS, order=st.permutations(range(4)))
 def test_the_order_of_words_does_not_matter(statistic, seed, order):
     data = random_conditions(seed)
-    assert statistic(Conditions(X, data.sigma[order])) == pytest.approx(statistic(data))
+    np.testing.assert_allclose(statistic(Conditions(X, data.sigma[order])), statistic(data), atol=CLOSE)
 
 
 def test_known_changes():
     sigma = np.array([[[0, 0.1, 0.9, 1.0], [0, 0.8, 0.9, 1.0]]])
     top1 = np.array([[[5, 5, 7, 7], [5, 5, 7, 8]]])
     at_jump, elsewhere = c.changes_at_jump(sigma, top1)
-    # The first condition jumps into layer 2 and changes there, the second into layer 1 and changes twice elsewhere.
-    np.testing.assert_array_equal(at_jump, [0.5])
-    np.testing.assert_array_equal(elsewhere, [0.5])
+    # The first condition jumps into layer 2 and changes there, the second into layer 1 and changes later.
+    np.testing.assert_array_equal((at_jump, elsewhere), ([0.5], [0.5]))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -188,12 +175,12 @@ def test_changes_by_a_slow_loop(seed):
     sigma, top1 = rng.normal(size=(3, 5, 7)), rng.integers(0, 3, size=(3, 5, 7))
     at_jump, elsewhere = c.changes_at_jump(sigma, top1)
     for word in range(3):
-        jumping, resting = [], []
-        for own, tokens in zip(sigma[word], top1[word], strict=True):
-            steps = [abs(own[k + 1] - own[k]) for k in range(6)]
-            changes = [tokens[k + 1] != tokens[k] for k in range(6)]
+        own, rest = [], []
+        for condition in range(5):
+            steps = [abs(sigma[word, condition][k + 1] - sigma[word, condition][k]) for k in range(6)]
+            changes = [top1[word, condition][k + 1] != top1[word, condition][k] for k in range(6)]
             jump = steps.index(max(steps))
-            jumping.append(changes[jump])
-            resting.append(np.mean([change for k, change in enumerate(changes) if k != jump]))
-        assert at_jump[word] == pytest.approx(np.mean(jumping))
-        assert elsewhere[word] == pytest.approx(np.mean(resting))
+            own.append(changes[jump])
+            rest.append(np.mean([change for k, change in enumerate(changes) if k != jump]))
+        assert at_jump[word] == pytest.approx(np.mean(own))
+        assert elsewhere[word] == pytest.approx(np.mean(rest))
