@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from semphase.science.cvfp.model import Configuration, Recipe
 
 MIDDLE = 40 * 800**0.5
 """Tokens of training: the geometric mean of 10, 20, 40 and 80 documents of 40 tokens."""
-NOISE = 0.02
-"""Standard deviation of a document's nats per token, the same document's for all trainings."""
+NOISE, OWN, OF_SEED = 0.02, 0.01, 1e-3
+"""Standard deviation of a document's nats per token: the same for all trainings, of each, and of its seed."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,24 @@ class World:
         rank = self.rank(configuration, training.size)
         needed = self.needed(configuration)
         run = min(needed, recipe.most)
-        converged = np.where(np.arange(1, run + 1) >= needed, 1.0, 0.5)
+        rng = np.random.default_rng(zlib.crc32(repr((configuration, recipe, training.shape, seed)).encode()))
+        converged = np.where(np.arange(1, run + 1) >= needed, 1.0, rng.uniform(0.3, 0.6))
+        of_seed = rng.normal()
         accuracy = self.accuracy(configuration, training.size, recipe)
         documents = {"training": training.shape, "validation": validation.shape}
         mean = {"training": self.training(configuration), "validation": log_ppl}
         arrays: dict[str, Any] = {}
         for split, (count, length) in documents.items():
             offsets = NOISE * np.random.default_rng(0).normal(size=count)
+            own = offsets - offsets.mean() + OWN * rng.normal(size=count) + OF_SEED * of_seed
             arrays |= {
-                f"{split}_nats": (f"{split}_document", length * (mean[split] + offsets - offsets.mean() + 1e-4 * seed)),
+                f"{split}_nats": (f"{split}_document", length * (mean[split] + own)),
                 f"{split}_predicted": (f"{split}_document", np.full(count, length)),
-                f"{split}_correct": (f"{split}_document", length * (accuracy + 1e-3 * (offsets - offsets.mean()))),
+                f"{split}_correct": (f"{split}_document", length * (accuracy + 0.1 * own)),
             }
         arrays |= {
-            "rank": ("split", np.full(2, rank)),
-            "rank_left_out": (("split", "group"), rank + 1e-4 * np.sin(np.arange(20.0)).reshape(2, 10)),
+            "rank": ("split", np.full(2, rank + 1e-4 * of_seed)),
+            "rank_left_out": (("split", "group"), rank + 1e-4 * of_seed + 1e-5 * rng.normal(size=(2, 10))),
             "singular_values": (("split", "component"), np.full((2, 4), 0.25)),
             "converged": (("iteration", "training_document"), np.repeat(converged[:, None], len(training), axis=1)),
         }
@@ -98,3 +102,26 @@ OTHERWISE = World(
     accuracy=lambda c, n, r: 0.9 - 0.05 * np.log(n),
     bend=0.1,
 )
+
+
+def agreement(mean: float, trend: float, seed: int, documents: int, length: int) -> xr.DataArray:
+    """Cosines of every position about a mean, which changes along the text by a trend in all; never above 1."""
+    rng = np.random.default_rng(seed)
+    along = np.linspace(-0.5, 0.5, documents * length)
+    cosine = mean + trend * along + 2e-4 * rng.normal() + 5e-4 * rng.uniform(-1, 1, size=along.shape)
+    return xr.DataArray(np.minimum(cosine, 1.0), dims="position")
+
+
+def cache_times(ratio: float, difference: float, documents: int) -> xr.Dataset:
+    """Times whose ratio is known but for some percent, and differences within documents."""
+    rng = np.random.default_rng(0)
+    seconds = np.stack([np.full(9, ratio), np.ones(9)]) * rng.uniform(0.95, 1.05, size=(2, 9))
+    return xr.Dataset(
+        {
+            "seconds": (("form", "repeat"), seconds),
+            "largest_difference": ("training_document", difference * rng.uniform(0.5, 1.5, size=documents)),
+            "size": ((), 1.0),
+        },
+        coords={"form": ["sequential", "parallel"]},
+        attrs={"tokens": 400},
+    )

@@ -41,7 +41,7 @@ WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
 BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
 CHUNK = 128
-SPENT = Sizes(documents=(4, 6, 8), control_sizes=2, validation_documents=4, document_tokens=20)
+SPENT = Sizes(documents=(4, 6, 8), validation_documents=8, document_tokens=20)
 TRIAL = Trial(calibrate=8, judge=8, tasks=1)
 NOT_APPLICABLE = {
     "permeation.drop-is-nonlinearity": "f falls after its peak in",
