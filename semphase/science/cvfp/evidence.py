@@ -159,7 +159,7 @@ def window_cosines(values: Float[np.ndarray, "seed document position"]) -> Jackk
 
 def largest_difference(windows: Jackknifed) -> Estimate:
     """Between the means of any two windows."""
-    return windows.of(differences).largest("mean cosines of two windows, their difference", cut=(-2.0, 2.0))
+    return windows.of(differences).largest("mean cosines of two windows, their difference", cut=(0.0, 2.0))
 
 
 def output_difference(times: xr.Dataset) -> Estimate:
