@@ -175,7 +175,7 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
 def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     def spread(measured: grids.Measured) -> Estimate:
         relative = measured.rank("validation").of(lambda r: orderings.differences(r) / r.mean(axis=-1, keepdims=True))
-        return relative.largest("differences between two sizes over the mean")
+        return relative.largest("differences between two sizes over the mean", cut=cvfp.POSITIVE)
 
     trained = study.facet(facet.Cvfp)
     judge(**cvfp.on_grids(study, spread, (trained.matrix,), (trained.shuffled,), rank=ranks(trained.matrix)))

@@ -112,16 +112,18 @@ def agreement(mean: float, trend: float, seed: int, documents: int, length: int)
     return xr.DataArray(np.minimum(cosine, 1.0), dims="position")
 
 
-def cache_times(ratio: float, difference: float, documents: int) -> xr.Dataset:
-    """Times whose ratio is known but for some percent, and differences within documents."""
+def cache_times(parallel: tuple[float, float], again: tuple[float, float], documents: int) -> xr.Dataset:
+    """Two forms with their speed, known but for some percent, and their differences within documents."""
     rng = np.random.default_rng(0)
-    seconds = np.stack([np.full(9, ratio), np.ones(9)]) * rng.uniform(0.95, 1.05, size=(2, 9))
+    (fast, apart), (other, other_apart) = parallel, again
+    seconds = np.array([[1.0], [1 / fast], [1 / other]]) * rng.uniform(0.95, 1.05, size=(3, 9))
+    differences = np.array([[0.0], [apart], [other_apart]]) * rng.uniform(0.5, 1.5, size=(3, documents))
     return xr.Dataset(
         {
             "seconds": (("form", "repeat"), seconds),
-            "largest_difference": ("training_document", difference * rng.uniform(0.5, 1.5, size=documents)),
+            "largest_difference": (("form", "training_document"), differences),
             "size": ((), 1.0),
         },
-        coords={"form": ["sequential", "parallel"]},
+        coords={"form": ["sequential", "parallel", "sequential again"]},
         attrs={"tokens": 400},
     )

@@ -41,7 +41,7 @@ WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
 BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
 CHUNK = 128
-SPENT = Sizes(documents=(4, 6, 8), validation_documents=8, document_tokens=20)
+SPENT = Sizes(documents=(4, 6, 8), validation_documents=4, document_tokens=20)
 TRIAL = Trial(calibrate=8, judge=8, tasks=1)
 NOT_APPLICABLE = {
     "permeation.drop-is-nonlinearity": "f falls after its peak in",
@@ -139,7 +139,7 @@ def test_an_edited_threshold_shows(claim: Claim, test: Callable[..., Any]) -> No
     """Every number in a criterion is part of the fingerprint."""
     for i, part in enumerate(claim.parts):
         threshold = part.threshold
-        moved = (threshold[0], threshold[1] + 0.01) if isinstance(threshold, tuple) else threshold + 0.01
+        moved = (threshold[0], threshold[1] + 0.001) if isinstance(threshold, tuple) else threshold + 0.001
         parts = (*claim.parts[:i], replace(part, threshold=moved), *claim.parts[i + 1 :])
         edited = replace(claim, parts=parts)
         if part.comparison == "p<":

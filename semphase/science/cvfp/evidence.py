@@ -159,12 +159,12 @@ def window_cosines(values: Float[np.ndarray, "seed document position"]) -> Jackk
 
 def largest_difference(windows: Jackknifed) -> Estimate:
     """Between the means of any two windows."""
-    return windows.of(differences).largest("mean cosines of two windows, their difference", cut=(-2.0, 2.0))
+    return windows.of(differences).largest("mean cosines of two windows, their difference", cut=(0.0, 2.0))
 
 
-def output_difference(times: xr.Dataset) -> Estimate:
+def output_difference(times: xr.Dataset, form: str) -> Estimate:
     """The largest difference of a document's outputs, mean over documents; no better than a float32 output is told."""
-    values = times["largest_difference"].values
+    values = times["largest_difference"].sel(form=form).values
     without = (values.sum() - values) / (len(values) - 1)
     what = "largest difference within a document, mean over documents"
     found = smooth(float(values.mean()), Factor("documents", without), what=what)
@@ -175,7 +175,7 @@ def output_difference(times: xr.Dataset) -> Estimate:
     return replace(found, low=max(min(low, found.low), 0.0), high=max(high, found.high), sampling=None)
 
 
-def speed_ratio(seconds: xr.DataArray) -> Estimate:
-    """Median of the time of the sequential form over that of the parallel one, repeat by repeat."""
-    slow, fast = (seconds.sel(form=form).values for form in ("sequential", "parallel"))
+def speed_ratio(seconds: xr.DataArray, form: str) -> Estimate:
+    """Median of the time of the sequential form over that of another one, repeat by repeat."""
+    slow, fast = (seconds.sel(form=own).values for own in ("sequential", form))
     return median(slow / fast, over="repeats", within=POSITIVE)

@@ -245,14 +245,14 @@ class Cvfp:
 
     @cached_property
     def cache_times(self) -> xr.Dataset:
-        """Seconds of building the cache of the smallest training set in both forms; kept for this machine."""
+        """Seconds of building the cache of the smallest training set in every form; kept for this machine."""
         training = self.smallest
         key = self._common("CVFP cache times") | {
             "hardware": hardware(),
             "tokens": _hash(training),
             "configuration": asdict(self.deep),
             "repeats": REPEATS,
-            "difference": "by document",
+            "difference": "by form and document",
             "seed": self.seeds[0],
         }
 

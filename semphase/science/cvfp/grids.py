@@ -183,7 +183,9 @@ class Measured:
         every = product(enumerate(self.grid.layers), enumerate(self.grid.tokens))
         return {f"{layers}L {tokens}tok": (i, j) for (i, layers), (j, tokens) in every}
 
-    def table(self, numbers: Jackknifed | np.ndarray, what: str = "", cut: Range = REAL_LINE) -> dict[str, Any]:
+    def table(
+        self, numbers: Jackknifed | np.ndarray, what: str = "", cut: tuple[float, float] = REAL_LINE
+    ) -> dict[str, Any]:
         """Numbers of every configuration by its name: estimates, a list of them by size; arrays bare."""
         if isinstance(numbers, np.ndarray):
             return {name: numbers[at] for name, at in self.configurations.items()}

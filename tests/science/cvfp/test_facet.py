@@ -7,14 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from semphase.data.corpus import Corpus
 from semphase.errors import SemphaseError
-from semphase.science.cvfp.evidence import cosines, largest_difference, lowest_cosine, mean_cosine, window_cosines
+from semphase.science.cvfp.evidence import (
+    cosines,
+    largest_difference,
+    lowest_cosine,
+    mean_cosine,
+    output_difference,
+    speed_ratio,
+    window_cosines,
+)
 from semphase.science.cvfp.facet import Cvfp
 from semphase.science.cvfp.grids import Grid
 from semphase.science.cvfp.model import Recipe
 from semphase.science.cvfp.spending import SIZES, Sizes
+from semphase.stats.least import LEAST
 from semphase.study.budget import BUDGETS, Budget
 
 SMALL = Budget("small", draws=20, control_draws=10, simulations=20)
@@ -45,11 +55,17 @@ def refuse(*_: Any, **__: Any) -> Any:
     raise AssertionError("trained again")
 
 
-def test_budgets_hold_the_sizes_of_the_source():
+def test_budgets_hold_the_sizes_of_the_source_and_quick_fewer():
     sizes = [SIZES[name] for name in ("quick", "standard", "full")]
-    assert {own.documents for own in sizes} == {(50, 100, 200, 500)}
-    assert [own.seeds for own in sizes] == [1, 3, 3]
+    assert [own.documents for own in sizes] == [(12, 24, 48), (50, 100, 200, 500), (50, 100, 200, 500)]
     assert [own.document_tokens for own in sizes] == [40, 40, 1200]
+
+
+def test_every_budget_trains_the_least_number_of_seeds():
+    own_sizes = [SIZES[name] for name in BUDGETS]
+    assert all(own.seeds >= LEAST["seeds of trainings"] for own in own_sizes)
+    # Two parts: one of seven seeds on each side has half of 2.5 %, one of six has not.
+    assert all(2 * 0.5**own.convergence_seeds <= 0.025 for own in own_sizes)
 
 
 def test_every_budget_says_what_trainings_spend():
@@ -60,13 +76,14 @@ def test_every_budget_says_what_trainings_spend():
 def test_every_training_stands_in_its_place(grid):
     made = grid()
     assert made.log_ppl.point.shape == (2, 2, 2)
-    values = made.iterations_of_seeds.point
+    values = made.iterations
     places = list(np.ndindex(made.grid.shape))
     for (i, j, s, seed), own in zip(places, made.found, strict=True):
         assert own.attrs["configuration"] == f"{(1, 2)[i]}L-64d-{(1, 3)[j]}tok"
         assert own.attrs["seed"] == seed
         assert own.sizes["training_document"] == (4, 6)[s]
-        assert values[i, j, s, seed] == own.attrs["iterations"] + (not own.attrs["fixed_point_reached"])
+        reached = own.attrs["fixed_point_reached"]
+        assert values[i, j, s, seed] <= own.attrs["iterations"] + (not reached)
         each = own["validation_nats"].sum() / own["validation_predicted"].sum()
         other = made.found[places.index((i, j, s, 1 - seed))]
         other_each = other["validation_nats"].sum() / other["validation_predicted"].sum()
@@ -75,14 +92,34 @@ def test_every_training_stands_in_its_place(grid):
 
 def test_numbers_by_size_have_an_interval_each(grid):
     made = grid()
-    by_size, alpha = made.table(made.log_ppl), made.table(made.law("alpha"))
+    by_size, alpha = made.table(made.log_ppl, "log PPL"), made.table(made.law("alpha"), "α")
     assert list(by_size) == list(alpha) == ["1L 1tok", "1L 3tok", "2L 1tok", "2L 3tok"]
     for name, at in made.configurations.items():
         assert [own.value for own in by_size[name]] == made.log_ppl.point[at].tolist()
-        for own, drawn in zip(by_size[name], made.log_ppl.draws[:, *at].T, strict=True):
-            low, high = np.percentile(drawn, [2.5, 97.5])
-            assert (own.low, own.high) == (min(low, own.value), max(high, own.value))
+        assert all(own.low < own.value < own.high for own in by_size[name])
         assert alpha[name].value == made.law("alpha").point[at]
+
+
+def test_what_chooses_a_size_does_not_judge_it(grid):
+    made = grid()
+    (chosen, judged), (first, second) = made.best, made.halves
+    assert (first, second) == (slice(2), slice(2, None))
+    nats, predicted = (
+        np.stack([own[f"validation_{name}"].values for own in made.found]).reshape(*made.grid.shape, 4)
+        for name in ("nats", "predicted")
+    )
+    halves = [(nats[..., h].sum(-1) / predicted[..., h].sum(-1)).mean(-1) for h in (first, second)]
+    for at in made.configurations.values():
+        size = int(halves[0][at].argmin())
+        assert chosen.point[at] == pytest.approx(halves[0][at].min())
+        assert judged.point[at] == pytest.approx(halves[1][at][size])
+
+
+def test_contexts_alone_are_those_of_whole_trainings(grid):
+    whole, alone = grid(), grid(kind="contexts")
+    np.testing.assert_array_equal(whole.iterations, alone.iterations)
+    np.testing.assert_array_equal(whole.rank("validation").point, alone.rank("validation").point)
+    assert "validation_nats" not in alone.found[0]
 
 
 @pytest.mark.slow
@@ -93,7 +130,6 @@ def test_a_training_is_done_once(study, grid, monkeypatch):
     cvfp = again.facet(Cvfp)
     found = cvfp.measured("some", cvfp.sizes, cvfp.seeds, layers=(1, 2), tokens=(1, 3), recipe=QUICK)
     np.testing.assert_array_equal(first.log_ppl.point, found.log_ppl.point)
-    np.testing.assert_array_equal(first.log_ppl.draws, found.log_ppl.draws)
 
 
 def test_progress_counts_the_documents_of_missing_trainings(grid, counted_progress):
@@ -182,17 +218,38 @@ def test_a_broken_training_leaves_those_before_it(study, grid, monkeypatch):
 def test_parallel_contexts_are_nearer_to_their_own_place_than_to_others(study):
     own, elsewhere = cosines(study), cosines(study, "cosine_elsewhere")
     assert own.shape == elsewhere.shape == (2, 4, 20)
-    assert mean_cosine(study, own).point > mean_cosine(study, elsewhere).point
+    assert mean_cosine(own).point > mean_cosine(elsewhere).point
 
 
-def test_cosines_by_hand(study):
+def test_cosines_by_hand():
     values = np.linspace(0, 1, 160).reshape(2, 4, 20)
-    assert mean_cosine(study, values).point == pytest.approx(values.mean(), abs=1e-12)
-    lowest = lowest_cosine(study, values)
-    assert lowest.point == 0
-    assert lowest.draws.max() <= values[0, 3].min()
-    first, middle, last = window_cosines(study, values)
-    assert first.point == pytest.approx(values.reshape(2, 80)[:, :20].mean(), abs=1e-12)
-    assert middle.point == pytest.approx(values.reshape(2, 80)[:, 30:50].mean(), abs=1e-12)
-    assert last.point == pytest.approx(values.reshape(2, 80)[:, 60:].mean(), abs=1e-12)
-    assert largest_difference([first, middle, last]).point == pytest.approx(float(last.point - first.point), abs=1e-12)
+    assert mean_cosine(values).point == pytest.approx(values.mean(), abs=1e-12)
+    assert lowest_cosine(values).point == pytest.approx((values[0].min() + values[1].min()) / 2)
+    windows = window_cosines(values)
+    for window, start in enumerate((0, 30, 60)):
+        taken = values.reshape(2, 80)[:, start : start + 20]
+        assert windows.point[window] == pytest.approx(taken.mean(), abs=1e-12)
+        blocks, seeds = windows.without
+        assert blocks.numbers[2 * window, window] == pytest.approx(taken[:, 10:].mean(), abs=1e-12)
+        assert seeds.numbers[0, window] == pytest.approx(taken[1].mean(), abs=1e-12)
+    found = largest_difference(windows)
+    assert found.value == pytest.approx(windows.point[2] - windows.point[0], abs=1e-12)
+    assert found.lacks == "4 seeds at least"
+
+
+def test_outputs_that_are_equal_are_so_within_rounding():
+    times = xr.Dataset(
+        {"largest_difference": (("form", "training_document"), np.zeros((1, 5))), "size": ((), 2.0)},
+        coords={"form": ["parallel"]},
+    )
+    found = output_difference(times, "parallel")
+    assert (found.value, found.low, found.lacks) == (0, 0, "")
+    assert 0 < found.high < 1e-6
+
+
+def test_repeats_are_compared_one_by_one():
+    seconds = xr.DataArray([[4.0, 9.0, 2.0], [2.0, 3.0, 2.0]], dims=("form", "repeat")).assign_coords(
+        form=["sequential", "parallel"]
+    )
+    assert speed_ratio(seconds, "parallel").value == 2
+    assert speed_ratio(seconds, "parallel").lacks
