@@ -22,8 +22,7 @@ from semphase import (
     claim,
     on_copies,
 )
-from semphase.science.wqk import facet, figures
-from semphase.science.wqk.agreement import agreeing
+from semphase.science.wqk import agreement, facet, figures
 
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"
@@ -209,8 +208,10 @@ def test_basis_free(study: Study, judge: Judge) -> None:
         },
         "spectra": {form: weights.spectrum(form) for form in FORMS},
     }
-    control = [agreeing(VERDICTS, other, free) for other in others]
-    judge(agreeing(VERDICTS, registered, free), control=control, detail=detail, figures=[figures.wqk_spectrum])
+    control = [agreement.agreeing(VERDICTS, other, free) for other in others]
+    judge(
+        agreement.agreeing(VERDICTS, registered, free), control=control, detail=detail, figures=[figures.wqk_spectrum]
+    )
 
 
 def spectrum(study: Study) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from semphase import (
     where_defined,
 )
 from semphase.science.writes import facet, figures, spectra
-from semphase.science.writes.facet import INDIVIDUAL, SHARED
 from semphase.stats.left_out import median_row, ordered, smallest
 from semphase.stats.orders import spearman
 
@@ -182,9 +181,9 @@ def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     writes = study.facet(facet.Writes)
     third = writes.scaled(THIRD)
     detail = {"K": writes.grid} | {
-        f"cosine by layer and K, {kind.basis}": writes.cosines(kind) for kind in (SHARED, INDIVIDUAL)
+        f"cosine by layer and K, {kind.basis}": writes.cosines(kind) for kind in (facet.SHARED, facet.INDIVIDUAL)
     }
-    judge(writes.cosine(SHARED, third), control=writes.cosine(INDIVIDUAL, third), detail=detail)
+    judge(writes.cosine(facet.SHARED, third), control=writes.cosine(facet.INDIVIDUAL, third), detail=detail)
 
 
 @claim(
@@ -207,9 +206,9 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
     def evidence(kind: facet.Kind) -> dict[str, Estimate]:
         return {name: writes.ratio(kind, writes.scaled(k)) for name, k in widths.items()}
 
-    control = [evidence(kind) for kind in facet.random_like(INDIVIDUAL)]
-    detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told(INDIVIDUAL)}
-    judge(evidence(INDIVIDUAL), control=control, detail=detail, figures=[figures.writes_inference])
+    control = [evidence(kind) for kind in facet.random_like(facet.INDIVIDUAL)]
+    detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told(facet.INDIVIDUAL)}
+    judge(evidence(facet.INDIVIDUAL), control=control, detail=detail, figures=[figures.writes_inference])
 
 
 @claim(
@@ -234,12 +233,12 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
     low, high = writes.scaled(16), writes.scaled(TWO_THIRDS)
 
     def evidence(kind: facet.Kind) -> dict[str, Estimate]:
-        margin = writes.smallest_margin(kind, INDIVIDUAL, low, high)
+        margin = writes.smallest_margin(kind, facet.INDIVIDUAL, low, high)
         return {"smallest margin": margin, "largest rise": writes.largest_rise(kind)}
 
-    control = [evidence(kind) for kind in facet.random_like(SHARED)]
-    detail = writes.ratios_told(SHARED, INDIVIDUAL)
-    judge(evidence(SHARED), control=control, detail=detail, figures=[figures.writes_inference])
+    control = [evidence(kind) for kind in facet.random_like(facet.SHARED)]
+    detail = writes.ratios_told(facet.SHARED, facet.INDIVIDUAL)
+    judge(evidence(facet.SHARED), control=control, detail=detail, figures=[figures.writes_inference])
 
 
 @claim(

@@ -15,7 +15,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from semphase.report.strength import Reach, Strength, strengths
 from semphase.verdict import Claim, Verdict
-from semphase.verdict.contrast import Relation
+from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
 
 SCHEMA = 2

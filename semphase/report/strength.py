@@ -9,15 +9,16 @@ test: it is firm as it is, and no member.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from semphase.stats.estimate import CENSUS, ROUNDING
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 
 if TYPE_CHECKING:
-    from semphase.report.schema import Entry
     from semphase.verdict import Claim
 
+Entry = Mapping[str, Any]
+"""An entry of a report, as `semphase.report.schema` has it."""
 Reach = Literal["no model", "one model", "several models", "unknown"]
 """What a claim is judged on, as far as the run knows; "unknown" for one that is registered and was not collected."""
 Strength = Literal["firm", "nominal"]

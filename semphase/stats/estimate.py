@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from semphase.errors import SemphaseError
-from semphase.stats.sampling import Sampling
+
+if TYPE_CHECKING:
+    from semphase.stats.sampling import Sampling
 
 UNTOLD = "untold"
 """In a field's metadata: reports do not hold it."""
@@ -64,13 +67,19 @@ class Estimate:
         """p of the hypothesis that the quantity is at most `bound`; 0 or 1 where nothing is sampled."""
         if not self.sampled:
             return 0.0 if self.low > bound else 1.0
-        return (self.sampling or Sampling.of_ends(self.value, self.low, self.high)).p_above(bound)
+        return self._sampling.p_above(bound)
 
     def p_below(self, bound: float) -> float:
         """p of the hypothesis that the quantity is at least `bound`."""
         if not self.sampled:
             return 0.0 if self.high < bound else 1.0
-        return (self.sampling or Sampling.of_ends(self.value, self.low, self.high)).p_below(bound)
+        return self._sampling.p_below(bound)
+
+    @property
+    def _sampling(self) -> Sampling:
+        from semphase.stats.sampling import Sampling
+
+        return self.sampling or Sampling.of_ends(self.value, self.low, self.high)
 
     def mirrored(self) -> Estimate:
         """The estimate of the quantity with its sign changed."""

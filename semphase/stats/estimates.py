@@ -23,7 +23,8 @@ from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import exact_share
 from semphase.stats.least import Kind, lacking
-from semphase.stats.pivot import TAIL, Pivot, pivot
+from semphase.stats.level import TAIL
+from semphase.stats.pivot import Pivot, pivot
 from semphase.stats.pseudovalues import pseudovalues
 from semphase.stats.sampling import Sampling
 from semphase.stats.scale import CORRELATION, POSITIVE, Scale

@@ -18,7 +18,8 @@ from jaxtyping import Float
 from semphase.errors import Undefined
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import Kind, lacking
-from semphase.stats.pivot import TAIL, Pivot, pivot
+from semphase.stats.level import TAIL
+from semphase.stats.pivot import Pivot, pivot
 from semphase.stats.sampling import Sampling
 from semphase.stats.scale import UNBOUNDED, Scale
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import lacking
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling
 from semphase.stats.units import Numbers, numbers
 

@@ -21,7 +21,8 @@ from jaxtyping import Bool, Float, Real
 from semphase.errors import Undefined
 from semphase.stats.estimate import Estimate
 from semphase.stats.left_out import Factor
-from semphase.stats.pivot import TAIL, Pivot, pivot
+from semphase.stats.level import TAIL
+from semphase.stats.pivot import Pivot, pivot
 from semphase.stats.sampling import Sampling
 
 Bounds = tuple[Float[np.ndarray, " curve"], Float[np.ndarray, " curve"]]

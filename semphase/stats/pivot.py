@@ -18,10 +18,9 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
+from semphase.stats.level import TAIL
 from semphase.stats.scale import UNBOUNDED, Scale
 
-LEVEL = 0.95
-TAIL = (1 - LEVEL) / 2
 _LEAST_SKEWNESS = 1e-6
 _LEAST_FREEDOM = 0.5
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import lacking
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import LEAST_P, Sampling
 from semphase.stats.units import Labels, Numbers, numbers
 

@@ -10,7 +10,8 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
-from semphase.stats.pivot import LEVEL, TAIL, Pivot
+from semphase.stats.level import LEVEL, TAIL
+from semphase.stats.pivot import Pivot
 
 LEAST_P = float(np.finfo(np.float64).tiny)
 """No p is smaller: a sample never excludes anything for certain."""

@@ -11,8 +11,8 @@ from jaxtyping import Int
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import lacking
+from semphase.stats.level import TAIL
 from semphase.stats.paired import share_increase
-from semphase.stats.pivot import TAIL
 from semphase.stats.sampling import Sampling
 
 METHOD = "score interval of a paired difference of shares (Tango 1998) for each rival"

@@ -12,9 +12,9 @@ from semphase.verdict.criterion import (
     significant,
 )
 from semphase.verdict.decision import Evidence
-from semphase.verdict.verdict import Control, Part, Verdict, Weighed, beside, weigh
+from semphase.verdict.verdict import Control, Part, Verdict, Weighed, weigh
 
 __all__ = [
     "Claim", "Control", "Criterion", "Evidence", "Needs", "Part", "Published", "Verdict",
-    "Weighed", "above", "at_least", "at_most", "below", "beside", "between", "not_rejected", "significant", "weigh",
+    "Weighed", "above", "at_least", "at_most", "below", "between", "not_rejected", "significant", "weigh",
 ]  # fmt: skip

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 
 from semphase.stats.estimate import Estimate
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling, error_of, half_width
+from semphase.verdict.claim import Claim
 from semphase.verdict.criterion import Criterion
-from semphase.verdict.decision import Call, Evidence
+from semphase.verdict.decision import Call, Evidence, Relation
+from semphase.verdict.verdict import Control, Weighed, weigh
 
-Relation = Literal["model only", "both", "control only", "neither", "undecided"]
 _FARTHEST = 1e6
 
 
@@ -33,6 +33,25 @@ class Spread:
     value: float
     error: float
     freedom: float
+
+
+def beside(
+    claim: Claim, name: str, model: Mapping[str, Evidence], copies: Sequence[Mapping[str, Evidence]]
+) -> tuple[Control, Weighed]:
+    """The control of so many copies beside the model, and what the mean of its copies amounts to."""
+    together = {
+        criterion.part: mean_of_copies([copy[criterion.part] for copy in copies], criterion.within)
+        for criterion in claim.parts
+        if all(criterion.part in copy for copy in copies)
+    }
+    found, own = weigh(claim, together), weigh(claim, model)
+    contrasts = [
+        contrast_of(criterion, model[criterion.part], [copy[criterion.part] for copy in copies], len(claim.parts))
+        for criterion in claim.parts
+    ]
+    telling = max(contrasts, key=lambda contrast: -contrast.p_above(0) if not contrast.lacks else -1.0)
+    relation = relation_of(own.call, found.call)
+    return Control(name, found.deciding.evidence.estimate, found.call, found.point, relation, telling), found
 
 
 def relation_of(model: Call, control: Call) -> Relation:
@@ -75,6 +94,8 @@ def mean_of_copies(copies: Sequence[Evidence], within: tuple[float, float]) -> E
 
 def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence], parts: int = 1) -> Estimate:
     """The contrast on one of so many parts, at its share of the level; in the estimate's unit."""
+    if not model.estimate.sampled and len(copies) == 1:
+        return _apart(criterion, model.estimate, copies[0].estimate)
     found = _difference(criterion, model.estimate, [copy.estimate for copy in copies])
     tail = TAIL / parts
     reach = found.error * float(scipy.stats.t.isf(tail, found.freedom))
@@ -94,9 +115,13 @@ def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence
     )  # fmt: skip
 
 
-def excludes_zero(contrasts: Mapping[str, Estimate]) -> bool:
-    """Does the model exceed its control on some part, each at its share of the level?"""
-    return any(own.low > 0 for own in contrasts.values())
+def _apart(criterion: Criterion, model: Estimate, control: Estimate) -> Estimate:
+    """The contrast with a single control where nothing is sampled: both widths added, none for a census."""
+    value = criterion.margin(model.value) - criterion.margin(control.value)
+    reach = (model.high - model.low) + (control.high - control.low)
+    return replace(
+        model, value=value, low=value - reach, high=value + reach, method=f"margin less its control's; {model.method}"
+    )
 
 
 def _difference(criterion: Criterion, model: Estimate, copies: Sequence[Estimate]) -> Spread:

@@ -7,11 +7,13 @@ from typing import Literal
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.verdict.criterion import Criterion
 
 Call = Literal["supported", "refuted", "inconclusive"]
 Combine = Literal["all", "any"]
+Relation = Literal["model only", "both", "control only", "neither", "undecided"]
+"""How the verdicts on a model and on its control relate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict import Claim, Control, Evidence, Part, Verdict, Weighed, beside, weigh
+from semphase.verdict import Claim, Control, Evidence, Part, Verdict, Weighed, weigh
+from semphase.verdict.contrast import beside
 from semphase.verdict.plain import plain
 
 Drawing = Callable[[Mapping[str, Any]], Any]

@@ -9,9 +9,8 @@ from typing import Any, Literal
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
-from semphase.verdict.contrast import Relation, contrast_of, mean_of_copies, relation_of
 from semphase.verdict.criterion import Criterion
-from semphase.verdict.decision import Call, Combine, Evidence, call_of, p_refuted, p_supported, point_of
+from semphase.verdict.decision import Call, Combine, Evidence, Relation, call_of, p_refuted, p_supported, point_of
 
 VerdictName = Literal["supported", "refuted", "inconclusive", "not-applicable"]
 
@@ -97,25 +96,6 @@ def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> Weighed:
     combined_point = (all if claim.combine == "all" else any)(part.point for part in parts)
     deciding = next(part for part in parts if part.call == call)
     return Weighed(call, combined_point, deciding, parts, _p(call, parts, claim.combine))
-
-
-def beside(
-    claim: Claim, name: str, model: Mapping[str, Evidence], copies: Sequence[Mapping[str, Evidence]]
-) -> tuple[Control, Weighed]:
-    """The control of so many copies beside the model, and what the mean of its copies amounts to."""
-    together = {
-        criterion.part: mean_of_copies([copy[criterion.part] for copy in copies], criterion.within)
-        for criterion in claim.parts
-        if all(criterion.part in copy for copy in copies)
-    }
-    found, own = weigh(claim, together), weigh(claim, model)
-    contrasts = [
-        contrast_of(criterion, model[criterion.part], [copy[criterion.part] for copy in copies], len(claim.parts))
-        for criterion in claim.parts
-    ]
-    telling = max(contrasts, key=lambda contrast: -contrast.p_above(0) if not contrast.lacks else -1.0)
-    relation = relation_of(own.call, found.call)
-    return Control(name, found.deciding.evidence.estimate, found.call, found.point, relation, telling), found
 
 
 def _judge_part(claim: Claim, criterion: Criterion, evidence: Evidence) -> Part:

@@ -77,7 +77,7 @@ CASES = {
     # Eigenvalues are squares of streams, so their rounding counts twice.
     "write spectra": Case(WRITES_VERSION, lambda own: own.facet(Writes).spectra.layers[0, :, ::2, :5], 2 * STREAM),
     "write norms": Case(WRITES_VERSION, lambda own: own.facet(Writes).spectra.norm[0], STREAM),
-    "write cosines": Case(WRITES_VERSION, lambda own: own.facet(Writes).cosines("individual")[::2, ::2], STREAM),
+    "write cosines": Case(WRITES_VERSION, lambda own: own.facet(Writes).cosines(INDIVIDUAL)[::2, ::2], STREAM),
 }
 
 

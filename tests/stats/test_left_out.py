@@ -15,7 +15,7 @@ from semphase.stats.estimate import Estimate
 from semphase.stats.estimates import estimate, largest, mean, worst
 from semphase.stats.left_out import Factor, position, smallest, smooth
 from semphase.stats.left_out import largest as largest_left_out
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 
 SEEDS = st.integers(0, 2**32 - 1)
 

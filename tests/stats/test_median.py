@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.stats.estimate import Estimate
+from semphase.stats.level import TAIL
 from semphase.stats.median import median, smallest_median
-from semphase.stats.pivot import TAIL
 
 SEEDS = st.integers(0, 2**32 - 1)
 

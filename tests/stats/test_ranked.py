@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.errors import SemphaseError
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.ranked import epsilon_squared, normal_scores
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -14,7 +14,7 @@ from semphase.errors import SemphaseError
 from semphase.stats.estimate import CENSUS, Estimate, census
 from semphase.stats.estimates import best_of, correlation, difference, estimate, largest, mean, share, worst
 from semphase.stats.interval import exact_share
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import LEAST_P, Sampling, error_of, half_width
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -11,8 +11,8 @@ from scipy import stats
 
 from semphase.stats.estimate import Estimate, census
 from semphase.stats.sampling import Sampling
-from semphase.verdict import Claim, Criterion, Evidence, above, at_most, beside, between
-from semphase.verdict.contrast import contrast_of, mean_of_copies, relation_of
+from semphase.verdict import Claim, Criterion, Evidence, above, at_most, between
+from semphase.verdict.contrast import beside, contrast_of, mean_of_copies, relation_of
 from semphase.verdict.decision import Call
 
 WORLDS = 400

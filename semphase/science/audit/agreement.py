@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from semphase.science.audit.rounding import CERTAIN, METHOD, Interval, interval, stack
-from semphase.stats.estimate import Estimate
+from semphase.stats.estimate import ROUNDING, Estimate
 
 UNIT = "rounding allowances"
 COUNT_ALLOWANCE = 0.5
@@ -41,7 +41,7 @@ class Comparison:
     def estimate(self) -> Estimate:
         """The largest deviation. Rounding is its unit, so it has no width."""
         largest = float(self.deviations.max())
-        return Estimate(largest, largest, largest, METHOD, len(self.names), UNIT, CERTAIN)
+        return Estimate(largest, largest, largest, METHOD, len(self.names), UNIT, CERTAIN, ROUNDING, (len(self.names),))
 
     def detail(self) -> dict[str, Any]:
         """How many figures were compared, their deviations, and both numbers of each disagreement."""

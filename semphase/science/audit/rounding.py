@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from semphase.errors import Undefined
-from semphase.stats.estimate import Estimate
+from semphase.stats.estimate import ROUNDING, Estimate
 
 METHOD = "interval arithmetic over the rounding of the published figures"
 CERTAIN = 1.0
@@ -103,7 +103,7 @@ class Interval:
 
     def estimate(self, n: int, unit: str = "") -> Estimate:
         """A single number as an estimate from `n` figures."""
-        return Estimate(float(self.value), float(self.low), float(self.high), METHOD, n, unit, CERTAIN)
+        return Estimate(float(self.value), float(self.low), float(self.high), METHOD, n, unit, CERTAIN, ROUNDING, (n,))
 
 
 def interval(given: Interval | Array | float) -> Interval:

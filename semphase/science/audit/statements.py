@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from semphase.science.audit.rounding import CERTAIN, METHOD, Interval
-from semphase.stats.estimate import Estimate
+from semphase.stats.estimate import ROUNDING, Estimate
 
 UNIT = "sentences"
 
@@ -40,7 +40,7 @@ class Statements:
         value = sum(own.contradicted for own in self.each)
         least = sum(bool(own.margin.high < 0) for own in self.each)
         most = sum(bool(own.margin.low < 0) for own in self.each)
-        return Estimate(value, least, most, METHOD, len(self.each), UNIT, CERTAIN)
+        return Estimate(value, least, most, METHOD, len(self.each), UNIT, CERTAIN, ROUNDING, (len(self.each),))
 
     def detail(self) -> dict[str, Any]:
         """How many sentences were checked, and both sides of each that is contradicted."""

@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float, Int
 from semphase.errors import Undefined
 from semphase.stats.estimate import Estimate
 from semphase.stats.interval import exact_share
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling
 
 LEAST = 10

@@ -12,11 +12,11 @@ from semphase.science.lexical.response import Response
 from semphase.science.lexical.shapes import erf_width
 from semphase.stats.estimate import Estimate
 from semphase.stats.families import erf
+from semphase.stats.level import TAIL
 from semphase.stats.likelihood import BAND, width_test
 from semphase.stats.likelihood import INVERSE_ROOT_PI as INVERSE_ROOT_PI
 from semphase.stats.likelihood import WidthTest as WidthTest
 from semphase.stats.nested import Nested, Quantity
-from semphase.stats.pivot import TAIL
 from semphase.stats.sampling import Sampling
 from semphase.study.study import Study
 from semphase.verdict import Evidence

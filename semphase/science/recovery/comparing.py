@@ -10,8 +10,8 @@ from statsmodels.stats.multitest import multipletests
 from semphase.errors import NotApplicable
 from semphase.science.recovery.answering import Answered
 from semphase.stats.estimate import Estimate
+from semphase.stats.level import TAIL
 from semphase.stats.paired import mcnemar_p, share_increase
-from semphase.stats.pivot import TAIL
 from semphase.stats.sampling import Sampling
 from semphase.verdict import Evidence
 

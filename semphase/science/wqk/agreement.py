@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from semphase.stats.estimate import Estimate
-from semphase.stats.pivot import TAIL
+from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling
 from semphase.verdict import Criterion, Evidence
 from semphase.verdict.decision import p_refuted, p_supported

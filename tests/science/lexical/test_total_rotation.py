@@ -54,4 +54,4 @@ def test_the_largest_growth_is_that_of_the_means(seed):
     found = largest_growth(models, lambda turned: np.diff(turned, axis=-1))
     assert found.value == pytest.approx(max(np.diff([mean for mean, _ in models])))
     assert found.low < found.value < found.high
-    assert (found.population, found.units) == (("text",), (25,))
+    assert (found.population, found.units) == (("text",), (50,))

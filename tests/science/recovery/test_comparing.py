@@ -19,8 +19,8 @@ from semphase.science.recovery.comparing import (
     require_no_more_flops,
     smallest_gain,
 )
+from semphase.stats.level import TAIL
 from semphase.stats.paired import mcnemar_p, share_increase
-from semphase.stats.pivot import TAIL
 
 ITEMS = 96
 BOTH = (TAIL, TAIL)
