@@ -32,7 +32,7 @@ def lacking(kind: Kind, units: int, effective: float, over: str) -> str:
 
     `effective` is how many units of one weight would weigh as evenly.
     """
-    least = LEAST[kind]
+    least, things = LEAST[kind], {"text": "blocks of text"}.get(over, over)
     if units < least:
-        return f"{least} {over} at least"
-    return "" if effective >= least - _SLACK else f"{over} that weigh more evenly: these count like {effective:.1f}"
+        return f"{least} {things} at least"
+    return "" if effective >= least - _SLACK else f"{things} that weigh more evenly: these count like {effective:.1f}"

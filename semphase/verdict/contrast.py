@@ -1,6 +1,7 @@
 """A control beside the model: the mean of its copies, how the two verdicts relate, and by how much the model exceeds it.
 
-A margin is the signed distance of a value to the criterion's threshold, above 0 where it is met. The contrast is the
+A margin is the signed distance of a value to the criterion's threshold, above 0 where it is met; on logarithms for what can
+only be positive (ratios, norms, widths), where copies scatter by factors. The contrast is the
 model's margin less the mean margin of the copies. Copies scatter, and the model is set beside one more that was never
 drawn: s²(copies)·(1 + 1/C). Both are measured on the same units, whose deviations are paired. A percentile bootstrap over
 five copies would exclude an exchangeable sixth half of the time; docs/calibration.md says how often this interval does.
@@ -19,11 +20,12 @@ from semphase.stats.estimate import Estimate
 from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling, error_of, half_width
 from semphase.verdict.claim import Claim
-from semphase.verdict.criterion import Criterion
+from semphase.verdict.criterion import REAL_LINE, Criterion
 from semphase.verdict.decision import Call, Evidence, Relation
 from semphase.verdict.verdict import Control, Weighed, weigh
 
 _FARTHEST = 1e6
+_LARGEST = 700.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,14 @@ def mean_of_copies(copies: Sequence[Evidence], within: tuple[float, float]) -> E
     """
     if len(copies) == 1:
         return copies[0]
-    each = [copy.estimate for copy in copies]
+    given = [copy.estimate for copy in copies]
+    estimate = _mean([_logged(own) for own in given], REAL_LINE) if _positive(within, given) else _mean(given, within)
+    if _positive(within, given):
+        estimate = _raised(estimate, given[0])
+    return Evidence(estimate, _common_p(copies, estimate), _common_equivalence(copies), None)
+
+
+def _mean(each: Sequence[Estimate], within: tuple[float, float]) -> Estimate:
     values = np.array([own.value for own in each])
     value, spread = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(each))
     reach = spread * float(scipy.stats.t.isf(TAIL, len(each) - 1))
@@ -82,25 +91,24 @@ def mean_of_copies(copies: Sequence[Evidence], within: tuple[float, float]) -> E
     low, high = (min(max(end, within[0]), within[1]) for end in (value - below, value + above))
     first = each[0]
     census = first.exact and spread == 0
-    estimate = Estimate(
+    return Estimate(
         value, min(low, value), max(high, value), f"mean of {len(each)} copies; {first.method}", first.n, first.unit,
         population=first.population if not first.exact or census else ("seeds",),
         units=first.units if not first.exact or census else (len(each),),
         lacks=next((own.lacks for own in each if own.lacks), ""),
         sampling=None if census else Sampling.of_ends(value, value - below, value + above),
     )  # fmt: skip
-    return Evidence(estimate, _common_p(copies, estimate), _common_equivalence(copies), None)
 
 
 def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence], parts: int = 1) -> Estimate:
-    """The contrast on one of so many parts, at its share of the level; in the estimate's unit."""
+    """The contrast on one of so many parts, at its share of the level; in the estimate's unit, or its logarithm."""
     if not model.estimate.sampled and len(copies) == 1:
         return _apart(criterion, model.estimate, copies[0].estimate)
-    found = _difference(criterion, model.estimate, [copy.estimate for copy in copies])
-    tail = TAIL / parts
+    criterion, own, others = _comparable(criterion, model.estimate, [copy.estimate for copy in copies])
+    found = _difference(criterion, own, others)
+    tail, several = TAIL / parts, len(copies) > 1
     reach = found.error * float(scipy.stats.t.isf(tail, found.freedom))
-    own, several = model.estimate, len(copies) > 1
-    lacks = own.lacks or next((copy.estimate.lacks for copy in copies if copy.estimate.lacks), "")
+    lacks = own.lacks or next((copy.lacks for copy in others if copy.lacks), "")
     if not lacks and not found.error > 0:
         lacks = "copies that are not all alike"
     reach = math.inf if lacks else reach
@@ -113,6 +121,47 @@ def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence
         own.n, own.unit, 1 - 2 * tail, population=seeds[0], units=seeds[1], lacks=lacks,
         sampling=_student(found) if found.error > 0 else None,
     )  # fmt: skip
+
+
+def _positive(within: tuple[float, float], estimates: Sequence[Estimate]) -> bool:
+    """Can the quantity only be positive, and is it seen to be?"""
+    return within == (0.0, math.inf) and all(own.value > 0 for own in estimates)
+
+
+def _comparable(
+    criterion: Criterion, model: Estimate, copies: Sequence[Estimate]
+) -> tuple[Criterion, Estimate, Sequence[Estimate]]:
+    """Criterion and estimates as they are, or their logarithms."""
+    low, high = criterion.bounds
+    if low <= 0 or not _positive(criterion.within, [model, *copies]):
+        return criterion, model, copies
+    threshold = (math.log(low), math.log(high)) if isinstance(criterion.threshold, tuple) else math.log(low)
+    logged = replace(criterion, threshold=threshold, within=REAL_LINE)
+    return logged, _logged(model), [_logged(copy) for copy in copies]
+
+
+def _logged(estimate: Estimate) -> Estimate:
+    """The estimate of the logarithm."""
+    low, high = (math.log(end) if end > 0 else -math.inf for end in (estimate.low, estimate.high))
+    own = estimate.sampling
+    sampling = own and Sampling(
+        lambda bound: own.p_above(math.exp(bound)),
+        lambda bound: own.p_below(math.exp(bound)),
+        tuple(part / estimate.value for part in own.deviations),
+    )
+    unit = f"log {estimate.unit}".strip()
+    return replace(estimate, value=math.log(estimate.value), low=low, high=high, unit=unit, sampling=sampling)
+
+
+def _raised(estimate: Estimate, first: Estimate) -> Estimate:
+    """Back from the logarithm."""
+    own = estimate.sampling
+    sampling = own and Sampling(
+        lambda bound: own.p_above(math.log(bound) if bound > 0 else -math.inf),
+        lambda bound: own.p_below(math.log(bound) if bound > 0 else -math.inf),
+    )
+    value, low, high = (math.exp(min(end, _LARGEST)) for end in (estimate.value, estimate.low, estimate.high))
+    return replace(estimate, value=value, low=low, high=high, unit=first.unit, sampling=sampling)
 
 
 def _apart(criterion: Criterion, model: Estimate, control: Estimate) -> Estimate:

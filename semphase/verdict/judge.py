@@ -74,7 +74,7 @@ class Judge:
             p_decision=weighed.p,
             control=controlled.control,
             specific=controlled.specific,
-            reason=self._reason("; ".join(filter(None, (reason, _lacking(weighed.parts))))),
+            reason=self._reason("; ".join(filter(None, (reason, _lacking(weighed))))),
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
@@ -169,9 +169,11 @@ def _evidence(item: Evidence | Estimate) -> Evidence:
     return found
 
 
-def _lacking(parts: tuple[Part, ...]) -> str:
-    """What the estimates lack for a verdict."""
-    lacks = dict.fromkeys(part.evidence.estimate.lacks for part in parts)
+def _lacking(weighed: Weighed) -> str:
+    """What the estimates lack for a verdict, where there is none."""
+    if weighed.call != "inconclusive":
+        return ""
+    lacks = dict.fromkeys(part.evidence.estimate.lacks for part in weighed.parts)
     return ", ".join(f"needs {own}" for own in lacks if own)
 
 

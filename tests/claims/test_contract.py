@@ -174,7 +174,7 @@ def test_judges_the_tiny_model(claim: Claim, test: Callable[..., Any], store: Pa
     assert not notices
     if claim.needs.model:
         for told in verdict.detail["parts"]:
-            require_honest(told["estimate"], told["part"])
+            require_honest(told["estimate"], told["part"], claim.parts)
         assert verdict.p_decision is None or 0 < verdict.p_decision <= 1
         sampled = verdict.estimate.population not in (("census",), ("rounding",))
         assert verdict.verdict == "inconclusive" or not sampled or verdict.p_decision is not None
@@ -189,7 +189,7 @@ def not_applicable(test: Callable[..., Any], study: Study | JointStudy, judge: J
     return ""
 
 
-def require_honest(estimate: Mapping[str, Any], part: str) -> None:
+def require_honest(estimate: Mapping[str, Any], part: str, parts: Sequence[Criterion]) -> None:
     """Outside a census an estimate says what it speaks of, has a width, and lies inside its interval.
 
     At an end of it only where the end is that of its range: none or all of a share, a correlation of 1.
@@ -202,8 +202,8 @@ def require_honest(estimate: Mapping[str, Any], part: str) -> None:
         return
     assert low < high, part
     assert low <= value <= high, part
-    at_an_end = value in (low, high)
-    assert not at_an_end or value in RANGE_ENDS, (part, low, value, high)
+    (ends,) = (own.within for own in parts if own.part == part)
+    assert value not in (low, high) or value in ends, (part, low, value, high)
 
 
 @every_claim

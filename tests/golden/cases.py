@@ -20,7 +20,7 @@ from semphase.science.lexical import derived
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.total_rotation import Rotation
 from semphase.science.wqk.facet import WeightBasis, head_products
-from semphase.science.writes.facet import WRITES_VERSION, Writes
+from semphase.science.writes.facet import INDIVIDUAL, WRITES_VERSION, Writes
 from semphase.study import Study
 from semphase.study.text import LOSSES_VERSION
 from semphase.tolerances import angle_tolerance, loss_tolerance, stream_tolerance

@@ -11,7 +11,7 @@ from scipy import stats
 
 from semphase.stats.estimate import Estimate, census
 from semphase.stats.sampling import Sampling
-from semphase.verdict import Claim, Criterion, Evidence, above, at_most, between
+from semphase.verdict import Claim, Criterion, Evidence, above, at_most, below, between
 from semphase.verdict.contrast import beside, contrast_of, mean_of_copies, relation_of
 from semphase.verdict.decision import Call
 
@@ -156,3 +156,22 @@ def test_a_model_far_from_its_copies_is_specific() -> None:
         copies = [{"estimate": counted(value)} for value in rng.normal(-3.0, 0.3, size=5)]
         found += beside(claim(above(0.0)), "copies", {"estimate": counted(rng.normal(3.0, 0.3))}, copies)[0].apart
     assert found == 100
+
+
+def test_what_can_only_be_positive_is_compared_by_its_logarithm() -> None:
+    ratio = below(1.1, within=(0, math.inf))
+    values = np.array([1.05, 3.0, 60.0, 12.0, 25.0, 7.0])
+    model, *copies = [Evidence(Estimate(v, 0.9 * v, 1.1 * v, "t", 9)) for v in values]
+    found = contrast_of(ratio, model, copies)
+    logs = np.log(values)
+    assert found.value == pytest.approx(logs[1:].mean() - logs[0])
+    assert found.low > 0
+    together = mean_of_copies(copies, ratio.within).estimate
+    assert together.value == pytest.approx(np.exp(logs[1:].mean()))
+    assert together.low > 1.1
+    assert together.p_above(together.low) == pytest.approx(0.025)
+
+
+def test_a_ratio_of_0_is_compared_as_it_is() -> None:
+    model, *copies = [Evidence(Estimate(v, 0.0, v + 1, "t", 9)) for v in (0.0, 3.0, 4.0, 5.0)]
+    assert contrast_of(below(1.1, within=(0, math.inf)), model, copies).value == pytest.approx(4.0)
