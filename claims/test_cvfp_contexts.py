@@ -27,6 +27,7 @@ from semphase import (
 )
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
+from semphase.stats.ranges import CORRELATION, POSITIVE, SHARE
 
 UNTRAINED = "untrained context block"
 SHUFFLED = "training on shuffled text"
@@ -46,8 +47,8 @@ TOKENS, LAYERS = [1.0, 2.0, 3.0] * 3, [1.0] * 3 + [2.0] * 3 + [3.0] * 3
     statement="one layer, one token does not converge",
     criterion="reaches the iteration limit (40) unconverged, all others converge",
     parts=(
-        above(LIMIT, "one layer, one token", within=cvfp.POSITIVE),
-        at_most(LIMIT, "slowest of the others", within=cvfp.POSITIVE),
+        above(LIMIT, "one layer, one token", within=POSITIVE),
+        at_most(LIMIT, "slowest of the others", within=POSITIVE),
     ),
     estimator=f"{ITERATIONS}; for each seed the fewest over sizes of one layer, one token, and the most over sizes and "
     f"configurations of the others; {SEEDS}",
@@ -62,8 +63,8 @@ def test_no_fixed_point(study: Study, judge: Judge) -> None:
     def evidence(needed: np.ndarray) -> dict[str, Estimate]:
         by_configuration = needed.reshape(9, *needed.shape[2:])
         return {
-            "one layer, one token": cvfp.middle_seed(by_configuration[0].min(axis=0), within=cvfp.POSITIVE),
-            "slowest of the others": cvfp.middle_seed(by_configuration[1:].max(axis=(0, 1)), within=cvfp.POSITIVE),
+            "one layer, one token": cvfp.middle_seed(by_configuration[0].min(axis=0), within=POSITIVE),
+            "slowest of the others": cvfp.middle_seed(by_configuration[1:].max(axis=(0, 1)), within=POSITIVE),
         }
 
     judge(**cvfp.on_convergence(study, evidence, **iterations(study)), figures=[figures.cvfp_convergence])
@@ -99,7 +100,7 @@ def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
     "cvfp.rank-grows-with-tokens",
     statement="effective rank grows with input tokens",
     criterion="Pearson's r > 0.8 over the nine configurations",
-    parts=above(0.8, "r", within=cvfp.CORRELATION),
+    parts=above(0.8, "r", within=CORRELATION),
     estimator="mean effective rank over seeds of the training contexts at the largest size against input tokens, nine "
     f"configurations; {RANK}",
     source="003",
@@ -117,7 +118,7 @@ def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
     "cvfp.rank-weak-in-depth",
     statement="effective rank hardly grows with depth",
     criterion="abs(r) < 0.4, Pearson's r over the nine configurations",
-    parts=between(-0.4, 0.4, "r", within=cvfp.CORRELATION),
+    parts=between(-0.4, 0.4, "r", within=CORRELATION),
     estimator="mean effective rank over seeds of the training contexts at the largest size against layers, nine "
     f"configurations; {RANK}",
     source="003",
@@ -135,7 +136,7 @@ def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
     "cvfp.token-input-raises-rank",
     statement="feeding the token to every layer raises the effective rank",
     criterion="rank with the token in every layer ≥ 2 × the first-layer-only variant's",
-    parts=at_least(2, "ratio of ranks", within=cvfp.POSITIVE),
+    parts=at_least(2, "ratio of ranks", within=POSITIVE),
     estimator="three layers, one token at the largest size: effective rank of the validation contexts with the token in "
     f"every layer over that with the token in the first layer only, everything else equal; {RANK}",
     source="004 §1",
@@ -147,13 +148,13 @@ def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
 def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     def ratio(matrix: grids.Measured, first: grids.Measured) -> Estimate:
         every, only = matrix.rank("validation").at((2, 0, LARGEST)), first.rank("validation").at((0, 0, LARGEST))
-        return trainings.combined(np.divide, every, only).smooth("ratio of ranks", within=cvfp.POSITIVE)
+        return trainings.combined(np.divide, every, only).smooth("ratio of ranks", within=POSITIVE)
 
     trained = study.facet(facet.Cvfp)
     own, control = (trained.matrix, trained.first_only), (trained.reservoir, trained.first_only_reservoir)
     only = trained.first_only.rank("validation").at((0, 0, LARGEST))
     detail = contexts(study) | {
-        "first_layer_only": only.smooth("effective rank", cut=cvfp.SHARE),
+        "first_layer_only": only.smooth("effective rank", cut=SHARE),
         "spectrum_of_the_first_layer_only": cvfp.spectra(trained.first_only),
     }
     judge(**cvfp.on_grids(study, ratio, own, control, **detail), figures=[figures.cvfp_spectra])
@@ -163,7 +164,7 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     "cvfp.rank-flat-in-tokens",
     statement="effective rank does not depend on the amount of data",
     criterion="validation rank over the sizes varies by < 15 % of its mean",
-    parts=below(0.15, "largest range over mean", within=cvfp.POSITIVE),
+    parts=below(0.15, "largest range over mean", within=POSITIVE),
     estimator="effective rank of the validation contexts, differences between any two sizes by the mean over sizes, nine "
     f"configurations, each with its own bounds; {RANK}",
     source="004 §4",
@@ -175,7 +176,7 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
 def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     def spread(measured: grids.Measured) -> Estimate:
         relative = measured.rank("validation").of(lambda r: orderings.differences(r) / r.mean(axis=-1, keepdims=True))
-        return relative.largest("differences between two sizes over the mean", cut=cvfp.POSITIVE)
+        return relative.largest("differences between two sizes over the mean", cut=POSITIVE)
 
     trained = study.facet(facet.Cvfp)
     judge(**cvfp.on_grids(study, spread, (trained.matrix,), (trained.shuffled,), rank=ranks(trained.matrix)))
@@ -187,8 +188,8 @@ def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     criterion="validation rank and log PPL pooled over configurations and sizes, configuration means removed: abs(r) < "
     "0.5, while log tokens and log PPL: r < −0.95",
     parts=(
-        between(-0.5, 0.5, "r of rank and log PPL", within=cvfp.CORRELATION),
-        below(-0.95, "r of log tokens and log PPL", within=cvfp.CORRELATION),
+        between(-0.5, 0.5, "r of rank and log PPL", within=CORRELATION),
+        below(-0.95, "r of log tokens and log PPL", within=CORRELATION),
     ),
     estimator=f"Pearson's r of validation numbers, means over seeds, nine configurations at all sizes; {RANK}",
     source="004 §4",
@@ -207,8 +208,8 @@ def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:
         with_rank = trainings.combined(orderings.correlation, rank, ppl)
         with_tokens = ppl.of(lambda own: orderings.correlation(own, log_n))
         return {
-            "r of rank and log PPL": with_rank.smooth("r", within=cvfp.CORRELATION),
-            "r of log tokens and log PPL": with_tokens.smooth("r", within=cvfp.CORRELATION),
+            "r of rank and log PPL": with_rank.smooth("r", within=CORRELATION),
+            "r of log tokens and log PPL": with_tokens.smooth("r", within=CORRELATION),
         }
 
     trained = study.facet(facet.Cvfp)
@@ -219,13 +220,13 @@ def rank_against(measured: grids.Measured, other: list[float]) -> Estimate:
     """Correlation of the training contexts' rank at the largest size with a property of the nine configurations."""
     at_largest = measured.rank("training").of(lambda rank: rank[..., LARGEST].reshape(*rank.shape[:-3], 9))
     found = at_largest.of(lambda rank: orderings.correlation(rank, np.array(other)))
-    return found.smooth("Pearson's r", within=cvfp.CORRELATION)
+    return found.smooth("Pearson's r", within=CORRELATION)
 
 
 def ranks(measured: grids.Measured) -> dict[str, Any]:
     """Effective ranks by size, of both splits."""
     splits: tuple[grids.Split, grids.Split] = ("training", "validation")
-    return {split: measured.table(measured.rank(split), "effective rank", cvfp.SHARE) for split in splits}
+    return {split: measured.table(measured.rank(split), "effective rank", SHARE) for split in splits}
 
 
 def contexts(study: Study) -> dict[str, Any]:

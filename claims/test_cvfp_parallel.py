@@ -19,6 +19,7 @@ from semphase import (
 )
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet
+from semphase.stats.ranges import CORRELATION, POSITIVE
 
 ELSEWHERE = "sequential contexts of other positions"
 
@@ -28,8 +29,8 @@ ELSEWHERE = "sequential contexts of other positions"
     statement="parallel contexts equal sequential ones",
     criterion="cosine mean > 0.99, minimum > 0.98",
     parts=(
-        above(0.99, "mean cosine", within=cvfp.CORRELATION),
-        above(0.98, "lowest cosine", within=cvfp.CORRELATION),
+        above(0.99, "mean cosine", within=CORRELATION),
+        above(0.98, "lowest cosine", within=CORRELATION),
     ),
     estimator="cosine of a token's context in the last iteration of phase 1 with its sequential one: mean over tokens "
     "and seeds, each document and each seed left out; and mean over seeds of the lowest over tokens, each seed left out",
@@ -43,8 +44,8 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     def evidence(name: str) -> dict[str, Estimate]:
         values = cvfp.cosines(study, name)
         return {
-            "mean cosine": cvfp.mean_cosine(values).smooth("mean cosine", cut=cvfp.CORRELATION),
-            "lowest cosine": cvfp.lowest_cosine(values).smooth("lowest cosine", cut=cvfp.CORRELATION),
+            "mean cosine": cvfp.mean_cosine(values).smooth("mean cosine", cut=CORRELATION),
+            "lowest cosine": cvfp.lowest_cosine(values).smooth("lowest cosine", cut=CORRELATION),
         }
 
     found = cvfp.agreements(study)
@@ -74,7 +75,7 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
 def test_parallel_position_free(study: Study, judge: Judge) -> None:
     own, other = (cvfp.window_cosines(cvfp.cosines(study, name)) for name in ("cosine", "cosine_elsewhere"))
     names = ("first", "middle", "last")
-    means = {name: own.at((i,)).smooth("mean cosine", cut=cvfp.CORRELATION) for i, name in enumerate(names)}
+    means = {name: own.at((i,)).smooth("mean cosine", cut=CORRELATION) for i, name in enumerate(names)}
     detail = study.facet(facet.Cvfp).reading | {"mean cosine": means}
     judge(cvfp.largest_difference(own), control=cvfp.largest_difference(other), detail=detail)
 
@@ -83,7 +84,7 @@ def test_parallel_position_free(study: Study, judge: Judge) -> None:
     "cvfp.parallel-cache",
     statement="the phase-2 cache can be built in parallel",
     criterion="same contexts in, same layer outputs out (max abs < 1e-5), ≥ 5 × faster",
-    parts=(below(1e-5, "largest difference", within=cvfp.POSITIVE), at_least(5, "speed ratio", within=cvfp.POSITIVE)),
+    parts=(below(1e-5, "largest difference", within=POSITIVE), at_least(5, "speed ratio", within=POSITIVE)),
     estimator="largest absolute difference over layers, tokens and channels of a document, mean over documents, each left "
     "out; seconds of the sequential form over the parallel one's, median over repeats by order statistics",
     source="004 §3",

@@ -25,6 +25,7 @@ from semphase import (
 )
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
+from semphase.stats.ranges import POSITIVE, SHARE
 
 UNTRAINED = "untrained context block"
 UNITS = "each validation document and each seed left out, of all trainings at once"
@@ -135,7 +136,7 @@ def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
         return measured.training_log_ppl.of(orderings.falls).smallest("falls of log training PPL", unit="nats")
 
     matrix = study.facet(facet.Cvfp).matrix
-    told = matrix.table(matrix.training_log_ppl.of(np.exp), "training PPL", cvfp.POSITIVE)
+    told = matrix.table(matrix.training_log_ppl.of(np.exp), "training PPL", POSITIVE)
     judge(**cvfp.on_matrix(study, fall, training_PPL=told))
 
 
@@ -218,7 +219,7 @@ def test_early_stopping(study: Study, judge: Judge) -> None:
     detail = study.facet(facet.Cvfp).reading | {
         "gain with patience 1": gain(hasty, second),
         "accuracy by size": {
-            name: own.table(own.accuracy(), "accuracy", cvfp.SHARE)
+            name: own.table(own.accuracy(), "accuracy", SHARE)
             for name, own in (("patience 3", patient), ("patience 1", hasty))
         },
         "epochs by size and seed": {"patience 3": patient.epochs, "patience 1": hasty.epochs},

@@ -23,6 +23,7 @@ from semphase import (
 )
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, power_laws
+from semphase.stats.ranges import POSITIVE, SHARE
 
 UNTRAINED = "untrained context block"
 UNITS = "each validation document and each seed left out, of all trainings at once"
@@ -34,7 +35,7 @@ CONFIGURATIONS = [(layers, tokens) for layers in range(3) for tokens in range(3)
     "cvfp.power-law",
     statement="validation PPL falls as a power of the tokens",
     criterion="R² > 0.98 of log PPL on log tokens in all nine configurations",
-    parts=above(0.98, "smallest R²", within=cvfp.SHARE),
+    parts=above(0.98, "smallest R²", within=SHARE),
     estimator=f"{LINE}; the smallest R² of nine, each with its own bounds; {UNITS}",
     source="003",
     control=UNTRAINED,
@@ -44,7 +45,7 @@ CONFIGURATIONS = [(layers, tokens) for layers in range(3) for tokens in range(3)
 )
 def test_power_law(study: Study, judge: Judge) -> None:
     def smallest_r2(measured: grids.Measured) -> Estimate:
-        return measured.law("r2").smallest("R²", cut=cvfp.SHARE)
+        return measured.law("r2").smallest("R²", cut=SHARE)
 
     matrix = study.facet(facet.Cvfp).matrix
     detail = {
@@ -132,8 +133,8 @@ def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     log_a = study.facet(facet.Cvfp).matrix.law("log_a")
     by_layers = log_a.of(lambda values: np.exp(log_mean_a(values)))
     detail = {
-        "mean_a_by_layers": by_layers.estimates("mean A", cut=cvfp.POSITIVE),
-        "maps": {"A": study.facet(facet.Cvfp).matrix.table(log_a.of(np.exp), "A", cvfp.POSITIVE)},
+        "mean_a_by_layers": by_layers.estimates("mean A", cut=POSITIVE),
+        "maps": {"A": study.facet(facet.Cvfp).matrix.table(log_a.of(np.exp), "A", POSITIVE)},
     }
     judge(**cvfp.on_matrix(study, lead, **detail), figures=[figures.cvfp_maps])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from semphase import (
@@ -25,9 +24,8 @@ from semphase import (
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
 from semphase.stats.nested import Nested, PerWord, Quantity
+from semphase.stats.ranges import POSITIVE
 from semphase.stats.votes import lead_of_first
-
-POSITIVE = (0.0, inf)
 
 
 @claim(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -28,12 +27,12 @@ from semphase.science.lexical import between_models, facet, figures, shapes, wid
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
 from semphase.stats.nested import BestLead, Quantity
+from semphase.stats.ranges import POSITIVE
 
 REINITIALISED = "re-initialised weights"
 WITH_PI = ("cos_pi", "cos_pi_power", "sin_pi", "sin_pi_power")
 WITHOUT_PARAMETER = ("cos_pi", "sin_pi")
 SCALING = Needs(models=3, layers=5)
-POSITIVE = (0.0, inf)
 OF = 5
 """Copies of a model, which numbers of copies are told of."""
 

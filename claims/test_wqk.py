@@ -6,7 +6,6 @@ taken before rotary positions and before query-key norms. Absolute numbers are f
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from semphase import (
@@ -23,16 +22,16 @@ from semphase import (
     on_copies,
 )
 from semphase.science.wqk import agreement, facet, figures
+from semphase.stats.ranges import POSITIVE
 
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"
 AS_FAR = f"{RANDOM_BASIS}, of what they leave out as much taken away as changes the matrices as far, in sum of squares"
 LAYERS = Needs(layers=2)
 BLOCKS = "each of the contiguous blocks left out in turn"
-POSITIVE = (0.0, math.inf)
 FORMS: tuple[facet.Form, ...] = ("registered", "basis-free")
 
-FEW = at_most(32, "K(90 %)", within=(0, facet.HEADS))
+FEW = at_most(32, "K(90 %)", within=(0, 144))
 KEPT = at_most(1.1, "smallest ratio", within=POSITIVE)
 BROKEN = at_least(2, "ratio at 99 %", within=POSITIVE)
 RESTORED = at_most(1.1, "ratio at 99.7 %", within=POSITIVE)

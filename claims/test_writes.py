@@ -6,8 +6,6 @@ Numbers of components are compared as fractions of the source's d = 768.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from semphase import (
@@ -29,14 +27,14 @@ from semphase import (
 from semphase.science.writes import facet, figures, spectra
 from semphase.stats.left_out import median_row, ordered, smallest
 from semphase.stats.orders import spearman
+from semphase.stats.ranges import POSITIVE
 
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
 GROUPS = "each of the contiguous groups of positions left out in turn"
 BLOCKS = "each of the contiguous blocks of the second half of the text left out in turn"
 KEPT_NEAR = "of what lies outside of them as much taken away as moves Δφ as far, in mean square"
-POSITIVE = (0.0, math.inf)
-COMPONENTS = (0.0, float(spectra.SOURCE_D))
+COMPONENTS = (0.0, 768.0)
 UNIT = "components of 768"
 K90 = "K(90 %), the number of principal components (interpolated between whole ones) with 90 % of the variance"
 RANK_ONE = 3

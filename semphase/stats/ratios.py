@@ -17,8 +17,7 @@ from semphase.stats.blocks import NATS, BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.least import lacking
 from semphase.stats.left_out import Factor, smallest, smooth
-
-POSITIVE = (0.0, np.inf)
+from semphase.stats.ranges import POSITIVE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,11 +32,11 @@ from semphase.store import Store
 from semphase.study import JointStudy, Study
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
+from semphase.verdict.criterion import Criterion
 from semphase.verdict.judge import Judge
 from semphase.verdict.registration import check_registration
 
 CLAIMS = Path(__file__).parents[2] / "claims"
-RANGE_ENDS = (-1.0, 0.0, 1.0)
 WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
 BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)

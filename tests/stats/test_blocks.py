@@ -122,7 +122,7 @@ def test_estimates_agree_with_each_other_and_say_how_they_were_made():
 
 def test_one_block_or_a_broken_loss():
     sums, counts = in_blocks(np.ones((1, 80)))
-    assert difference_estimate(sums, counts).lacks == "4 text at least"
+    assert difference_estimate(sums, counts).lacks == "4 blocks of text at least"
     with pytest.raises(SemphaseError, match="80 losses in 1; give a longer --corpus"):
         ratios(BlockLosses(sums, counts), BlockLosses(sums, counts))
     with pytest.raises(SemphaseError, match="give a longer --corpus"):

@@ -160,7 +160,7 @@ def test_a_model_far_from_its_copies_is_specific() -> None:
 
 def test_what_can_only_be_positive_is_compared_by_its_logarithm() -> None:
     ratio = below(1.1, within=(0, math.inf))
-    values = np.array([1.05, 3.0, 60.0, 12.0, 25.0, 7.0])
+    values = np.array([1.05, 9.0, 30.0, 12.0, 25.0, 17.0])
     model, *copies = [Evidence(Estimate(v, 0.9 * v, 1.1 * v, "t", 9)) for v in values]
     found = contrast_of(ratio, model, copies)
     logs = np.log(values)

@@ -20,6 +20,7 @@ from semphase.science.cvfp.trainings import Jackknifed, Without, per_token, seed
 from semphase.stats.estimate import Estimate
 from semphase.stats.left_out import REAL_LINE, Factor, smooth
 from semphase.stats.median import median, smallest_median
+from semphase.stats.ranges import POSITIVE, SHARE
 from semphase.study.study import Study
 
 Made = Estimate | Mapping[str, Estimate]
@@ -29,7 +30,6 @@ WINDOW = 100
 """Tokens at the beginning, in the middle and at the end that 004 compares."""
 BLOCK = 10
 MOST_DRAWN = 64
-POSITIVE, SHARE, CORRELATION = (0.0, math.inf), (0.0, 1.0), (-1.0, 1.0)
 
 
 def on_grids(study: Study, evidence: Statistic, own: Grids, control: Grids, **detail: Any) -> dict[str, Any]:
