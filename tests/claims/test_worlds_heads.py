@@ -197,7 +197,7 @@ def test_one_chunk_says_nothing_of_crossing(planted: Any, verdict_on: Judged, mo
     study = planted(World(each(0.05, product=0.02)))
     monkeypatch.setattr(Reading, "chunks", lambda _, half: np.zeros((1, 2), dtype=int))
     found = verdict_on("linear.crossing", study)
-    assert (found.verdict, found.estimate.lacks) == ("inconclusive", "4 text at least")
+    assert (found.verdict, found.estimate.lacks) == ("inconclusive", "4 blocks of text at least")
 
 
 def pareto(n: int) -> np.ndarray:

@@ -112,7 +112,7 @@ def test_ties_in_the_order_cost_nothing():
 
 def test_too_few_units_and_units_alike_are_said():
     values, factor = world(np.arange(4.0), 0.1, n=3)
-    assert spearman(values, np.arange(4), factor).lacks == "4 text at least"
+    assert spearman(values, np.arange(4), factor).lacks == "4 blocks of text at least"
     alike = Factor("text", np.repeat(np.arange(4.0)[:, None], 8, axis=1))
     assert spearman(np.arange(4.0), np.arange(4), alike).lacks == "text that are not all alike"
 

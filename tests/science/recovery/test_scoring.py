@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from semphase.science.recovery.scoring import normalised, right
@@ -90,6 +90,7 @@ words = st.lists(st.text("abcXYZ019äßΣς河", min_size=1, max_size=6), min_si
 
 @given(words, st.sampled_from(list(" \n\t.,;:!?()")), st.text())
 def test_an_answer_followed_by_anything_is_right(answer, between, rest):
+    assume(not (between in ".," and rest[:1].isdecimal()))  # a longer number
     assert is_right(f" {answer}{between}{rest}", answer)
     assert is_right(f"\n{answer.upper()}{between}{rest}", answer)
 
