@@ -51,10 +51,8 @@ if TYPE_CHECKING:
         share,
         worst,
     )
-    from semphase.stats.interval import with_interval
     from semphase.stats.paired import paired_increase
     from semphase.stats.ratios import difference_estimate
-    from semphase.stats.resample import proportion
     from semphase.study.evidence import on_copies, where_defined
     from semphase.study.generated import Generated
     from semphase.study.joint import JointStudy
@@ -125,7 +123,6 @@ if TYPE_CHECKING:
         "paired_test",
         "pattern",
         "perplexity_ratio",
-        "proportion",
         "query",
         "random_direction",
         "random_heads",
@@ -135,7 +132,6 @@ if TYPE_CHECKING:
         "stream",
         "value",
         "where_defined",
-        "with_interval",
         "worst",
     ]
     __all__ += edits.__all__
@@ -159,9 +155,7 @@ HOMES = {
     "semphase.stats.controls": "shuffled",
     "semphase.stats.estimate": "Estimate",
     "semphase.stats.estimates": "best_of correlation difference estimate largest mean perplexity_ratio share worst",
-    "semphase.stats.interval": "with_interval",
     "semphase.stats.paired": "paired_increase",
-    "semphase.stats.resample": "proportion",
     "semphase.study.evidence": "on_copies where_defined",
     "semphase.study.generated": "Generated",
     "semphase.study.joint": "JointStudy",

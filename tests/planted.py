@@ -34,7 +34,7 @@ from semphase.study.subject import Trained
 
 LENGTH = 2.0  # R, the length of a word's stream
 CONTEXT = 8  # context tokens of a prompt
-SHORT = Budget("short", draws=100, control_draws=50, simulations=200)
+SHORT = Budget("short", simulations=200)
 TURN = "turn"
 STRENGTH = {"neutral": 0.0, "weak_a": 0.5, "weak_b": -0.5, "strong_a": 1.0, "strong_b": -1.0}
 COUNTS = {"direction_a": 8, "direction_b": 8} | dict.fromkeys(STRENGTH, 3)

@@ -23,7 +23,7 @@ from semphase.study.budget import Budget
 from semphase.study.subject import Trained, Untrained
 from semphase.study.text import Reading
 
-BUDGET = Budget("planted", draws=20, control_draws=10, simulations=20, tokens=2048)
+BUDGET = Budget("planted", simulations=20, tokens=2048)
 BLOCKS = 32
 BASE = 3.0
 """Mean loss of the unchanged model, nats per token."""

@@ -21,7 +21,7 @@ from semphase.study.budget import Budget
 from semphase.study.owner import Progress
 from semphase.study.subject import Trained
 
-SHORT = Budget("short", draws=20, control_draws=10, simulations=20)
+SHORT = Budget("short", simulations=20)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from readme_tables import rendered
 
 from semphase.cli.starting import KINDS, start
 
@@ -59,6 +60,16 @@ def test_the_examples_get_a_table_and_a_report(site: Path, tmp_path: Path) -> No
         assert entry["estimate"]["low"] <= entry["estimate"]["value"] <= entry["estimate"]["high"]
         assert entry["id"] in done.stdout
     assert (tmp_path / "reports/latest/report.html").exists()
+
+
+def test_tables_of_verdicts_are_those_of_their_reports() -> None:
+    assert "<!-- verdicts reports/sample -->" in README
+    assert rendered(README) == README
+
+
+def test_samples_come_from_clean_trees() -> None:
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in [ROOT / "reports/sample/verdicts.json"]]
+    assert all(report["schema"] == 2 and not report["run"]["git"]["dirty"] for report in reports)
 
 
 def test_the_two_commands_stand_first_and_alone() -> None:

@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float
 
 from semphase.code import require_plain
 from semphase.errors import SemphaseError, Undefined
+from semphase.stats.binomial import exact_share
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import exact_share
 from semphase.stats.least import Kind, lacking
 from semphase.stats.level import TAIL
 from semphase.stats.pivot import Pivot, pivot

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 class Budget:
     """Numbers of one budget.
 
-    draws: bootstrap draws of an estimate; control_draws: of each control; simulations: parametric-bootstrap
-    samples of a likelihood-ratio test; tokens: of the corpus on which perplexity is measured, None for all.
+    simulations: samples of a fitted law or curve, for tests that are made by simulation; tokens: of the corpus on which
+    perplexity is measured, None for all.
     """
 
     name: str
-    draws: int
-    control_draws: int
     simulations: int
     tokens: int | None = 2048
 
 
 BUDGETS = {
-    "quick": Budget("quick", draws=200, control_draws=100, simulations=1000, tokens=2048),
-    "standard": Budget("standard", draws=500, control_draws=100, simulations=2000, tokens=16384),
-    "full": Budget("full", draws=4000, control_draws=500, simulations=10000, tokens=None),
+    "quick": Budget("quick", simulations=1000, tokens=2048),
+    "standard": Budget("standard", simulations=2000, tokens=16384),
+    "full": Budget("full", simulations=10000, tokens=None),
 }

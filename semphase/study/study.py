@@ -103,11 +103,10 @@ class Study:
 
     @cached_property
     def untrained(self) -> tuple[Study, ...]:
-        """The same study of five untrained copies, seeds 0–4, with fewer draws; the control of most claims."""
+        """The same study of five untrained copies, seeds 0–4; the control of most claims."""
         parent = self.subject
         assert isinstance(parent, subject.Trained)
-        budget, seeds = replace(self.budget, draws=self.budget.control_draws), range(subject.COPIES)
-        return tuple(replace(self, subject=subject.Untrained(parent, seed), budget=budget) for seed in seeds)
+        return tuple(replace(self, subject=subject.Untrained(parent, seed)) for seed in range(subject.COPIES))
 
     def bound_copies(self, memory: int) -> None:
         """From the next one on keep no more untrained copies than fit into these bytes."""

@@ -13,7 +13,7 @@ READ = (
     *(
         STATS / f"{name}.py"
         for name in (
-            "pivot", "scale", "pseudovalues", "estimates", "estimate", "interval", "least", "units", "left_out",
+            "pivot", "scale", "pseudovalues", "estimates", "estimate", "binomial", "least", "units", "left_out",
             "sampling", "median", "ranked",
         )
     ),

@@ -39,7 +39,7 @@ from semphase.verdict.registration import check_registration
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
 """The fewest words that every claim accepts; six of the tiny model's twelve keep the test short."""
-BUDGET = Budget("contract", draws=60, control_draws=20, simulations=50, tokens=256)
+BUDGET = Budget("contract", simulations=50, tokens=256)
 CHUNK = 128
 SPENT = Sizes(documents=(4, 6, 8), validation_documents=4, document_tokens=20)
 TRIAL = Trial(calibrate=8, judge=8, tasks=1)

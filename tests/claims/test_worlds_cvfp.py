@@ -24,7 +24,7 @@ from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict import Verdict
 
-BUDGET = Budget("planted trainings", draws=100, control_draws=20, simulations=50)
+BUDGET = Budget("planted trainings", simulations=50)
 SPENT = Sizes(documents=(10, 20, 40, 80), validation_documents=40)
 CLAIMS = [
     "power-law", "one-layer-steepest", "two-layer-flattest", "two-layer-smallest-a", "doubling", "two-token-best",

@@ -29,7 +29,7 @@ from semphase.study.subject import Trained
 from semphase.study.text import Reading
 from semphase.verdict import Verdict
 
-BUDGET = Budget("planted", draws=200, control_draws=20, simulations=300)
+BUDGET = Budget("planted", simulations=300)
 CHUNK = 256
 LAYERS, HEADS = 12, 48
 DEAD = range(0, HEADS, 3)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from semphase.errors import SemphaseError
+from semphase.stats.binomial import exact_share
 from semphase.stats.estimate import CENSUS, Estimate, census
 from semphase.stats.estimates import best_of, correlation, difference, estimate, largest, mean, share, worst
-from semphase.stats.interval import exact_share
 from semphase.stats.level import TAIL
 from semphase.stats.sampling import LEAST_P, Sampling, error_of, half_width
 

@@ -24,8 +24,8 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from semphase.errors import Undefined
+from semphase.stats.binomial import exact_share
 from semphase.stats.estimate import Estimate
-from semphase.stats.interval import exact_share
 from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from semphase.stats.estimate import Estimate
-from semphase.stats.resample import proportion
+from semphase.stats.estimates import share
 
 
 def random_rising_curves(words: int, layers: int, draws: int, seed: int = 0) -> Float[np.ndarray, "draw word layer"]:
@@ -33,4 +33,4 @@ def smallest_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float
 def share_above(level: float, words: int, layers: int, draws: int = 2000, seed: int = 0) -> Estimate:
     """The share of draws of random rising curves whose smallest pairwise Pearson r exceeds `level`."""
     smallest = smallest_correlation(random_rising_curves(words, layers, draws, seed))
-    return proportion(int(np.sum(smallest > level)), draws)
+    return share(smallest > level, over="samples")

@@ -27,7 +27,7 @@ from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.stats.least import LEAST
 from semphase.study.budget import BUDGETS, Budget
 
-SMALL = Budget("small", draws=20, control_draws=10, simulations=20)
+SMALL = Budget("small", simulations=20)
 FEW = Sizes(documents=(4, 6), validation_documents=4, document_tokens=20, seeds=2)
 QUICK = Recipe(most=6, epochs=2)
 

@@ -23,7 +23,7 @@ from semphase.science.heads.tails import (
     rank_fit,
     tails,
 )
-from semphase.stats.interval import exact_share
+from semphase.stats.binomial import exact_share
 
 RIVALS = ("lognormal", "exponential")
 SEEDS = st.integers(0, 2**32 - 1)
