@@ -44,6 +44,7 @@ CHUNK = 128
 SPENT = Sizes(documents=(4, 6, 8), validation_documents=4, document_tokens=20)
 TRIAL = Trial(calibrate=8, judge=8, tasks=1)
 NOT_APPLICABLE = {
+    "cvfp.early-stopping": "no dip to explain",
     "permeation.drop-is-nonlinearity": "f falls after its peak in",
     "recovery.equal-flops": "no task has",
 }
@@ -194,7 +195,9 @@ def require_honest(estimate: Mapping[str, Any], part: str, parts: Sequence[Crite
 
     At an end of it only where the end is that of its range: none or all of a share, a correlation of 1.
     """
-    low, value, high = (estimate[name] for name in ("low", "value", "high"))
+    # An end that is not bounded is told as None.
+    low, high = (-math.inf if estimate["low"] is None else estimate["low"], estimate["high"])
+    value, high = estimate["value"], math.inf if high is None else high
     assert estimate["population"], part
     assert len(estimate["units"]) == len(estimate["population"]), part
     assert "extended to the value" not in estimate["method"], part
