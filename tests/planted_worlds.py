@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 from planted import Plan, random_walks, relabelled, same_shape
 from scipy import special
+
+from semphase.verdict import Verdict
 
 LAYERS, WORDS = 12, 8
 X = np.arange(LAYERS + 1) / LAYERS
@@ -117,3 +121,24 @@ WORLDS: dict[str, Plan] = {
     "all angles in the last bits": Plan(_RISING, noise=0.005, hidden=4096.0, arrival=ALL_HIDDEN),
     "angles in the last bits": Plan(_RISING, noise=0.005, hidden=512.0, arrival=MOSTLY_HIDDEN),
 }
+
+
+def both_ways(decided: list[tuple[str, str, str]]) -> list[Any]:
+    """Parameters of a test: each claim with the world where it is supported, the other's plan as its copies, and back."""
+    return [
+        pytest.param(claim, *pair, verdict, id=f"{claim}-{verdict}")
+        for claim, *pair in decided
+        for verdict, pair in (("supported", pair), ("refuted", pair[::-1]))
+    ]
+
+
+def require_apart(found: Verdict, verdict: str) -> None:
+    """The verdict is this, that on the copies the opposite, and the model alone is specific."""
+    assert found.verdict == verdict, found.detail["parts"]
+    assert found.point is (verdict == "supported")
+    assert found.control is not None
+    assert found.control.call == {"supported": "refuted", "refuted": "supported"}[verdict], found.detail[
+        "control_parts"
+    ]
+    assert found.control.relation == {"supported": "model only", "refuted": "control only"}[verdict]
+    assert found.specific is (verdict == "supported")
