@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(shapes is None, reason="shapes are checked with 
 @pytest.mark.parametrize(
     ("module", "name", "arguments"),
     [
-        ("semphase.stats.interval", "times_drawn", (np.zeros(3, dtype=int), 3)),
+        ("semphase.stats.batch", "_squares", (np.zeros(3),)),
         ("semphase.measure.weights", "_by_head", (torch.zeros(3), 1)),
         ("semphase.models.anatomy", "write_of", (None, torch.zeros(3, 3))),
         ("semphase.science.cvfp.orderings", "correlation", (np.zeros((2, 3)), np.zeros((2, 4)))),

@@ -220,13 +220,14 @@ def _smallest(values: Float[np.ndarray, "row sample"], size: float, found: Units
     known = np.asarray(made.error > _ROUNDING * size)
     if not known.any():
         return _unknown(value, found, method, unit)
-    # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that is larger.
+    # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that reaches further.
     usual = np.asarray(made.skewness)[known].mean()
     far = replace(made, skewness=np.maximum(made.skewness, usual))
 
     def bounds(tail: float) -> tuple[float, float]:
         low = float(np.asarray(made.low(tail)).min()) if known.all() else -math.inf
-        return low, float(np.asarray(far.high(tail / len(values)))[known].min())
+        share = tail / len(values)
+        return low, float(np.maximum(made.high(share), far.high(share))[known].min())
 
     low, high = bounds(TAIL)
     if not known.all():

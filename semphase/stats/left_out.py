@@ -118,12 +118,13 @@ def ordered(
     value, rows = float(np.sort(given)[kept].mean()), np.argsort(given)[kept]
     if not known.any():
         return _alike(value, factors, method, unit)
-    # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that is larger.
+    # Far out in the tail a row's own skewness is not known well enough: the rows' mean stands in where that reaches further.
     far = replace(made, skewness=np.maximum(made.skewness, np.asarray(made.skewness)[known].mean()))
 
     def bounds(tail: float) -> tuple[float, float]:
         low = np.where(known, np.asarray(made.low(tail / last)), -math.inf)
-        high = np.where(known, np.asarray(far.high(tail / (given.size - first + 1))), math.inf)
+        share = tail / (given.size - first + 1)
+        high = np.where(known, np.maximum(made.high(share), far.high(share)), math.inf)
         return float(np.sort(low)[kept].mean()), float(np.sort(high)[kept].mean())
 
     low, high = (float(np.clip(end, *within)) for end in bounds(TAIL))

@@ -129,7 +129,7 @@ def test_keys_do_not_know_seed_budget_or_the_sense_of_a_name(study_of, tiny, lex
     before = keys(study_of(tiny))
     renamed = Lexicon(tuple(replace(word, sense_a="other") for word in lexicon.words))
     budget = study_of(tiny).budget
-    for change in ({"seed": 5}, {"budget": replace(budget, draws=99)}, {"lexicon": renamed}):
+    for change in ({"seed": 5}, {"budget": replace(budget, simulations=99)}, {"lexicon": renamed}):
         assert keys(study_of(tiny, **change)) == before
 
 
