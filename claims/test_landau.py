@@ -11,6 +11,7 @@ from semphase import (
     Needs,
     Published,
     Study,
+    Undefined,
     above,
     at_least,
     below,
@@ -20,12 +21,16 @@ from semphase import (
     paired_increase,
     share,
     significant,
+    where_defined,
 )
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
 from semphase.stats.nested import Nested, PerWord, Quantity
 from semphase.stats.ranges import POSITIVE
 from semphase.stats.votes import lead_of_first
+
+EXPONENTS = 4
+"""The fewest words whose exponents have a spread."""
 
 
 @claim(
@@ -44,12 +49,16 @@ from semphase.stats.votes import lead_of_first
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
         beta = landau.inside(landau.exponent("power_law")(own.facet(facet.Lexical).conditions.point))
+        if len(beta) < EXPONENTS:
+            raise Undefined(f"{len(beta)} words have an exponent inside its bounds, and {EXPONENTS} are needed")
         over = {
             "variation": Quantity(lambda b: b.variation, within=POSITIVE),
             "mean": Quantity(lambda b: b.mean, within=POSITIVE),
         }
         return lexical.estimates([Nested(PerWord(beta), len(beta))], over, "words")
 
+    with where_defined():
+        found = evidence(study)
     words = study.facet(facet.Lexical)
     exponents = {
         f"β of {family}": landau.exponent(family)(words.conditions.point)
@@ -57,7 +66,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     }
     with_exponent = len(landau.inside(exponents["β of power_law"]))
     detail = words.reading | exponents | {"words with an exponent": with_exponent, "curves": lexical.f_curves(words)}
-    judge(evidence(study), **on_copies(study, evidence), detail=detail, figures=[figures.f_overlay])
+    judge(found, **on_copies(study, evidence), detail=detail, figures=[figures.f_overlay])
 
 
 @claim(
