@@ -50,11 +50,6 @@ class Lexical:
         return self._locate(self.lexicon.prompts)
 
     @property
-    def n_prompts(self) -> int:
-        """The number of prompts in the lexicon."""
-        return len(self.targets)
-
-    @property
     def reading(self) -> dict[str, Any]:
         """For a report's detail: the words, and those that the tokenizer splits, read at their last piece."""
         split = sorted({target.prompt.word for target in self.targets if target.pieces > 1})
