@@ -83,7 +83,7 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
             Text(f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"),
         )
     yield "control", Text(wording.control(entry))
-    yield "relation", Text(wording.relation(entry))
+    yield ("discriminates" if wording.older(entry) else "relation"), Text(wording.relation(entry))
     if wording.contrast(entry) != wording.NOTHING:
         yield "contrast", Text(wording.contrast(entry))
     yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)

@@ -67,11 +67,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    claim = collect.claim_of(item)
-    if claim is not None:
+    if collect.claim_of(item) is not None:
         from semphase.report.strength import reach_of
 
-        session_of(item.config).family[claim.id] = reach_of(claim)
+        # Whoever names one test of a file has seen the others.
+        session_of(item.config).family |= {claim.id: reach_of(claim) for claim in collect.claims_beside(item)}
 
 
 @pytest.hookimpl(trylast=True)

@@ -44,6 +44,17 @@ def claim_of(item: pytest.Item) -> Claim | None:
     return marker.args[0] if marker is not None and marker.args else None
 
 
+def claims_beside(item: pytest.Item) -> Iterator[Claim]:
+    """The claims that the item's file declares, its own among them."""
+    own = claim_of(item)
+    if own is not None:
+        yield own
+    for thing in list(vars(getattr(item, "module", None)).values()) if hasattr(item, "module") else ():
+        for mark in getattr(thing, "pytestmark", None) or () if callable(thing) else ():
+            if getattr(mark, "name", "") == "claim" and mark.args:
+                yield mark.args[0]
+
+
 def concerns(item: pytest.Item) -> bool:
     """True for a test that judges a claim or opens a study."""
     return claim_of(item) is not None or _given(item) is not None

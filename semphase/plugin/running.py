@@ -110,16 +110,20 @@ def finish(item: pytest.Item) -> None:
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Give the report of a claim test its outcome, and attach the entry that the session gathers."""
     decisive = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
-    unfit = item.stash.get(UNFIT, None)
-    if not decisive or (report.skipped and unfit is None):
+    if not decisive:
         return
     claim = _claim(item)
     item.stash[ORIGIN] = _origin(item)
     judge = item.stash.get(JUDGE, None)
     verdict = judge.verdict if judge is not None else None
-    if unfit is not None:
-        verdict = Verdict(claim, "not-applicable", reason=unfit)
-    error = call.excinfo.value if call.excinfo is not None and unfit is None else None
+    error = call.excinfo.value if call.excinfo is not None else None
+    unfit = item.stash.get(UNFIT, None) or _skipped(error)
+    if unfit and verdict is not None:
+        error = SemphaseError(f"its test gave a verdict and then said: {unfit}; judge, or say why not, not both")
+    elif unfit:
+        verdict, error = Verdict(claim, "not-applicable", reason=unfit), None
+    if error is not None:
+        _insist_on_failure(report)
     if isinstance(error, SemphaseError):
         report.longrepr = f"{claim.id}: {as_typed(item.config, str(error))}"
     if error is not None:
@@ -130,6 +134,19 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     decision = _decide(item, verdict)
     _apply(report, decision, claim)
     _attach(item, report, verdict, decision)
+
+
+def _skipped(error: BaseException | None) -> str:
+    """Why somebody skips the test of a claim; empty where nobody does."""
+    return f"its test was skipped: {error.msg or 'no reason given'}" if isinstance(error, pytest.skip.Exception) else ""
+
+
+def _insist_on_failure(report: pytest.TestReport) -> None:
+    """A measurement that broke is an error, also where its test is expected to fail."""
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = report.longrepr or getattr(report, "wasxfail", "")
+    vars(report).pop("wasxfail", None)
 
 
 def _decide(item: pytest.Item, verdict: Verdict) -> Decision:

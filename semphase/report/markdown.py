@@ -99,4 +99,4 @@ def _models(entries: Iterable[Entry]) -> list[str | None]:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.split()).replace("<", "&lt;")

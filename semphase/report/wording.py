@@ -107,6 +107,11 @@ def relation(entry: Entry) -> str:
     return "yes" if control.get("discriminating") else "no"
 
 
+def older(entry: Entry) -> bool:
+    """Is it of schema 1, where a control was discriminating or not?"""
+    return entry["control"] is not None and "relation" not in entry["control"]
+
+
 def contrast(entry: Entry) -> str:
     """By how much the model exceeds its control; a dash where no interval could be made."""
     found = entry["control"] and entry["control"].get("contrast")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from semphase.errors import SemphaseError
@@ -44,14 +45,37 @@ class Estimate:
     sampling: Sampling | None = field(default=None, compare=False, repr=False, metadata={UNTOLD: True})
 
     def __post_init__(self) -> None:
-        if math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high):
-            raise SemphaseError(f"an estimate must be a number, got {self.value} [{self.low}, {self.high}]")
+        self._require_forms()
+        if math.isnan(self.low) or math.isnan(self.high) or not math.isfinite(self.value):
+            raise SemphaseError(
+                f"an estimate must be a number, got {self.value} [{self.low}, {self.high}]: leave out what is not finite, "
+                "or bring what is too large to another unit"
+            )
         if not self.low <= self.value <= self.high:
             raise SemphaseError(f"the interval [{self.low}, {self.high}] must hold the value {self.value}")
         if unknown := [name for name in self.population if name not in POPULATIONS]:
             raise SemphaseError(f"an estimate speaks of {', '.join(POPULATIONS)}, not of {', '.join(unknown)}")
         if self.exact and not self.low == self.value == self.high:
             raise SemphaseError(f"a census has no interval, got {self.value} [{self.low}, {self.high}]")
+
+    def _require_forms(self) -> None:
+        """SemphaseError for fields of other kinds than a report can show and a verdict rests on."""
+        if not all(map(_number, (self.value, self.low, self.high, self.level))):
+            raise SemphaseError(f"an estimate is made of numbers, got {self.value!r} [{self.low!r}, {self.high!r}]")
+        if not 0 < self.level < 1:
+            raise SemphaseError(f"an estimate has its interval at a level between 0 and 1, not {self.level!r}")
+        if not isinstance(self.unit, str) or len(self.unit.splitlines()) > 1:
+            raise SemphaseError(f"an estimate has a unit in one line of text, not {self.unit!r}")
+        if not isinstance(self.population, tuple) or not isinstance(self.units, tuple):
+            raise SemphaseError(
+                f"an estimate names its population as a tuple, such as ('words',), not {self.population!r}"
+            )
+        if not all(map(_count, (self.n, *self.units))):
+            raise SemphaseError(f"an estimate counts its units from 1 on, got n = {self.n!r} and units {self.units!r}")
+        if self.units and len(self.units) != len(self.population):
+            raise SemphaseError(
+                f"an estimate has a number of units for each of {self.population!r}, got {self.units!r}"
+            )
 
     @property
     def exact(self) -> bool:
@@ -94,3 +118,11 @@ class Estimate:
 def census(value: float, method: str, n: int, unit: str = "") -> Estimate:
     """A quantity of all the things that a claim names (all weights, all heads): another sample does not exist."""
     return Estimate(float(value), float(value), float(value), method, n, unit, population=CENSUS, units=(n,))
+
+
+def _number(given: object) -> bool:
+    return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def _count(given: object) -> bool:
+    return isinstance(given, Integral) and int(given) > 0

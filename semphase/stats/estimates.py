@@ -173,7 +173,7 @@ def best_of(
     `worst`.
     """
     array = numbers(values, "best_of", "candidate sample")
-    if len(array) < 2 or not isinstance(candidate, int) or not -len(array) <= candidate < len(array):
+    if len(array) < 2 or not isinstance(candidate, int | np.integer) or not -len(array) <= candidate < len(array):
         raise SemphaseError(
             f"best_of needs a rival and a candidate that is there, got {candidate} of {len(array)} rows."
         )

@@ -15,6 +15,10 @@ Over = Literal["prompts", "words", "text", "blocks", "documents", "seeds", "samp
 Numbers = Sequence[float] | np.ndarray
 """Plain numbers, a NumPy array, or an xarray.DataArray."""
 Labels = Sequence[Any] | np.ndarray
+_REAL = "biufO"
+"""Kinds of numbers that NumPy has: booleans, integers, floats, and objects that may be either."""
+MOST = 1e150
+"""Of larger values no variance is a number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,15 +126,22 @@ def _array(values: Any, what: str) -> Float[np.ndarray, ...]:
     if "prompt" in getattr(values, "dims", ()):
         values = values.transpose(..., "prompt")
     try:
-        array = np.asarray(values, dtype=float)
+        given = np.asarray(values)
+        array = given.astype(float) if given.dtype.kind in _REAL else np.zeros(1)
     except (TypeError, ValueError, OverflowError):
         raise SemphaseError(f"{what} takes numbers in an array without gaps and got {type(values).__name__}.") from None
+    if given.dtype.kind not in _REAL:
+        raise SemphaseError(
+            f"{what} takes real numbers and got values of the type {given.dtype}; make numbers of them."
+        )
     if array.size == 0:
         raise SemphaseError(f"{what} got no values at all.")
     if missing := int((~np.isfinite(array)).sum()):
         raise SemphaseError(
             f"{what} met {missing} of {array.size} values that are not finite; leave those units out of every sample."
         )
+    if (largest := float(np.abs(array).max())) > MOST:
+        raise SemphaseError(f"{what} met {largest:.3g}, whose square is no number; give the values in another unit.")
     return array
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from semphase.data.lexicon.words import Lexicon
 from semphase.data.prompts import Prompts
@@ -17,6 +17,8 @@ from semphase.verdict.criterion import Criterion
 LEXICON, TEXT = "lexicon", "text"
 """For `Claim.data`: the run's own lexicon, the run's own corpus."""
 Cost = Literal["seconds", "minutes", "hours"]
+Combine = Literal["all", "any"]
+NO_CONTROL = "none:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Claim:
     source: str
     control: str
     unit: str = ""
-    combine: Literal["all", "any"] = "all"
+    combine: Combine = "all"
     cost: Cost = "seconds"
     needs: Needs = Needs()
     published: Mapping[str, Published] = field(default_factory=dict)
@@ -99,8 +101,12 @@ def require_sound(claim: Claim) -> None:
             raise SemphaseError(f"{claim.id} has {name}={text!r}; say it in words.")
     kinds = {
         "parts": bool(claim.parts) and all(isinstance(part, Criterion) for part in claim.parts),
-        "unit": isinstance(claim.unit, str),
-        "needs": isinstance(claim.needs, Needs),
+        "unit": isinstance(claim.unit, str) and len(claim.unit.splitlines()) < 2,
+        "combine": claim.combine in get_args(Combine),
+        "cost": claim.cost in get_args(Cost),
+        "timed": isinstance(claim.timed, bool),
+        "control": claim.control.strip() != NO_CONTROL,
+        "needs": isinstance(claim.needs, Needs) and _counts(claim.needs),
         "published": isinstance(claim.published, Mapping)
         and all(isinstance(own, Published) for own in claim.published.values()),
         "data": all(
@@ -110,8 +116,12 @@ def require_sound(claim: Claim) -> None:
     }
     ways = {
         "parts": "give above(…), below(…) or another criterion, or several",
-        "unit": "give a text, or none",
-        "needs": "give Needs(…)",
+        "unit": "give a text of one line, or none",
+        "combine": "give all or any",
+        "cost": f"give {', '.join(get_args(Cost))}",
+        "timed": "give True or False",
+        "control": "say after none: why there is none",
+        "needs": "give Needs(…) with whole numbers",
         "published": "give a dictionary from models to Published(…)",
         "data": "give TEXT, LEXICON, Prompts or a Lexicon",
     }
@@ -121,3 +131,8 @@ def require_sound(claim: Claim) -> None:
     rules = [str(part) for part in claim.parts]
     if len(set(rules)) < len(rules):
         raise SemphaseError(f"{claim.id} has the part {rules[0]!r} twice; keep one.")
+
+
+def _counts(needs: Needs) -> bool:
+    numbers = (needs.models, needs.words, needs.layers, needs.heads)
+    return all(type(own) is int and own >= 0 for own in numbers) and isinstance(needs.model, bool)

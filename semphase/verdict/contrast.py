@@ -22,10 +22,12 @@ from semphase.stats.sampling import Sampling, error_of, half_width
 from semphase.verdict.claim import Claim
 from semphase.verdict.criterion import REAL_LINE, Criterion
 from semphase.verdict.decision import Call, Evidence, Relation
-from semphase.verdict.verdict import Control, Weighed, weigh
+from semphase.verdict.verdict import Control, Weighed, require_fit, weigh
 
 _FARTHEST = 1e6
 _LARGEST = 700.0
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Relative to the values: copies that differ by less are alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,32 @@ def beside(
     claim: Claim, name: str, model: Mapping[str, Evidence], copies: Sequence[Mapping[str, Evidence]]
 ) -> tuple[Control, Weighed]:
     """The control of so many copies beside the model, and what the mean of its copies amounts to."""
+    for copy in copies:
+        for criterion in claim.parts:
+            if criterion.part in copy:
+                require_fit(claim, criterion, copy[criterion.part])
     together = {
         criterion.part: mean_of_copies([copy[criterion.part] for copy in copies], criterion.within)
         for criterion in claim.parts
         if all(criterion.part in copy for copy in copies)
     }
     found, own = weigh(claim, together), weigh(claim, model)
-    contrasts = [
-        contrast_of(criterion, model[criterion.part], [copy[criterion.part] for copy in copies], len(claim.parts))
+    contrasts = {
+        criterion.part: contrast_of(
+            criterion, model[criterion.part], [copy[criterion.part] for copy in copies], len(claim.parts)
+        )
         for criterion in claim.parts
-    ]
-    telling = max(contrasts, key=lambda contrast: -contrast.p_above(0) if not contrast.lacks else -1.0)
+    }
+    # What sets the model apart is a part that it meets and its control misses, if there is one.
+    apart = {
+        mine.criterion.part
+        for mine, theirs in zip(own.parts, found.parts, strict=True)
+        if relation_of(mine.call, theirs.call) == "model only"
+    }
+    chosen = {part: contrast for part, contrast in contrasts.items() if part in apart} or contrasts
+    part, telling = max(chosen.items(), key=lambda named: -1.0 if named[1].lacks else -named[1].p_above(0))
+    if len(contrasts) > 1:
+        telling = replace(telling, method=f"{part}: {telling.method}")
     relation = relation_of(own.call, found.call)
     return Control(name, found.deciding.evidence.estimate, found.call, found.point, relation, telling), found
 
@@ -109,7 +126,7 @@ def contrast_of(criterion: Criterion, model: Evidence, copies: Sequence[Evidence
     tail, several = TAIL / parts, len(copies) > 1
     reach = found.error * float(scipy.stats.t.isf(tail, found.freedom))
     lacks = own.lacks or next((copy.lacks for copy in others if copy.lacks), "")
-    if not lacks and not found.error > 0:
+    if not lacks and not found.error > _ROUNDING * max(abs(estimate.value) for estimate in (own, *others)):
         lacks = "copies that are not all alike"
     reach = math.inf if lacks else reach
     method = (

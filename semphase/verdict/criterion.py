@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, SupportsFloat
 
@@ -37,8 +38,10 @@ class Criterion:
     def __post_init__(self) -> None:
         """SemphaseError for a rule that nothing, or everything, could meet."""
         bounds = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
-        if not isinstance(self.part, str) or not self.part:
-            raise SemphaseError(f"a criterion has {self.part!r} for its part; name what is compared in words.")
+        if not isinstance(self.part, str) or not self.part.strip() or len(self.part.splitlines()) > 1:
+            raise SemphaseError(
+                f"a criterion has {self.part!r} for its part; name what is compared in a line of words."
+            )
         if not all(map(math.isfinite, bounds)) or sorted(bounds) != list(bounds):
             raise SemphaseError(
                 f"the criterion on {self.part!r} compares with {self.threshold}; give finite numbers, the lower first."
@@ -55,12 +58,13 @@ class Criterion:
                 f"the criterion on {self.part!r} has the range {self.within}; give the lower end first."
             )
         low, high = self.bounds
-        if self.comparison in _ORDER:
-            two_ways = self.met_by(least) != self.met_by(most)
-        elif self.comparison == "between":
-            two_ways = max(least, low) <= min(most, high) and not low <= least <= most <= high
+        # An end of the range is one value: no sample says that the quantity lies there, or does not.
+        if self.comparison == "between":
+            two_ways = low < high and max(least, low) < min(most, high) and not low <= least <= most <= high
+        elif self.comparison == "p<" and self.within == REAL_LINE:
+            two_ways = True
         else:
-            two_ways = least <= low <= most
+            two_ways = least < low < most
         if not two_ways:
             raise SemphaseError(
                 f"the criterion {str(self)!r} can come out one way only, for its statistic lies between {least:g} and "
@@ -116,9 +120,10 @@ class Criterion:
 
 
 def _number(given: object) -> float:
-    if isinstance(given, bool) or not isinstance(given, SupportsFloat):
-        raise SemphaseError(f"a criterion compares with {given!r}; give a number.")
-    return float(given)
+    if isinstance(given, SupportsFloat) and not isinstance(given, bool):
+        with suppress(TypeError, ValueError):
+            return float(given)
+    raise SemphaseError(f"a criterion compares with {given!r}; give a number.")
 
 
 def _range(given: object) -> tuple[float, float]:
@@ -163,11 +168,11 @@ def significant(
 
     An effect that cannot be negative needs one above 0, for nothing lies below 0 then.
     """
-    return Criterion("p<", _number(negligible), part, alpha, _range(within))
+    return Criterion("p<", _number(negligible), part, _number(alpha), _range(within))
 
 
 def not_rejected(
     value: float, alpha: float = 0.05, part: str = "estimate", *, within: tuple[float, float] = REAL_LINE
 ) -> Criterion:
     """A test of `estimate = value` does not reject at `alpha`; support needs equivalence as well."""
-    return Criterion("not-rejected", float(value), part, alpha, _range(within))
+    return Criterion("not-rejected", _number(value), part, _number(alpha), _range(within))

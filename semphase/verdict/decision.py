@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.stats.level import TAIL
+from semphase.verdict.claim import Combine
 from semphase.verdict.criterion import Criterion
 
 Call = Literal["supported", "refuted", "inconclusive"]
-Combine = Literal["all", "any"]
 Relation = Literal["model only", "both", "control only", "neither", "undecided"]
 """How the verdicts on a model and on its control relate."""
 
@@ -24,6 +25,23 @@ class Evidence:
     p_value: float | None = None
     equivalent: bool | None = None
     p_equivalent: float | None = None
+
+    def __post_init__(self) -> None:
+        """SemphaseError for a p-value that is none."""
+        if not isinstance(self.estimate, Estimate):
+            raise SemphaseError(f"evidence holds an estimate and got {type(self.estimate).__name__}.")
+        for p in (self.p_value, self.p_equivalent):
+            require_p(p, sampled=self.estimate.sampled)
+
+
+def require_p(p: object, *, sampled: bool) -> None:
+    """SemphaseError for what is no p-value; what is sampled excludes nothing for certain, so its p is above 0."""
+    if p is None:
+        return
+    if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= float(p) <= 1:
+        raise SemphaseError(f"a p-value lies between 0 and 1, got {p!r}; a test that gave no number is no evidence.")
+    if sampled and p == 0:
+        raise SemphaseError("a p-value of 0 is below what any sample can tell; count (r + 1) / (B + 1) of B draws.")
 
 
 def call_of(criterion: Criterion, evidence: Evidence, combine: Combine = "all", parts: int = 1) -> Call:

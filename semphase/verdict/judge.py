@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Part, Verdict, Weighed, weigh
+from semphase.verdict.claim import NO_CONTROL
 from semphase.verdict.contrast import beside
+from semphase.verdict.decision import require_p
 from semphase.verdict.plain import plain
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
-Controlling = Sequence[Given] | Given
-NO_CONTROL = "none:"
+Controlling = Iterable[Given] | Given
 _TESTS = ("p<", "not-rejected")
 
 
@@ -58,8 +59,11 @@ class Judge:
         """
         if self.verdict is not None:
             raise SemphaseError(f"the test of {self.claim.id} called judge twice; one claim has one verdict")
+        if not isinstance(reason, str):
+            raise SemphaseError(f"the reason of {self.claim.id} is a text, got {reason!r}")
         self.figures = self._named_once(figures)
         named = self._named(evidence)
+        require_p(p_value, sampled=any(own.estimate.sampled for own in named.values()))
         weighed = weigh(self.claim, named)
         controlled = self._control(control, reason, named)
         found = {"parts": _told_parts(weighed), **controlled.detail}
@@ -74,7 +78,7 @@ class Judge:
             p_decision=weighed.p,
             control=controlled.control,
             specific=controlled.specific,
-            reason=self._reason("; ".join(filter(None, (reason, _lacking(weighed))))),
+            reason=self._reason("; ".join(filter(None, (reason, _lacking(weighed), _undecided(controlled.control))))),
             detail=found | self._detail(detail or {}, found),
         )
         return self.verdict
@@ -120,7 +124,7 @@ class Judge:
         return _Judged(nearest, all(own.apart for own in found.values()), {"controls": told})
 
     def _one(self, control: Any, model: Mapping[str, Evidence]) -> _Judged:
-        if isinstance(control, Sequence):
+        if isinstance(control, Iterable) and not isinstance(control, Mapping):
             copies = [self._named(copy) for copy in control]
             if not copies:
                 raise SemphaseError(f"the control of {self.claim.id} has no copies: give at least one")
@@ -150,7 +154,12 @@ class Judge:
         taken = sorted(set(detail) & set(reserved))
         if taken:
             raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
-        converted: dict[str, Any] = plain(detail)
+        try:
+            converted: dict[str, Any] = plain(detail)
+        except RecursionError:
+            raise SemphaseError(
+                f"the detail of {self.claim.id} holds itself, or a thousand levels: flatten it"
+            ) from None
         return converted
 
 
@@ -175,6 +184,13 @@ def _lacking(weighed: Weighed) -> str:
         return ""
     lacks = dict.fromkeys(part.evidence.estimate.lacks for part in weighed.parts)
     return ", ".join(f"needs {own}" for own in lacks if own)
+
+
+def _undecided(control: Control | None) -> str:
+    """Why nothing is known of a control."""
+    if control is None or control.relation != "undecided" or not control.estimate.lacks:
+        return ""
+    return f"its control needs {control.estimate.lacks}"
 
 
 def _p_value(weighed: Weighed) -> float | None:

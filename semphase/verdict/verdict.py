@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
-from semphase.verdict.claim import Claim
+from semphase.stats.level import LEVEL, TAIL
+from semphase.verdict.claim import Claim, Combine
 from semphase.verdict.criterion import Criterion
-from semphase.verdict.decision import Call, Combine, Evidence, Relation, call_of, p_refuted, p_supported, point_of
+from semphase.verdict.decision import Call, Evidence, Relation, call_of, p_refuted, p_supported, point_of
 
+_ROUNDING = 1e-6
 VerdictName = Literal["supported", "refuted", "inconclusive", "not-applicable"]
 
 
@@ -98,7 +100,29 @@ def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> Weighed:
     return Weighed(call, combined_point, deciding, parts, _p(call, parts, claim.combine))
 
 
+def require_fit(claim: Claim, criterion: Criterion, evidence: Evidence) -> None:
+    """SemphaseError for evidence that the part's rule cannot be applied to."""
+    estimate, (least, most) = evidence.estimate, criterion.within
+    slack = _ROUNDING * max(1.0, abs(estimate.value))
+    if not least - slack <= estimate.value <= most + slack:
+        raise SemphaseError(
+            f"{claim.id} declares {criterion.part!r} to lie between {least:g} and {most:g} and got {estimate.value:.6g}: "
+            "correct the estimate, or the range"
+        )
+    if estimate.level < LEVEL - slack:
+        raise SemphaseError(
+            f"{claim.id} is judged at {LEVEL:.0%} and got an interval of {criterion.part!r} at {estimate.level:.0%}"
+        )
+    significant = criterion.comparison == "p<" and evidence.p_value is not None and evidence.p_value < TAIL
+    if significant and estimate.high < min(0.0, criterion.bounds[0]):
+        raise SemphaseError(
+            f"{claim.id} got a p of {evidence.p_value:.3g} for an effect above 0 on {criterion.part!r}, and the interval "
+            f"{estimate}: test the direction that is claimed"
+        )
+
+
 def _judge_part(claim: Claim, criterion: Criterion, evidence: Evidence) -> Part:
+    require_fit(claim, criterion, evidence)
     call = call_of(criterion, evidence, claim.combine, len(claim.parts))
     return Part(criterion, evidence, call, point_of(criterion, evidence))
 

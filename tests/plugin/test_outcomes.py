@@ -57,11 +57,11 @@ def test_each_claim_has_its_outcome(ran: Ran, name: str) -> None:
 
 def test_a_failed_claim_makes_exit_code_1_with_a_whole_report(ran: Ran) -> None:
     assert ran.code == 1
-    assert len(ran.entries) == 22
+    assert len(ran.entries) == 23
     assert ran.document is not None
     assert ran.document["summary"] == {
         "supported": 7, "specific": 4, "refuted": 3, "firm": 10, "nominal": 0, "inconclusive": 2,
-        "not_applicable": 4, "failed": 9,
+        "not_applicable": 5, "failed": 9,
     }  # fmt: skip
 
 
@@ -110,8 +110,9 @@ def test_claims_without_a_model_have_model_null(ran: Ran) -> None:
     assert ran.entries["audit.study"]["model"] is None
 
 
-def test_a_skip_by_hand_is_no_verdict(ran: Ran) -> None:
-    assert "skipped.by-hand" not in ran.entries
+def test_a_skip_by_hand_is_told_in_the_report(ran: Ran) -> None:
+    entry = ran.entries["skipped.by-hand"]
+    assert (entry["verdict"], entry["reason"]) == ("not-applicable", "its test was skipped: not today")
 
 
 def test_the_table_says_what_is_not_specific(ran: Ran) -> None:
@@ -137,3 +138,74 @@ def test_judge_without_a_claim_is_refused(make: Make) -> None:
     assert ran.code == 1
     assert "test_x uses judge but declares no claim" in ran.out
     assert ran.document is None
+
+
+DODGING = """
+from stubs import HIGH, LOW, NotApplicable, declare, pytest
+
+@declare("a.skipped")
+def test_skipped(judge):
+    pytest.skip("no time")
+
+@declare("a.marked")
+@pytest.mark.skip(reason="not today")
+def test_marked(judge):
+    judge(LOW, control=HIGH)
+
+@declare("a.refuted-then-skipped")
+def test_refuted_then_skipped(judge):
+    judge(LOW, control=HIGH)
+    pytest.skip("not liked")
+
+@declare("a.refuted-then-not-applicable")
+def test_refuted_then_not_applicable(judge):
+    judge(LOW, control=HIGH)
+    raise NotApplicable("another model was meant")
+
+@declare("a.refuted-then-expected")
+def test_refuted_then_expected(judge):
+    judge(LOW, control=HIGH)
+    pytest.xfail("known")
+
+@declare("a.broken-as-expected")
+@pytest.mark.xfail
+def test_broken_as_expected(judge):
+    raise ValueError("boom")
+"""
+
+
+def test_no_claim_leaves_the_report_by_the_back_door(make: Make) -> None:
+    ran = make(DODGING).run("--model", "gpt2")
+    found = {name: (entry["outcome"], entry["verdict"], entry["reason"]) for name, entry in ran.entries.items()}
+    both = "its test gave a verdict and then said: {}; judge, or say why not, not both"
+    assert found == {
+        "a.skipped": ("skipped", "not-applicable", "its test was skipped: no time"),
+        "a.marked": ("skipped", "not-applicable", "its test was skipped: not today"),
+        "a.refuted-then-skipped": ("error", None, both.format("its test was skipped: not liked")),
+        "a.refuted-then-not-applicable": ("error", None, both.format("another model was meant")),
+        "a.refuted-then-expected": ("error", None, found["a.refuted-then-expected"][2]),
+        "a.broken-as-expected": ("error", None, found["a.broken-as-expected"][2]),
+    }
+    assert "boom" in found["a.broken-as-expected"][2]
+    assert "known" in found["a.refuted-then-expected"][2]
+    assert ran.code == 1
+    assert ran.document is not None
+    assert ran.document["summary"]["failed"] == 4
+
+
+def test_naming_one_test_of_a_file_does_not_make_it_firm(make: Make) -> None:
+    source = """
+from stubs import LOW, NEAR, Estimate, declare
+
+WEAK = Estimate(0.1, 0.018, 0.182, "t", 20)
+
+@declare("a.weak")
+def test_weak(study, judge):
+    judge(WEAK, control=LOW)
+"""
+    others = "".join(
+        f"@declare('a.null{n}')\ndef test_null{n}(study, judge):\n    judge(NEAR, control=LOW)\n" for n in range(4)
+    )
+    alone = make(source).run("--model", "gpt2").entries["a.weak"]
+    named = make(source + others).run("--model", "gpt2", "test_it.py::test_weak").entries["a.weak"]
+    assert (alone["strength"], named["strength"]) == ("firm", "nominal")

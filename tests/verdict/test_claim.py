@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.errors import SemphaseError
 from semphase.verdict import Claim, Needs, Published, above, between
+from semphase.verdict.claim import require_sound
 
 BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "random", unit="nats")
 
@@ -46,6 +48,20 @@ def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
 )
 def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
     assert dataclasses.replace(BASE, **change).fingerprint() == BASE.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "way"),
+    [
+        ("combine", "All", "give all or any"), ("combine", None, "give all or any"),
+        ("cost", "years", "give seconds, minutes, hours"), ("timed", "yes", "give True or False"),
+        ("control", "none: ", "say after none: why there is none"), ("unit", "a\nb", "give a text of one line"),
+        ("needs", Needs(words=-1), "whole numbers"), ("needs", Needs(layers="a"), "whole numbers"),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_a_field_that_no_run_could_use_is_told_in_a_sentence(field: str, value: object, way: str) -> None:
+    with pytest.raises(SemphaseError, match=rf"^{BASE.id} has {field}=.*; .*{way}"):
+        require_sound(dataclasses.replace(BASE, **{field: value}))
 
 
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))

@@ -175,3 +175,25 @@ def test_what_can_only_be_positive_is_compared_by_its_logarithm() -> None:
 def test_a_ratio_of_0_is_compared_as_it_is() -> None:
     model, *copies = [Evidence(Estimate(v, 0.0, v + 1, "t", 9)) for v in (0.0, 3.0, 4.0, 5.0)]
     assert contrast_of(below(1.1, within=(0, math.inf)), model, copies).value == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("combine", ["all", "any"])
+def test_a_part_that_does_not_set_the_model_apart_makes_nothing_specific(combine: str) -> None:
+    two = Claim("a.b", "s", "rule", (above(0.0, "a"), above(0.0, "b")), "mean", "ours", "copies", combine=combine)  # type: ignore[arg-type]
+    # On a the model is apart, by less than its copies scatter; on b both sides agree, whichever it is.
+    alike = {"all": (90.0, 5.0), "any": (-5.0, -90.0)}[combine]
+    copies = [
+        {"a": measured(-5.0 + shift, half=0.1), "b": measured(alike[1] + shift / 90, half=0.1)}
+        for shift in (1.5, -1.5, 0.2, 1.2, -1.2)
+    ]
+    found, _ = beside(two, "copies", {"a": measured(0.5, half=0.1), "b": measured(alike[0], half=0.1)}, copies)
+    assert found.relation == "model only"
+    assert found.contrast is not None
+    assert found.contrast.method.startswith("a: ")
+    assert found.contrast.value == pytest.approx(5.46)
+
+
+def test_copies_that_differ_by_rounding_alone_are_alike() -> None:
+    copies = [measured(1.0 + step * 1e-16, np.zeros(9), half=0.0) for step in range(5)]
+    found = contrast_of(RULE, measured(4.0, np.zeros(9), half=0.0), copies)
+    assert found.lacks == "copies that are not all alike"

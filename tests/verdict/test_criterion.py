@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,9 +30,9 @@ SIMPLE = st.one_of(
     st.builds(at_least, NUMBERS),
     st.builds(below, NUMBERS),
     st.builds(at_most, NUMBERS),
-    st.tuples(NUMBERS, NUMBERS).map(sorted).map(lambda x: between(*x)),
+    st.tuples(NUMBERS, NUMBERS).map(sorted).filter(lambda x: x[0] < x[1]).map(lambda x: between(*x)),
 )
-FRACTIONS = st.floats(0, 1)
+FRACTIONS = st.floats(0, 1, exclude_min=True)
 
 
 def call(criterion: Criterion, estimate: Estimate, p_value: float | None = None, equal: bool | None = None) -> Call:
@@ -165,7 +166,9 @@ def test_the_gap_is_the_distance_to_the_nearer_end(criterion, value, gap):
     [
         lambda: above(float("nan")), lambda: above(float("inf")), lambda: above("x"), lambda: above(None),
         lambda: above(True), lambda: above(1, None), lambda: above(1, ""), lambda: between(2, 1),
-        lambda: significant(2.0), lambda: significant(float("nan")), lambda: not_rejected(0.5, -0.1),
+        lambda: above(1, " "), lambda: above(1, "a\nb"), lambda: above(np.array([1, 2])), lambda: significant(None),
+        lambda: not_rejected("a"), lambda: not_rejected(True), lambda: significant(2.0), lambda: significant(float("nan")),
+        lambda: not_rejected(0.5, -0.1),
     ],
 )  # fmt: skip
 def test_rules_that_nothing_or_everything_meets_are_refused(make):
@@ -179,6 +182,9 @@ def test_rules_that_nothing_or_everything_meets_are_refused(make):
         lambda: above(1, within=(0, 1)), lambda: at_least(0, within=(0, 1)), lambda: below(0, within=(0, 1)),
         lambda: at_most(1, within=(0, 1)), lambda: between(0, 1, within=(0, 1)), lambda: between(2, 3, within=(0, 1)),
         lambda: significant(within=(1, 2)), lambda: above(2, within=(-1, 1)), lambda: above(0.5, within=(1, 0)),
+        lambda: above(0, within=(0, 1)), lambda: at_least(1, within=(0, 1)), lambda: below(1, within=(0, 1)),
+        lambda: above(-1, within=(-1, 1)), lambda: above(0, within=(0, float("inf"))), lambda: between(0.5, 0.5),
+        lambda: significant(within=(0, 1)), lambda: not_rejected(1, within=(0, 1)),
     ],
 )  # fmt: skip
 def test_rules_that_come_out_one_way_only_are_refused(make):
@@ -189,8 +195,9 @@ def test_rules_that_come_out_one_way_only_are_refused(make):
 @pytest.mark.parametrize(
     "criterion",
     [
-        above(0, within=(0, 1)), at_least(1, within=(0, 1)), below(1, within=(0, 1)), at_most(0, within=(0, 1)),
+        above(0.5, within=(0, 1)), at_least(0.9, within=(0, 1)), below(0.9, within=(0, 1)),
         between(0, 0.5, within=(0, 1)), between(0.5, 9, within=(0, 1)), significant(within=(-1, 1)),
+        significant(negligible=0.06, within=(0, 1)),
     ],
 )  # fmt: skip
 def test_a_range_is_no_part_of_the_rule_that_is_frozen(criterion: Criterion) -> None:

@@ -209,3 +209,47 @@ def test_what_is_no_evidence_is_refused(wrong):
 def test_details_and_figures_of_another_kind_are_refused(rest):
     with pytest.raises(SemphaseError, match=r"a\.b"):
         Judge(claim(above(0)))(estimate(1), control=estimate(0), **rest)
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence", "sentence"),
+    [
+        (above(0.9, "r", within=(-1, 1)), estimate(18.2), "declares 'r' to lie between -1 and 1 and got 18.2"),
+        (above(0.9, "r"), replace(estimate(2), level=0.5), "is judged at 95% and got an interval of 'r' at 50%"),
+        (significant(0.05, "r"), Evidence(estimate(-7), 0.001), "a p of 0.001 for an effect above 0"),
+    ],
+)
+def test_evidence_that_the_rule_cannot_be_applied_to_is_refused(rule, evidence, sentence) -> None:
+    usual = Evidence(estimate(0.5), 0.5)
+    for model, control in ((evidence, usual), (usual, [evidence, usual])):
+        with pytest.raises(SemphaseError, match=sentence):
+            Judge(claim(rule))(model, control=control)
+
+
+@pytest.mark.parametrize("p", [-0.1, 2.0, float("nan"), 0.0, "0.01", np.array([0.1, 0.2]), True])
+def test_what_is_no_p_value_is_no_evidence(p: object) -> None:
+    with pytest.raises(SemphaseError, match="p-value"):
+        Evidence(replace(estimate(1), population=("words",)), p)  # type: ignore[arg-type]
+    with pytest.raises(SemphaseError, match="p-value"):
+        Judge(claim(above(0)))(estimate(1), reason="none", p_value=p)  # type: ignore[arg-type]
+
+
+def test_copies_may_come_one_after_the_other() -> None:
+    copies = {name: estimate(-1 - name / 9) for name in range(3)}
+    listed = Judge(claim(above(0)))(estimate(1), control=list(copies.values()))
+    for given in (copies.values(), iter(copies.values()), (own for own in copies.values())):
+        assert Judge(claim(above(0)))(estimate(1), control=given).control == listed.control
+
+
+def test_an_undecided_control_says_what_it_lacks() -> None:
+    few = replace(estimate(-1), lacks="4 prompts at least")
+    assert Judge(claim(above(0)))(estimate(1), control=few).reason == "its control needs 4 prompts at least"
+
+
+def test_detail_that_holds_itself_is_refused() -> None:
+    endless: dict[str, object] = {}
+    endless["again"] = endless
+    with pytest.raises(SemphaseError, match="holds itself"):
+        Judge(claim(above(0)))(estimate(1), reason="none", detail=endless)
+    with pytest.raises(SemphaseError, match="is a text, got 5"):
+        Judge(claim(above(0)))(estimate(1), reason=5)  # type: ignore[arg-type]
