@@ -132,7 +132,7 @@ def _array(values: Any, what: str) -> Float[np.ndarray, ...]:
         raise SemphaseError(f"{what} takes numbers in an array without gaps and got {type(values).__name__}.") from None
     if given.dtype.kind not in _REAL:
         raise SemphaseError(
-            f"{what} takes real numbers and got values of the type {given.dtype}; make numbers of them."
+            f"{what} takes numbers and got values of the type {given.dtype}; make real numbers of them."
         )
     if array.size == 0:
         raise SemphaseError(f"{what} got no values at all.")

@@ -36,7 +36,7 @@ def test_ends_may_be_unbounded_and_numbers_be_numpys() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (np.array([1 + 2j, 2, 3]), "takes real numbers and got values of the type complex128"),
+        (np.array([1 + 2j, 2, 3]), "takes numbers and got values of the type complex128"),
         (np.array(["2020-01-01", "2020-01-02"], dtype="datetime64"), "of the type datetime64"),
         (["1", "2", "3"], "of the type <U1"),
         ([1e300, 2e300, 3e300], "whose square is no number"),
