@@ -111,7 +111,12 @@ def test_prompt_by_prompt_both_senses_of_the_second_have_the_same_word_before_it
             assert set(chain(*before)) <= {"the", "a", "that", "this", "his"}
 
 
-def test_prompts_of_the_second_are_as_long_as_those_of_the_first(second):
-    lengths = {len(text.split()) for word in second.words for role in ROLES for text in word.prompts(role)}
+def test_english_prompts_have_nine_to_fourteen_words(english):
+    lengths = {len(text.split()) for word in english.words for role in ROLES for text in word.prompts(role)}
     assert min(lengths) >= 9
     assert max(lengths) <= 14
+
+
+def test_english_words_have_as_many_prompts_of_each_role(english):
+    for word in english.words:
+        assert [len(word.prompts(role)) for role in ROLES] == [8, 8, 3, 3, 3, 3, 3, 10, 10]
