@@ -32,7 +32,6 @@ HOLDING = (
     "undecided in others; undecided: decided in none; a dash: judged on one, or the claim reads nothing of what differs."
 )
 
-
 Named = tuple[str, str]
 """A name and a SHA-256."""
 Data = tuple[Named, Named]
@@ -130,8 +129,9 @@ def holds(judged: Sequence[Judged]) -> str:
     """Every claim about one model on each lexicon and corpus, for each model whether its verdict is the same on all."""
     found = _by_place(own for own in judged if _single(own.entry))
     names = _names(list(dict.fromkeys(data for _, _, data in found)))
-    models = _models(judged)
-    columns = [(model, data) for model in models for data in names if (model, data) in {place[1:] for place in found}]
+    filled = {(model, data) for _, model, data in found}
+    columns = [(model, data) for model in _models(judged) for data in names if (model, data) in filled]
+    models = list(dict.fromkeys(model for model, _ in columns))
     answers: dict[str, list[str]] = {model: [] for model in models}
     rows: list[list[str]] = []
     for claim in sorted({claim for claim, _, _ in found}):
