@@ -27,6 +27,7 @@ BLOCK = re.compile(rf"({START})(?:(?!^<!-- ).)*?^(<!-- end -->)$", flags=re.DOTA
 DECIDED = {"supported", "refuted"}
 VERDICTS = ("supported", "refuted", "inconclusive")
 STARRED = "\\* not specific: the control meets the criterion as well, or is not told apart."
+ANSWERS = {"yes": "hold", "partly": "hold partly", "**no**": "do not", "undecided": "undecided"}
 HOLDING = (
     "yes: the same decided verdict in each; **no**: supported in one and refuted in another; partly: decided in some, "
     "undecided in others; undecided: decided in none; a dash: judged on one, or the claim reads nothing of what differs."
@@ -264,8 +265,8 @@ def _numbers(entry: Entry) -> tuple[object, ...]:
 
 
 def _counted(model: str, answers: Sequence[str]) -> str:
-    compared = [answer for answer in answers if answer != wording.NOTHING]
-    return f"On {model} {compared.count('yes')} of {len(compared)} verdicts hold."
+    told = ", ".join(f"{answers.count(answer)} {called}" for answer, called in ANSWERS.items())
+    return f"Verdicts on {model}: {told}."
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

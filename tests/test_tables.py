@@ -180,7 +180,7 @@ def test_what_holds_on_both_lexicons(put: Put, table: Callable[[str], list[str]]
         "| `b.broke` | supported, 0.5 [0.4, 0.6] | error | – |",
         "| `b.lacks` | supported, 0.5 [0.4, 0.6] | not applicable | – |",
         "| `b.reads-neither` | refuted, 0.5 [0.4, 0.6] | refuted, 0.5 [0.4, 0.6] | – |",
-        f"On small 1 of 4 verdicts hold. {TABLES['HOLDING']}",
+        f"Verdicts on small: 1 hold, 1 hold partly, 1 do not, 1 undecided. {TABLES['HOLDING']}",
     ]
 
 
@@ -197,7 +197,8 @@ def test_what_holds_on_both_for_two_models_and_corpora_of_one_name(put: Put, tab
         "| `a.one` | refuted, 0.5 [0.4, 0.6] | refuted, 0.3 [0.2, 0.4] | supported, 0.5 [0.4, 0.6] "
         "| refuted, 0.3 [0.2, 0.4] | yes | **no** |",
         "| `a.two` | refuted, 0.5 [0.4, 0.6] | – | – | – | – | – |",
-        f"On small 1 of 1 verdicts hold. On large 0 of 1 verdicts hold. {TABLES['HOLDING']}",
+        "Verdicts on small: 1 hold, 0 hold partly, 0 do not, 0 undecided. "
+        f"Verdicts on large: 0 hold, 0 hold partly, 1 do not, 0 undecided. {TABLES['HOLDING']}",
     ]
 
 
