@@ -1,4 +1,4 @@
-"""Sessions: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|lock`, in one locked environment."""
+"""Sessions in one locked environment: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|tables|lock`."""
 
 from __future__ import annotations
 
@@ -204,6 +204,12 @@ def calibrate(session: nox.Session) -> None:
     python = _environment(session)
     script = str(ROOT / "tests" / "calibration" / "record.py")
     session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
+def tables(session: nox.Session) -> None:
+    """Write the tables of README and docs anew from the reports that they show."""
+    session.run(_environment(session), str(ROOT / "tabulating.py"), external=True)
 
 
 @nox.session(venv_backend="none")

@@ -24,3 +24,13 @@ def fixture(name: str) -> Path:
         if place.exists():
             return place
     raise SemphaseError(f"the packaged data {name!r} is missing: reinstall semphase or restore the fixtures folder")
+
+
+def lexicon_names() -> tuple[str, ...]:
+    """The packaged lexicons, in alphabetical order."""
+    return tuple(sorted(path.stem for path in fixture("lexicon").glob("*.toml")))
+
+
+def lexicon_path(name_or_path: str, here: Path) -> Path:
+    """The file of a packaged lexicon by its name, else the path itself, seen from the folder `here`."""
+    return fixture(f"lexicon/{name_or_path}.toml") if name_or_path in lexicon_names() else here / name_or_path

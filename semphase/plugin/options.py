@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
 from semphase.plugin.roles import role_in
 
@@ -81,7 +82,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         models=tuple(models),
         device=value(config, "device"),
         corpus=value(config, "corpus"),
-        lexicons=tuple(here / path for path in value(config, "lexicon") or ()),
+        lexicons=tuple(lexicon_path(name, here) for name in value(config, "lexicon") or ()),
         budget=value(config, "budget"),
         out=out_folder(config),
         store=store_folder(config),
@@ -132,7 +133,8 @@ def _options() -> dict[str, dict[str, Any]]:
         | {"metavar": "[ROLE=]NAME", "help": "model to judge, repeatable; base=NAME where a claim has roles: tiny"},
         "device": {"default": "auto", "type": _device, "help": "auto, cpu, cuda or mps (default: auto)"},
         "corpus": {"metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
-        "lexicon": several | {"metavar": "PATH", "help": "lexicon file, repeatable"},
+        "lexicon": several
+        | {"metavar": "NAME|PATH", "help": f"{', '.join(lexicon_names())} or a lexicon file, repeatable"},
         "prompts": several
         | {"metavar": "PATH", "help": "file with a prompt set that replaces a claim's own, repeatable"},
         "budget": {"choices": ("quick", "standard", "full"), "default": "standard", "help": "how much to measure"},

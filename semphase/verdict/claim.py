@@ -13,6 +13,7 @@ from semphase.data.lexicon.words import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.verdict.criterion import Criterion
+from semphase.verdict.universe import Universe
 
 LEXICON, TEXT = "lexicon", "text"
 """For `Claim.data`: the run's own lexicon, the run's own corpus."""
@@ -27,6 +28,8 @@ class Published:
 
     verdict: Literal["supported", "refuted", "partly"]
     value: str = ""
+    setting: Mapping[str, str | int] = field(default_factory=dict)
+    """What the source measured on: "model", and how many "tokens", "words", "documents" or "seeds"; empty if unstated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,10 @@ class Claim:
     """What it reads besides weights: LEXICON, TEXT, or `Prompts` and `Lexicon` objects of its own."""
     models: tuple[str, ...] = ()
     """Roles of the models it compares, such as ("base", "tuned")."""
+    universes: tuple[Universe, ...] = ()
+    """Defensible variants of the analysis, registered with it."""
+    alone: str = ""
+    """Why no other universe makes sense; empty where some do."""
     timed: bool = False
     """Is what it measures a time, which no run can expect of another?"""
 

@@ -87,6 +87,7 @@ def close_studies(keep=(), using=None):
 
 def check_settings(settings, reads):
     Path("reads.txt").write_text(repr(dict(reads)))
+    Path("lexicons.txt").write_text("\n".join(map(str, settings.lexicons)))
     for name in reads:
         if name not in (*LAYERS, "broken", "unfit"):
             raise SemphaseError(f"there is no model {name!r}: tiny is one, see --model")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from semphase.models import fixture
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
 
@@ -64,6 +66,14 @@ def test_both_names_mean_the_same(make: Make) -> None:
     assert project.opened == ["tiny", "gpt2"]
     assert ran.document is not None
     assert (ran.document["run"]["seed"], ran.document["run"]["budget"]) == (7, "quick")
+
+
+def test_a_lexicon_is_a_name_or_a_path(make: Make) -> None:
+    project = make()
+    assert "english, english-2, grammar or a lexicon file" in " ".join(project.run("--help").out.split())
+    project.run("--claims=order.high", "--lexicon=english-2", "--lexicon=mine.toml")
+    found = (project.folder / "lexicons.txt").read_text(encoding="utf-8").splitlines()
+    assert found == [str(fixture("lexicon/english-2.toml")), str(project.folder / "mine.toml")]
 
 
 def test_a_project_with_options_of_our_short_names_does_not_notice_the_package(make: Make) -> None:

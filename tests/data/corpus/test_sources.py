@@ -12,6 +12,8 @@ import pytest
 
 from semphase.data.corpus import grammar, sources
 from semphase.errors import SemphaseError
+from semphase.science.cvfp.spending import SIZES
+from semphase.study.budget import BUDGETS
 
 
 def refused(name: str | Path) -> str:
@@ -62,6 +64,13 @@ def test_pydoc_is_english_prose_without_repetition():
         "be",
     }
     assert sum(word.strip(".,:;()") in common for word in words) / len(words) > 0.3
+
+
+def test_pydoc_is_long_enough_for_the_standard_budget():
+    sizes = SIZES["standard"]
+    of_contexts = (max(sizes.documents) + sizes.validation_documents) * sizes.document_tokens
+    # Tokenizers of subwords make at least one token of a word.
+    assert len(sources.load("pydoc").text.split()) >= max(BUDGETS["standard"].tokens, of_contexts)
 
 
 def test_a_text_file(tmp_path):
