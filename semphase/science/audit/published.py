@@ -1,7 +1,7 @@
 """Reading `fixtures/published/NNN.toml`.
 
 A cell is a figure in quotes, rounded to its last digit ("2.67e5", "-0.5460"), or an exact count without quotes, or a
-word in a column that the table names as text.
+word in a column that the table names as text. A [[setting]] says what a part of the document was measured on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from semphase.errors import SemphaseError
 from semphase.science.audit.printed import Document, Table
 from semphase.science.audit.rounding import around
+from semphase.verdict.claim import QUANTITIES
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _PLACES = (_PACKAGE / "_fixtures" / "published", _PACKAGE.parent / "fixtures" / "published")
@@ -48,7 +49,27 @@ def read(path: Path) -> Document:
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise SemphaseError(f"{path.name} has the table {repeated[0]!r} twice; rename one.")
-    return Document(data["document"], data["title"], dict(zip(names, tables, strict=True)))
+    settings = dict(_setting(raw, path.name) for raw in data.get("setting", ()))
+    return Document(data["document"], data["title"], dict(zip(names, tables, strict=True)), settings)
+
+
+def stated(number: str, part: str, model: str = "") -> dict[str, str | int]:
+    """What a part of a document says that it measured on, for `Published.setting`; empty if it says nothing.
+
+    `model` is one of the models that the part names, or several joined with "+"; it may be left out where there is one.
+    Raises SemphaseError for a part without a setting, and for a model that it does not name.
+    """
+    settings = load(number).settings
+    if part not in settings:
+        raise SemphaseError(f"document {number} has no setting of {part!r}; there are {', '.join(settings)}.")
+    models, counts = (
+        settings[part].get("models", []),
+        {key: settings[part][key] for key in QUANTITIES if key in settings[part]},
+    )
+    own = model or "+".join(models)
+    if (len(models) > 1 and not model) or not set(filter(None, own.split("+"))) <= set(models):
+        raise SemphaseError(f"document {number}, {part} names the models {', '.join(models) or 'none'}, not {model!r}.")
+    return {"model": own, **counts} if own else counts
 
 
 def figure(cell: object) -> tuple[float, float]:
@@ -60,6 +81,18 @@ def figure(cell: object) -> tuple[float, float]:
     digits = Decimal(cell)
     last = int(digits.as_tuple().exponent)
     return float(digits), float(Decimal(5).scaleb(last - 1))
+
+
+def _setting(raw: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]:
+    counts = [raw[key] for key in QUANTITIES if key in raw]
+    if not {"part", "section"} <= set(raw) <= {"part", "section", "said", "models", *QUANTITIES}:
+        raise SemphaseError(
+            f"{where}: the setting {raw.get('part', '?')!r} needs part and section, and may have said, models,"
+            f" {', '.join(QUANTITIES)}; mend its keys."
+        )
+    if not all(isinstance(count, int) and count > 0 for count in counts):
+        raise SemphaseError(f"{where}: the setting {raw['part']!r} counts in whole numbers above 0; mend them.")
+    return raw["part"], raw
 
 
 def _table(raw: Mapping[str, Any], where: str) -> Table:
