@@ -45,12 +45,10 @@ def read(path: Path) -> Document:
     if not {"document", "title", "table"} <= set(data):
         raise SemphaseError(f"the published figures {path.name} need document, title and [[table]]; add them.")
     tables = [_table(raw, path.name) for raw in data["table"]]
-    names = [table.name for table in tables]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise SemphaseError(f"{path.name} has the table {repeated[0]!r} twice; rename one.")
-    settings = dict(_setting(raw, path.name) for raw in data.get("setting", ()))
-    return Document(data["document"], data["title"], dict(zip(names, tables, strict=True)), settings)
+    settings = [_setting(raw, path.name) for raw in data.get("setting", ())]
+    _once([table.name for table in tables], f"{path.name} has the table")
+    _once([part for part, _ in settings], f"{path.name} has the setting")
+    return Document(data["document"], data["title"], {table.name: table for table in tables}, dict(settings))
 
 
 def stated(number: str, part: str, model: str = "") -> dict[str, str | int]:
@@ -62,13 +60,11 @@ def stated(number: str, part: str, model: str = "") -> dict[str, str | int]:
     settings = load(number).settings
     if part not in settings:
         raise SemphaseError(f"document {number} has no setting of {part!r}; there are {', '.join(settings)}.")
-    models, counts = (
-        settings[part].get("models", []),
-        {key: settings[part][key] for key in QUANTITIES if key in settings[part]},
-    )
-    own = model or "+".join(models)
-    if (len(models) > 1 and not model) or not set(filter(None, own.split("+"))) <= set(models):
-        raise SemphaseError(f"document {number}, {part} names the models {', '.join(models) or 'none'}, not {model!r}.")
+    named = settings[part].get("models", [])
+    own = model or "+".join(named)
+    if (len(named) > 1 and not model) or not set(filter(None, own.split("+"))) <= set(named):
+        raise SemphaseError(f"document {number}, {part} names the models {', '.join(named) or 'none'}, not {model!r}.")
+    counts = {name: settings[part][name] for name in QUANTITIES if name in settings[part]}
     return {"model": own, **counts} if own else counts
 
 
@@ -81,6 +77,12 @@ def figure(cell: object) -> tuple[float, float]:
     digits = Decimal(cell)
     last = int(digits.as_tuple().exponent)
     return float(digits), float(Decimal(5).scaleb(last - 1))
+
+
+def _once(names: list[str], where: str) -> None:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise SemphaseError(f"{where} {repeated[0]!r} twice; rename one.")
 
 
 def _setting(raw: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]:
