@@ -25,10 +25,12 @@ from semphase import (
     between,
     claim,
 )
+from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
 from semphase.stats.ranges import CORRELATION, POSITIVE, SHARE
 
+MATRIX = stated("003", "matrix")
 UNTRAINED = "untrained context block"
 SHUFFLED = "training on shuffled text"
 ITERATIONS = (
@@ -56,7 +58,7 @@ TOKENS, LAYERS = [1.0, 2.0, 3.0] * 3, [1.0] * 3 + [2.0] * 3 + [3.0] * 3
     source="003",
     control=SHUFFLED,
     cost="minutes",
-    published={"gpt2": Published("supported", "40, others 6–24")},
+    published={"gpt2": Published("supported", "40, others 6–24", MATRIX)},
     data=TEXT,
 )
 def test_no_fixed_point(study: Study, judge: Judge) -> None:
@@ -81,7 +83,7 @@ def test_no_fixed_point(study: Study, judge: Judge) -> None:
     source="003",
     control=SHUFFLED,
     cost="minutes",
-    published={"gpt2": Published("supported", "40 20 12, 16 8 7, 10 7 7")},
+    published={"gpt2": Published("supported", "40 20 12, 16 8 7, 10 7 7", MATRIX)},
     data=TEXT,
 )
 def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
@@ -106,7 +108,7 @@ def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "78.6 → 87 %")},
+    published={"gpt2": Published("supported", "78.6 → 87 %", MATRIX)},
     data=TEXT,
 )
 def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
@@ -124,7 +126,7 @@ def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "two layers slightly higher")},
+    published={"gpt2": Published("supported", "two layers slightly higher", MATRIX)},
     data=TEXT,
 )
 def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
@@ -142,7 +144,7 @@ def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
     source="004 §1",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "76.3 against 8.6 %")},
+    published={"gpt2": Published("supported", "76.3 against 8.6 %", stated("004", "§1"))},
     data=TEXT,
 )
 def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
@@ -170,7 +172,7 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     source="004 §4",
     control=SHUFFLED,
     cost="minutes",
-    published={"gpt2": Published("supported", "7.8–8.6 %")},
+    published={"gpt2": Published("supported", "7.8–8.6 %", stated("004", "§4"))},
     data=TEXT,
 )
 def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
@@ -195,7 +197,7 @@ def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     source="004 §4",
     control=SHUFFLED,
     cost="minutes",
-    published={"gpt2": Published("supported", "R² 0.993 of tokens")},
+    published={"gpt2": Published("supported", "R² 0.993 of tokens", stated("004", "§4"))},
     data=TEXT,
 )
 def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:

@@ -17,6 +17,7 @@ from semphase import (
     below,
     claim,
 )
+from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet
 from semphase.stats.ranges import CORRELATION, POSITIVE
@@ -37,7 +38,7 @@ ELSEWHERE = "sequential contexts of other positions"
     source="004 §2",
     control=ELSEWHERE,
     cost="minutes",
-    published={"gpt2": Published("supported", "0.9969, 0.9890")},
+    published={"gpt2": Published("supported", "0.9969, 0.9890", stated("004", "§2"))},
     data=TEXT,
 )
 def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
@@ -49,7 +50,7 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
         }
 
     found = cvfp.agreements(study)
-    detail = study.facet(facet.Cvfp).reading | {
+    detail = study.facet(facet.Cvfp).reading_of_smallest | {
         "mean by form and seed": {
             name: [own[name].mean("position") for own in found]
             for name in ("cosine", "squared_error", "relative_error")
@@ -69,14 +70,14 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     source="004 §2",
     control=ELSEWHERE,
     cost="minutes",
-    published={"gpt2": Published("supported", "0.9966, 0.9969, 0.9972")},
+    published={"gpt2": Published("supported", "0.9966, 0.9969, 0.9972", stated("004", "§2"))},
     data=TEXT,
 )
 def test_parallel_position_free(study: Study, judge: Judge) -> None:
     own, other = (cvfp.window_cosines(cvfp.cosines(study, name)) for name in ("cosine", "cosine_elsewhere"))
     names = ("first", "middle", "last")
     means = {name: own.at((i,)).smooth("mean cosine", cut=CORRELATION) for i, name in enumerate(names)}
-    detail = study.facet(facet.Cvfp).reading | {"mean cosine": means}
+    detail = study.facet(facet.Cvfp).reading_of_smallest | {"mean cosine": means}
     judge(cvfp.largest_difference(own), control=cvfp.largest_difference(other), detail=detail)
 
 
@@ -90,7 +91,7 @@ def test_parallel_position_free(study: Study, judge: Judge) -> None:
     source="004 §3",
     control="the sequential form a second time",
     cost="minutes",
-    published={"gpt2": Published("supported", "51 s → seconds")},
+    published={"gpt2": Published("supported", "51 s → seconds", stated("004", "§3"))},
     data=TEXT,
     timed=True,
 )
@@ -103,7 +104,7 @@ def test_parallel_cache(study: Study, judge: Judge) -> None:
             "speed ratio": cvfp.speed_ratio(times["seconds"], form),
         }
 
-    detail = study.facet(facet.Cvfp).reading | {
+    detail = study.facet(facet.Cvfp).reading_of_smallest | {
         "median seconds": times["seconds"].median("repeat"),
         "largest difference of all documents": times["largest_difference"].max("training_document"),
         "tokens": int(times.attrs["tokens"]),

@@ -23,10 +23,12 @@ from semphase import (
     below,
     claim,
 )
+from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
 from semphase.stats.ranges import POSITIVE, SHARE
 
+MATRIX = stated("003", "matrix")
 UNTRAINED = "untrained context block"
 UNITS = "each validation document and each seed left out, of all trainings at once"
 CHOSEN = "sizes chosen on the first half of the validation documents and judged on the second"
@@ -45,7 +47,7 @@ LARGEST = -1
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "189.4")},
+    published={"gpt2": Published("supported", "189.4", MATRIX)},
     data=TEXT,
 )
 def test_two_token_best(study: Study, judge: Judge) -> None:
@@ -70,7 +72,7 @@ def test_two_token_best(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "189.4, 193.7")},
+    published={"gpt2": Published("supported", "189.4, 193.7", MATRIX)},
     data=TEXT,
 )
 def test_depth_unneeded(study: Study, judge: Judge) -> None:
@@ -96,7 +98,7 @@ def test_depth_unneeded(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "qualitative")},
+    published={"gpt2": Published("supported", "qualitative", MATRIX)},
     data=TEXT,
 )
 def test_three_token_plateau(study: Study, judge: Judge) -> None:
@@ -128,7 +130,7 @@ def test_three_token_plateau(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "“consistently”")},
+    published={"gpt2": Published("supported", "“consistently”", MATRIX)},
     data=TEXT,
 )
 def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
@@ -150,7 +152,7 @@ def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "189.4 < 197.0")},
+    published={"gpt2": Published("supported", "189.4 < 197.0", MATRIX)},
     data=TEXT,
 )
 def test_width_unneeded(study: Study, judge: Judge) -> None:
@@ -173,7 +175,7 @@ def test_width_unneeded(study: Study, judge: Judge) -> None:
     source="004 §1",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "334 against 536")},
+    published={"gpt2": Published("supported", "334 against 536", stated("004", "§1"))},
     data=TEXT,
 )
 def test_token_in_every_layer(study: Study, judge: Judge) -> None:

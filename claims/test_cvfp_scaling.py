@@ -21,10 +21,12 @@ from semphase import (
     between,
     claim,
 )
+from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, power_laws
 from semphase.stats.ranges import POSITIVE, SHARE
 
+MATRIX = stated("003", "matrix")
 UNTRAINED = "untrained context block"
 UNITS = "each validation document and each seed left out, of all trainings at once"
 LINE = "least squares of log validation PPL on log training tokens over the sizes"
@@ -40,7 +42,7 @@ CONFIGURATIONS = [(layers, tokens) for layers in range(3) for tokens in range(3)
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "0.984–0.998")},
+    published={"gpt2": Published("supported", "0.984–0.998", MATRIX)},
     data=TEXT,
 )
 def test_power_law(study: Study, judge: Judge) -> None:
@@ -69,7 +71,7 @@ def test_power_law(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "−0.546")},
+    published={"gpt2": Published("supported", "−0.546", MATRIX)},
     data=TEXT,
 )
 def test_one_layer_steepest(study: Study, judge: Judge) -> None:
@@ -92,7 +94,7 @@ def test_one_layer_steepest(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "−0.493")},
+    published={"gpt2": Published("supported", "−0.493", MATRIX)},
     data=TEXT,
 )
 def test_two_layer_flattest(study: Study, judge: Judge) -> None:
@@ -119,7 +121,7 @@ def test_two_layer_flattest(study: Study, judge: Judge) -> None:
     source="003",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "1.41×10⁵")},
+    published={"gpt2": Published("supported", "1.41×10⁵", MATRIX)},
     data=TEXT,
 )
 def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
@@ -148,7 +150,7 @@ def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     source="004 §4",
     control=UNTRAINED,
     cost="minutes",
-    published={"gpt2": Published("supported", "α −0.459")},
+    published={"gpt2": Published("supported", "α −0.459", stated("004", "§4"))},
     data=TEXT,
 )
 def test_doubling(study: Study, judge: Judge) -> None:

@@ -23,12 +23,14 @@ from semphase import (
     significant,
     where_defined,
 )
+from semphase.science.audit.published import stated
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
 from semphase.stats.nested import Nested, PerWord, Quantity
 from semphase.stats.ranges import POSITIVE
 from semphase.stats.votes import lead_of_first
 
+EXP2 = stated("001", "exp2")
 EXPONENTS = 4
 """The fewest words whose exponents have a spread."""
 
@@ -43,7 +45,10 @@ EXPONENTS = 4
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
-    published={"gpt2": Published("refuted", "β = 0.01 … 2.35"), "gpt2-medium": Published("refuted", "β = 0.01 … 2.35")},
+    published={
+        "gpt2": Published("refuted", "β = 0.01 … 2.35", EXP2),
+        "gpt2-medium": Published("refuted", "β = 0.01 … 2.35", EXP2),
+    },
     data=LEXICON,
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
@@ -79,7 +84,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(words=2, layers=6),
-    published={"gpt2": Published("supported", "best"), "gpt2-medium": Published("supported", "best")},
+    published={"gpt2": Published("supported", "best", EXP2), "gpt2-medium": Published("supported", "best", EXP2)},
     data=LEXICON,
 )
 def test_two_stage_best(study: Study, judge: Judge) -> None:
@@ -103,7 +108,10 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
     "test",
     source="001 exp2",
     control="re-initialised weights",
-    published={"gpt2": Published("supported", "qualitative"), "gpt2-medium": Published("supported", "qualitative")},
+    published={
+        "gpt2": Published("supported", "qualitative", EXP2),
+        "gpt2-medium": Published("supported", "qualitative", EXP2),
+    },
     data=LEXICON,
 )
 def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
@@ -131,7 +139,7 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     estimator="variance over conditions of σ/h, averaged over layers without the last; exact interval of a share of words",
     source="001 exp2",
     control="re-initialised weights",
-    published={"gpt2": Published("partly", "rock, spring, bass")},
+    published={"gpt2": Published("partly", "rock, spring, bass", EXP2)},
     data=LEXICON,
 )
 def test_collapse(study: Study, judge: Judge) -> None:
@@ -155,7 +163,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
     source="001 exp2",
     control="re-initialised weights",
     needs=Needs(layers=3),
-    published={"gpt2": Published("supported"), "gpt2-medium": Published("supported")},
+    published={"gpt2": Published("supported", setting=EXP2), "gpt2-medium": Published("supported", setting=EXP2)},
     data=LEXICON,
 )
 def test_continuous(study: Study, judge: Judge) -> None:

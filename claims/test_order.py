@@ -15,13 +15,15 @@ from semphase import (
     on_copies,
     share,
 )
+from semphase.science.audit.published import stated
 from semphase.science.lexical import conditions, derived, facet, figures
 from semphase.science.lexical import evidence as lexical
 from semphase.stats.nested import Quantity
 
+EXP1 = stated("001", "exp1")
 BOTH_MODELS = {
-    "gpt2": Published("supported", "nine of nine words"),
-    "gpt2-medium": Published("supported", "nine of nine words"),
+    "gpt2": Published("supported", "nine of nine words", EXP1),
+    "gpt2-medium": Published("supported", "nine of nine words", EXP1),
 }
 
 
@@ -59,7 +61,10 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     source="001 exp1",
     control="re-initialised weights",
     needs=Needs(words=2),
-    published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
+    published={
+        "gpt2": Published("supported", "x ≈ 0.92", EXP1),
+        "gpt2-medium": Published("supported", "x ≈ 0.92", EXP1),
+    },
     data=LEXICON,
 )
 def test_two_stage_jump(study: Study, judge: Judge) -> None:
@@ -81,7 +86,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     "resolution of σ in float32; of these prompts and texts only",
     source="001 exp1",
     control="the same texts put before the prompt",
-    published={"gpt2": Published("supported")},
+    published={"gpt2": Published("supported", setting=EXP1)},
     data=LEXICON,
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:

@@ -27,6 +27,7 @@ from semphase import (
     significant,
     where_defined,
 )
+from semphase.science.audit.published import stated
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
@@ -39,7 +40,10 @@ PERMUTED = 5
 
 def both(value_small: str, value_medium: str) -> dict[str, Published]:
     """Published as supported for gpt2 and for gpt2-medium."""
-    return {"gpt2": Published("supported", value_small), "gpt2-medium": Published("supported", value_medium)}
+    return {
+        "gpt2": Published("supported", value_small, stated("000", "exp3", "gpt2")),
+        "gpt2-medium": Published("supported", value_medium, stated("000", "exp3", "gpt2-medium")),
+    }
 
 
 @claim(
@@ -221,8 +225,8 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=Needs(layers=5, words=2),
     published={
-        "gpt2": Published("supported", "−66.6"),
-        "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0"),
+        "gpt2": Published("supported", "−66.6", stated("000", "exp3", "gpt2")),
+        "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0", stated("000", "exp3", "gpt2-medium")),
     },
     data=LEXICON,
 )
@@ -241,7 +245,10 @@ def test_erf_best_full(study: Study, judge: Judge) -> None:
     source="000",
     control=REINITIALISED,
     needs=Needs(layers=5, words=2),
-    published={"gpt2": Published("supported", "R² 0.9937"), "gpt2-medium": Published("refuted", "sigmoid")},
+    published={
+        "gpt2": Published("supported", "R² 0.9937", stated("000", "exp3", "gpt2")),
+        "gpt2-medium": Published("refuted", "sigmoid", stated("000", "exp3", "gpt2-medium")),
+    },
     data=LEXICON,
 )
 def test_power_best_truncated(study: Study, judge: Judge) -> None:
@@ -275,7 +282,7 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
-    published={"gpt2+gpt2-medium": Published("supported", "0.982, 0.072")},
+    published={"gpt2+gpt2-medium": Published("supported", "0.982, 0.072", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
 )
 def test_cross_model(study: JointStudy, judge: Judge) -> None:
@@ -296,7 +303,7 @@ def test_cross_model(study: JointStudy, judge: Judge) -> None:
     source="000 part G",
     control="re-initialised weights of every model",
     needs=Needs(models=2),
-    published={"gpt2+gpt2-medium": Published("supported", "0.965–0.991")},
+    published={"gpt2+gpt2-medium": Published("supported", "0.965–0.991", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
 )
 def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
@@ -314,7 +321,7 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     source="000",
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
-    published={"gpt2+gpt2-medium": Published("partly", "σ 0.545, 0.591")},
+    published={"gpt2+gpt2-medium": Published("partly", "σ 0.545, 0.591", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
@@ -406,7 +413,7 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     source="002",
     control=REINITIALISED,
     needs=Needs(words=4),
-    published={"gpt2": Published("partly", "conjectured")},
+    published={"gpt2": Published("partly", "conjectured", stated("002", "exp7"))},
     data=LEXICON,
 )
 def test_attention_origin(study: Study, judge: Judge) -> None:

@@ -23,6 +23,7 @@ from semphase import (
     not_rejected,
     on_copies,
 )
+from semphase.science.audit.published import stated
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
@@ -48,7 +49,10 @@ OF = 5
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
-    published={"gpt2": Published("supported", "p 0.535"), "gpt2-medium": Published("supported", "p 0.245")},
+    published={
+        "gpt2": Published("supported", "p 0.535", stated("001", "exp8 A, B", "gpt2")),
+        "gpt2-medium": Published("supported", "p 0.245", stated("001", "exp8 A, B", "gpt2-medium")),
+    },
     data=LEXICON,
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
@@ -111,7 +115,10 @@ def test_learned(study: Study, judge: Judge) -> None:
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
-    published={"gpt2": Published("refuted"), "gpt2-medium": Published("supported", "sin(πx^α/2)")},
+    published={
+        "gpt2": Published("refuted", setting=stated("001", "exp8 A, B", "gpt2")),
+        "gpt2-medium": Published("supported", "sin(πx^α/2)", stated("001", "exp8 A, B", "gpt2-medium")),
+    },
     data=LEXICON,
 )
 def test_family_bic_best(study: Study, judge: Judge) -> None:
@@ -129,7 +136,10 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
     source="001 exp8",
     control=REINITIALISED,
     needs=Needs(layers=5),
-    published={"gpt2": Published("refuted"), "gpt2-medium": Published("refuted")},
+    published={
+        "gpt2": Published("refuted", setting=stated("001", "exp8 A, B", "gpt2")),
+        "gpt2-medium": Published("refuted", setting=stated("001", "exp8 A, B", "gpt2-medium")),
+    },
     data=LEXICON,
 )
 def test_zero_parameter_bic_best(study: Study, judge: Judge) -> None:
@@ -156,7 +166,10 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     "in blocks of 10",
     source="001 exp8",
     control=REINITIALISED,
-    published={"gpt2": Published("refuted", "Θ/π ≈ 1.58"), "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58")},
+    published={
+        "gpt2": Published("refuted", "Θ/π ≈ 1.58", stated("001", "exp8 C")),
+        "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58", stated("001", "exp8 C")),
+    },
     data=TEXT,
 )
 def test_rotation(study: Study, judge: Judge) -> None:
@@ -245,7 +258,9 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     source="001 exp9",
     control="re-initialised weights of every model",
     needs=Needs(models=2, layers=5),
-    published={"gpt2+gpt2-medium": Published("refuted", "follows from exp8 B")},
+    published={
+        "gpt2+gpt2-medium": Published("refuted", "follows from exp8 B", stated("001", "exp9 C", "gpt2+gpt2-medium"))
+    },
     data=LEXICON,
 )
 def test_cos_bic_all_models(study: JointStudy, judge: Judge) -> None:

@@ -13,6 +13,7 @@ from semphase import (
     below,
     claim,
 )
+from semphase.science.audit.published import stated
 from semphase.science.lexical import conditions, derived, facet
 from semphase.stats.nested import Quantity
 
@@ -29,7 +30,7 @@ FLOAT32, TF32 = 23, 10
     "float32; words left out, the same in both",
     source="001 exp9",
     control="the same emulation with all 23 bits kept",
-    published={"gpt2": Published("partly", "conjectured, not verified")},
+    published={"gpt2": Published("partly", "conjectured, not verified", stated("001", "exp9 A"))},
     data=LEXICON,
 )
 def test_tf32_collapse(study: Study, judge: Judge) -> None:

@@ -21,9 +21,11 @@ from semphase import (
     claim,
     on_copies,
 )
+from semphase.science.audit.published import stated
 from semphase.science.wqk import agreement, facet, figures
 from semphase.stats.ranges import POSITIVE
 
+EXP6 = stated("001", "exp6")
 REINITIALISED = "re-initialised weights"
 RANDOM_BASIS = "as many random orthonormal directions of the space that the heads' matrices span"
 AS_FAR = f"{RANDOM_BASIS}, of what they leave out as much taken away as changes the matrices as far, in sum of squares"
@@ -58,7 +60,7 @@ VERDICTS = {
     source="001 exp6",
     control=REINITIALISED,
     needs=LAYERS,
-    published={"gpt2": Published("refuted", "82 of 144")},
+    published={"gpt2": Published("refuted", "82 of 144", EXP6)},
 )
 def test_low_dimensional(study: Study, judge: Judge) -> None:
     def dimension(own: Study) -> Estimate:
@@ -80,7 +82,7 @@ def test_low_dimensional(study: Study, judge: Judge) -> None:
     control=RANDOM_BASIS,
     cost="minutes",
     needs=LAYERS,
-    published={"gpt2": Published("refuted", "K = 32: 19×")},
+    published={"gpt2": Published("refuted", "K = 32: 19×", EXP6)},
     data=TEXT,
 )
 def test_compressible(study: Study, judge: Judge) -> None:
@@ -100,7 +102,7 @@ def test_compressible(study: Study, judge: Judge) -> None:
     control=AS_FAR,
     cost="minutes",
     needs=LAYERS,
-    published={"gpt2": Published("supported", "2.2×")},
+    published={"gpt2": Published("supported", "2.2×", EXP6)},
     data=TEXT,
 )
 def test_variance_is_not_function(study: Study, judge: Judge) -> None:
@@ -120,7 +122,7 @@ def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     control=AS_FAR,
     cost="minutes",
     needs=LAYERS,
-    published={"gpt2": Published("supported", "2.2 → 1.07")},
+    published={"gpt2": Published("supported", "2.2 → 1.07", EXP6)},
     data=TEXT,
 )
 def test_tail_matters(study: Study, judge: Judge) -> None:
@@ -143,7 +145,7 @@ def test_tail_matters(study: Study, judge: Judge) -> None:
     "far, in sum of squares",
     cost="minutes",
     needs=LAYERS,
-    published={"gpt2": Published("supported", "no figure")},
+    published={"gpt2": Published("supported", "no figure", EXP6)},
     data=TEXT,
 )
 def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
@@ -163,7 +165,7 @@ def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     source="001 exp6",
     control=REINITIALISED,
     needs=LAYERS,
-    published={"gpt2": Published("supported", "qualitative")},
+    published={"gpt2": Published("supported", "qualitative", EXP6)},
 )
 def test_components_encode_layer(study: Study, judge: Judge) -> None:
     def correlation(own: Study) -> Estimate:

@@ -24,11 +24,13 @@ from semphase import (
     share,
     where_defined,
 )
+from semphase.science.audit.published import stated
 from semphase.science.writes import facet, figures, spectra
 from semphase.stats.left_out import median_row, ordered, smallest
 from semphase.stats.orders import spearman
 from semphase.stats.ranges import POSITIVE
 
+EXP7 = stated("002", "exp7")
 REINITIALISED = "re-initialised weights"
 NEEDS = Needs(layers=3)
 GROUPS = "each of the contiguous groups of positions left out in turn"
@@ -51,7 +53,7 @@ THIRD, TWO_THIRDS = 256, 512
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
-    published={"gpt2": Published("supported", "16 … 354")},
+    published={"gpt2": Published("supported", "16 … 354", EXP7)},
     data=TEXT,
 )
 def test_norm_grows(study: Study, judge: Judge) -> None:
@@ -81,7 +83,7 @@ def test_norm_grows(study: Study, judge: Judge) -> None:
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
-    published={"gpt2": Published("supported", "K 85–235, layers 2 and 11 excepted")},
+    published={"gpt2": Published("supported", "K 85–235, layers 2 and 11 excepted", EXP7)},
     data=TEXT,
 )
 def test_not_low_rank(study: Study, judge: Judge) -> None:
@@ -137,7 +139,7 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
-    published={"gpt2": Published("supported", "6; the scaling was not tried")},
+    published={"gpt2": Published("supported", "6; the scaling was not tried", EXP7)},
     data=TEXT,
 )
 def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
@@ -172,7 +174,7 @@ def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
     source="002 exp7",
     control="the individual basis of every layer in place of the shared one",
     needs=NEEDS,
-    published={"gpt2": Published("supported", "0.845")},
+    published={"gpt2": Published("supported", "0.845", EXP7)},
     data=TEXT,
 )
 def test_shared_reconstruction(study: Study, judge: Judge) -> None:
@@ -195,7 +197,7 @@ def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     control=f"K random orthonormal directions in every layer, {KEPT_NEAR}",
     cost="minutes",
     needs=NEEDS,
-    published={"gpt2": Published("supported", "8.3×, 1.49×")},
+    published={"gpt2": Published("supported", "8.3×, 1.49×", stated("002", "exp7 D"))},
     data=TEXT,
 )
 def test_low_rank_inference(study: Study, judge: Judge) -> None:
@@ -223,7 +225,9 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
     control=f"K random orthonormal directions, the same in every layer, {KEPT_NEAR} as the shared ones do",
     cost="minutes",
     needs=NEEDS,
-    published={"gpt2": Published("supported", "383× against 122× at 16; 136× at 8, 463× at 32")},
+    published={
+        "gpt2": Published("supported", "383× against 122× at 16; 136× at 8, 463× at 32", stated("002", "exp7 D"))
+    },
     data=TEXT,
 )
 def test_shared_worse(study: Study, judge: Judge) -> None:
@@ -249,7 +253,7 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
     source="002 exp7",
     control=REINITIALISED,
     needs=NEEDS,
-    published={"gpt2": Published("supported", "0.42–0.68 in the middle")},
+    published={"gpt2": Published("supported", "0.42–0.68 in the middle", EXP7)},
     data=TEXT,
 )
 def test_attention_lower_rank(study: Study, judge: Judge) -> None:

@@ -88,6 +88,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
         yield "contrast", Text(wording.contrast(entry))
     yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)
     yield "source", Text(entry["source"])
+    if "scope" in entry:
+        yield "scope", Text(wording.scope(entry))
     if entry["reason"]:
         yield "reason", Text(entry["reason"])
     yield "registered", Text(wording.registration(entry))

@@ -18,6 +18,7 @@ import tomlkit
 from semphase.errors import SemphaseError
 from semphase.files import write_or_refuse
 from semphase.verdict import Claim
+from semphase.verdict.scope import Kind, models_of, reported
 
 NO_MODEL = "no-model"
 REPLICATED = frozenset({"gpt2", "gpt2-medium"})
@@ -58,15 +59,19 @@ def check_records(root: Path) -> None:
         _read(path)
 
 
-def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path]) -> Expected | None:
-    """The expectation of a claim on a model (or models joined with "+"); None where nobody knows."""
+def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path], scope: Kind) -> Expected | None:
+    """The expectation of a claim on a model (or models joined with "+"); None where nobody knows.
+
+    A recorded verdict is expected of runs with its key, whose budget is part of it; a published one only of a run that
+    measured on as much as the source did.
+    """
     if claim.timed:
         return None
     recorded = _recorded(label, key, folders)
     if recorded is not None:
         verdict = recorded.get(claim.id)
         return Expected(verdict, "recorded") if verdict else Expected("", "missing")
-    return _published(claim, label)
+    return _published(claim, label) if scope == "as published" else None
 
 
 def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -> Path:
@@ -95,13 +100,11 @@ def _recorded(label: str, key: RunKey, folders: Sequence[Path]) -> Mapping[str, 
 
 
 def _published(claim: Claim, label: str) -> Expected | None:
-    names = frozenset(label.split("+"))
-    if not names <= REPLICATED:
+    source = reported(claim, label)
+    if source is None or source[1].verdict == "partly":
         return None
-    for published_label, published in claim.published.items():
-        if frozenset(published_label.split("+")) == names and published.verdict in ("supported", "refuted"):
-            return Expected(published.verdict, "published")
-    return None
+    known = models_of(label) <= REPLICATED and models_of(source[0]) == models_of(label)
+    return Expected(source[1].verdict, "published") if known else None
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

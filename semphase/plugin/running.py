@@ -16,6 +16,7 @@ from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, RunKey
+from semphase.plugin.measured_on import measured_on
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
@@ -26,6 +27,7 @@ from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.judge import Judge
 from semphase.verdict.plain import plain
+from semphase.verdict.scope import scope_of
 
 JUDGE = pytest.StashKey[Judge]()
 UNFIT = pytest.StashKey[str]()
@@ -157,8 +159,17 @@ def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
         accept=value(config, "accept"),
     )
     folders = expectations.record_folders(config.rootpath)
-    expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders)
+    scope = _scoped(item, verdict)["kind"]
+    expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
     return decide(verdict, None if _replaced(item) else expected, rules)  # nobody expects anything of other data
+
+
+def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
+    """The scope of the item's verdict, in the report's form."""
+    claim, replaced = _claim(item), _replaced(item)
+    found = scope_of(claim, _label(item), measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced)
+    form: schema.ScopeForm = {"kind": found.kind, "ratios": dict(found.ratios)}
+    return {**form, "prompts": replaced} if replaced else form
 
 
 def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
@@ -177,13 +188,11 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     drawn = item.stash.get(FIGURES, Drawn())
     entry["figures"] = list(drawn.images)
     entry["registration"], registries = registration_of(item)
-    replaced = _replaced(item)
-    if replaced:
-        entry["scope"] = {"kind": "other data", "prompts": replaced}
+    entry["scope"] = _scoped(item, verdict)
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
-        "expectable": not (claim.timed or replaced),
+        "expectable": not (claim.timed or _replaced(item)),
         "provenance": origin,
         "hardware": hardware() if origin else None,
         "notices": drawn.notices,

@@ -88,7 +88,7 @@ def _run(session: Session) -> Run:
 
 def _idle_prompts(session: Session) -> list[str]:
     """A notice for each set of --prompts that took the place of no claim's."""
-    used = {name for told in session.told.values() for name in told["entry"].get("scope", {"prompts": ()})["prompts"]}
+    used = {name for told in session.told.values() for name in told["entry"]["scope"].get("prompts", ())}
     return [
         f"the prompts {name!r} of --prompts took the place of no claim's own set"
         for name in Substitutes.load(session.settings.prompts).sets

@@ -16,6 +16,7 @@ from semphase.report.wording import (
     contrast,
     interval,
     leading,
+    limit,
     not_specific,
     population,
     published,
@@ -106,8 +107,8 @@ def _verdict(entry: Entry) -> Text:
     if entry["verdict"] is None:
         return Text("ERROR", style="bold red")
     told = Text(entry["verdict"], style=COLOURS[entry["verdict"]])
-    if "scope" in entry:
-        told.append(f"\n{entry['scope']['kind']}", style="yellow")
+    if (limited := limit(entry)) is not None:
+        told.append(f" ({limited})", style="yellow")
     if not_specific(entry):
         told.append("\nnot specific", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):

@@ -3,8 +3,8 @@
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`. Reports of version 1
 have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
-`run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
-names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
+and `run.registry` (by path) where claims have a registry. Older reports have no `registration`, and no `scope` but where
+--prompts replaced a set that the claim names or uses, then without `ratios`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from semphase.report.strength import Reach, Strength, strengths
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
+from semphase.verdict.scope import Kind
 
 SCHEMA = 2
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]
@@ -62,10 +63,14 @@ class RegistrationForm(TypedDict):
 
 
 class ScopeForm(TypedDict):
-    """How what was measured on relates to what the claim's author measured on; "other data" where a set was replaced."""
+    """How what was measured on relates to what the claim's author measured on.
 
-    kind: Literal["other data"]
-    prompts: list[str]
+    `ratios` holds run over published of what the run had less of; `prompts` names the sets that --prompts replaced.
+    """
+
+    kind: Kind
+    ratios: NotRequired[dict[str, float]]
+    prompts: NotRequired[list[str]]
 
 
 class RegistryForm(TypedDict):

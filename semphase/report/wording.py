@@ -20,6 +20,7 @@ LEGEND = (
     ("contrast", "by how much the model's distance to the threshold exceeds that of its control"),
     ("specific", "supported for the model, refuted for every control, and the contrast excludes 0"),
     ("firm", "holds with all claims counted that could have been decided (Holm); nominal: only by itself"),
+    ("reduced", "refuted on less than the source measured on, which a run of its size may overturn"),
     ("registered", "since when the claim says what it says; an unregistered one may have been fitted to its data"),
 )
 
@@ -65,10 +66,10 @@ def rule(entry: Entry) -> str:
 
 
 def verdict(entry: Entry) -> str:
-    """The verdict with what its reader must not miss: other data, nothing specific, a change, a broken measurement."""
+    """The verdict with what its reader must not miss: its limits, nothing specific, a change, a broken measurement."""
     if entry["verdict"] is None:
         return "error"
-    warnings = [f" ({entry['scope']['kind']})"] if "scope" in entry else []
+    warnings = [f" ({limited})"] if (limited := limit(entry)) else []
     if not_specific(entry):
         warnings.append(" (not specific)")
     if entry["outcome"] == "error":
@@ -76,6 +77,22 @@ def verdict(entry: Entry) -> str:
     if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
         warnings.append(" (unexpected)")
     return entry["verdict"] + "".join(warnings)
+
+
+def limit(entry: Entry) -> str | None:
+    """What its scope takes from the verdict: it is of other data, or a refutation by less than the source had."""
+    kind = entry["scope"]["kind"] if "scope" in entry else None
+    return kind if kind == "other data" or (kind == "reduced" and entry["verdict"] == "refuted") else None
+
+
+def scope(entry: Entry) -> str:
+    """The scope, with the sets that were replaced and the shares of what the source measured on; a dash where unknown."""
+    if "scope" not in entry:
+        return NOTHING
+    found = entry["scope"]
+    told = [*found.get("prompts", ())]
+    told += [f"{number(ratio)} of the published {name}" for name, ratio in found.get("ratios", {}).items()]
+    return found["kind"] + (f": {', '.join(told)}" if told else "")
 
 
 def not_specific(entry: Entry) -> bool:

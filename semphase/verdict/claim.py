@@ -20,6 +20,8 @@ LEXICON, TEXT = "lexicon", "text"
 Cost = Literal["seconds", "minutes", "hours"]
 Combine = Literal["all", "any"]
 NO_CONTROL = "none:"
+QUANTITIES = ("tokens", "words", "documents", "seeds")
+"""For `Published.setting`: what a source may have measured much or little of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Published:
     verdict: Literal["supported", "refuted", "partly"]
     value: str = ""
     setting: Mapping[str, str | int] = field(default_factory=dict)
-    """What the source measured on: "model", and how many "tokens", "words", "documents" or "seeds"; empty if unstated."""
+    """What the source measured on: "model", and how many of `QUANTITIES`; only what it says, empty if that is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def require_sound(claim: Claim) -> None:
     for name, sound in kinds.items():
         if not sound:
             raise SemphaseError(f"{claim.id} has {name}={getattr(claim, name)!r}; {ways[name]}.")
+    for model, own in claim.published.items():
+        _require_setting(claim, model, own.setting)
     rules = [str(part) for part in claim.parts]
     if len(set(rules)) < len(rules):
         raise SemphaseError(f"{claim.id} has the part {rules[0]!r} twice; keep one.")
@@ -143,3 +147,18 @@ def require_sound(claim: Claim) -> None:
 def _counts(needs: Needs) -> bool:
     numbers = (needs.models, needs.words, needs.layers, needs.heads)
     return all(type(own) is int and own >= 0 for own in numbers) and isinstance(needs.model, bool)
+
+
+def _require_setting(claim: Claim, model: str, setting: object) -> None:
+    sound = isinstance(setting, Mapping) and all(map(_may_be_stated, setting, setting.values()))
+    if not sound:
+        raise SemphaseError(
+            f"{claim.id} has the setting {setting!r} for {model}; give model as a text, and"
+            f" {', '.join(QUANTITIES[:-1])} or {QUANTITIES[-1]} as whole numbers above 0."
+        )
+
+
+def _may_be_stated(name: object, value: object) -> bool:
+    if name == "model":
+        return isinstance(value, str) and bool(value.strip())
+    return name in QUANTITIES and isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -16,6 +16,7 @@ SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 @pytest.fixture(autouse=True)
 def _reported(report: Report) -> None:
     told = entry()
+    told["scope"] = {"kind": "reduced", "ratios": {"tokens": 0.034}}
     told["registration"] = {"status": "changed", "date": "2026-01-31"}
     told["figures"] = ["figures/gpt2/line.png", "figures/gpt2/gone.png"]
     place = report("out", told, entry("tiny"))
@@ -32,7 +33,7 @@ def test_everything_is_shown(run: Run) -> None:
         "6 numbers (1 missing) from 0.97 (seal) to 0.99 (bat)", "3 × 2 numbers from 0.1 to 0.6, median 0.35",
         "2 tables of verdict", "several lines", "model only", "firm, p of the decision 1e-09",
         "out/figures/gpt2/line.png", "figures/gpt2/gone.png is not there",
-        "run 0123 of 2026-01-31", "pytest --model gpt2",
+        "reduced: 0.034 of the published tokens", "run 0123 of 2026-01-31", "pytest --model gpt2",
     ):  # fmt: skip
         assert told in out, told
 

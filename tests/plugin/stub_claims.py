@@ -23,8 +23,9 @@ def declare(id, **rest):
     return claim(id, **(usual | rest))
 
 
-SUPPORTED = {"gpt2": Published("supported", "> 0.96")}
-REFUTED = {"gpt2": Published("refuted", "0.2")}
+SETTING = {"model": "gpt2"}
+SUPPORTED = {"gpt2": Published("supported", "> 0.96", SETTING)}
+REFUTED = {"gpt2": Published("refuted", "0.2", SETTING)}
 HIGH, NEAR, LOW = estimate(1.0), estimate(0.05), estimate(-1.0)
 
 

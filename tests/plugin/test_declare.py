@@ -54,6 +54,22 @@ def test_fields_of_another_kind_are_refused_by_name(wrong: dict[str, Any]) -> No
         declared(**wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        3, {"layers": 12}, {"model": ""}, {"model": 2}, {"tokens": 0}, {"tokens": -1}, {"tokens": "1000"},
+        {"words": 2.5}, {"seeds": True},
+    ],
+)  # fmt: skip
+def test_a_setting_is_a_model_and_counts(wrong: Any) -> None:
+    with pytest.raises(
+        SemphaseError, match=r"^order\.x has the setting .* for gpt2; give model as a text, and [^\n]*\.$"
+    ):
+        declared(published={"gpt2": Published("supported", setting=wrong)})
+    told = {"model": "gpt2", "tokens": 1000, "words": 4, "documents": 1, "seeds": 3}
+    assert declared(published={"gpt2": Published("supported", setting=told)}).published["gpt2"].setting == told
+
+
 def test_one_thing_to_read_is_as_good_as_several() -> None:
     words = Prompts.of("words", ["a b"])
     assert declared().data == ()

@@ -50,10 +50,10 @@ def test_a_verdict_on_other_data_says_so_and_is_not_recorded(make: Make, workers
         "--semphase-model=tiny", f"--semphase-store={project.folder}", "--semphase-accept", *given, *workers
     )
     entries = ran.entries
-    assert {name: entry.get("scope") for name, entry in entries.items()} == {
-        "a.named": {"kind": "other data", "prompts": ["own"]},
-        "a.used": {"kind": "other data", "prompts": ["own"]},
-        "a.apart": None,
+    assert {name: entry["scope"] for name, entry in entries.items()} == {
+        "a.named": {"kind": "other data", "ratios": {}, "prompts": ["own"]},
+        "a.used": {"kind": "other data", "ratios": {}, "prompts": ["own"]},
+        "a.apart": {"kind": "unstated", "ratios": {}},
     }
     assert (project.report / "verdicts.md").read_text().count("**supported (other data)**") == 2
     assert ran.document is not None

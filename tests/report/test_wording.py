@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.report.console import render
+from semphase.report.html import to_html
+from semphase.report.markdown import to_markdown
 from semphase.report.schema import Document, Entry, EstimateForm, Run, document_of
 from semphase.report.wording import (
     contrast,
@@ -19,6 +24,7 @@ from semphase.report.wording import (
     published,
     relation,
     rule,
+    scope,
     strength,
     summary_line,
     verdict,
@@ -93,6 +99,40 @@ def test_tables_lead_with_what_is_supported_and_specific(document: Document) -> 
     shown = [(entry["model"], entry["id"]) for entry in leading(document["claims"])]
     assert shown[:3] == [(None, "audit.table"), ("gpt2", "permeation.word-correlation"), ("gpt2", "order.broken")]
     assert [strength(entry) for entry in leading(document["claims"])][:2] == ["firm", "firm"]
+
+
+@pytest.mark.parametrize(
+    ("scope_form", "decided", "short", "told"),
+    [
+        (
+            {"kind": "reduced", "ratios": {"tokens": 1 / 30, "words": 0.5}}, "refuted", "refuted (reduced)",
+            "reduced: 0.03333 of the published tokens, 0.5 of the published words",
+        ),
+        ({"kind": "reduced", "ratios": {"words": 0.5}}, "supported", "supported", "reduced: 0.5 of the published words"),
+        ({"kind": "other model", "ratios": {}}, "refuted", "refuted", "other model"),
+        ({"kind": "as published", "ratios": {}}, "refuted", "refuted", "as published"),
+        ({"kind": "unstated", "ratios": {}}, "refuted", "refuted", "unstated"),
+        ({"kind": "other data", "ratios": {}, "prompts": ["own"]}, "supported", "supported (other data)", "other data: own"),
+        ({"kind": "other data", "prompts": ["own"]}, "refuted", "refuted (other data)", "other data: own"),
+    ],
+)  # fmt: skip
+def test_a_refutation_on_less_says_so(
+    entries: list[Entry], run: Run, scope_form: Any, decided: str, short: str, told: str
+) -> None:
+    entry: Entry = {**entries[0], "verdict": decided, "specific": True, "scope": scope_form}
+    assert (verdict(entry), scope(entry)) == (short, told)
+    document = document_of(run, [entry])
+    assert f"**{short}**" in to_markdown(document)
+    for width in (80, 240):
+        assert bool(re.search(rf"{re.escape(short)}( |$)", render(document, width, coloured=False), re.MULTILINE))
+    html = to_html(document, Path())
+    assert f'<td class="verdict {decided}">{short}</td>' in html
+    assert f"<dt>scope</dt><dd>{told}</dd>" in html
+
+
+def test_reports_without_a_scope_are_worded(entries: list[Entry]) -> None:
+    assert "scope" not in entries[0]
+    assert scope(entries[0]) == "–"
 
 
 def test_reports_of_schema_1_are_worded(entries: list[Entry]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class Document:
     number: str
     title: str
     tables: Mapping[str, Table]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What a part of the document was measured on: its "models", and counts; only what is stated."""
 
     def __getitem__(self, name: str) -> Table:
         """A table; SemphaseError if the document has none of that name."""

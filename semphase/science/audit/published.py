@@ -1,7 +1,7 @@
 """Reading `fixtures/published/NNN.toml`.
 
 A cell is a figure in quotes, rounded to its last digit ("2.67e5", "-0.5460"), or an exact count without quotes, or a
-word in a column that the table names as text.
+word in a column that the table names as text. A [[setting]] says what a part of the document was measured on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from semphase.errors import SemphaseError
 from semphase.science.audit.printed import Document, Table
 from semphase.science.audit.rounding import around
+from semphase.verdict.claim import QUANTITIES
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _PLACES = (_PACKAGE / "_fixtures" / "published", _PACKAGE.parent / "fixtures" / "published")
@@ -44,11 +45,27 @@ def read(path: Path) -> Document:
     if not {"document", "title", "table"} <= set(data):
         raise SemphaseError(f"the published figures {path.name} need document, title and [[table]]; add them.")
     tables = [_table(raw, path.name) for raw in data["table"]]
-    names = [table.name for table in tables]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise SemphaseError(f"{path.name} has the table {repeated[0]!r} twice; rename one.")
-    return Document(data["document"], data["title"], dict(zip(names, tables, strict=True)))
+    settings = [_setting(raw, path.name) for raw in data.get("setting", ())]
+    _once([table.name for table in tables], f"{path.name} has the table")
+    _once([part for part, _ in settings], f"{path.name} has the setting")
+    return Document(data["document"], data["title"], {table.name: table for table in tables}, dict(settings))
+
+
+def stated(number: str, part: str, model: str = "") -> dict[str, str | int]:
+    """What a part of a document says that it measured on, for `Published.setting`; empty if it says nothing.
+
+    `model` is one of the models that the part names, or several joined with "+"; it may be left out where there is one.
+    Raises SemphaseError for a part without a setting, and for a model that it does not name.
+    """
+    settings = load(number).settings
+    if part not in settings:
+        raise SemphaseError(f"document {number} has no setting of {part!r}; there are {', '.join(settings)}.")
+    named = settings[part].get("models", [])
+    own = model or "+".join(named)
+    if (len(named) > 1 and not model) or not set(filter(None, own.split("+"))) <= set(named):
+        raise SemphaseError(f"document {number}, {part} names the models {', '.join(named) or 'none'}, not {model!r}.")
+    counts = {name: settings[part][name] for name in QUANTITIES if name in settings[part]}
+    return {"model": own, **counts} if own else counts
 
 
 def figure(cell: object) -> tuple[float, float]:
@@ -60,6 +77,24 @@ def figure(cell: object) -> tuple[float, float]:
     digits = Decimal(cell)
     last = int(digits.as_tuple().exponent)
     return float(digits), float(Decimal(5).scaleb(last - 1))
+
+
+def _once(names: list[str], where: str) -> None:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise SemphaseError(f"{where} {repeated[0]!r} twice; rename one.")
+
+
+def _setting(raw: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]:
+    counts = [raw[key] for key in QUANTITIES if key in raw]
+    if not {"part", "section"} <= set(raw) <= {"part", "section", "said", "models", *QUANTITIES}:
+        raise SemphaseError(
+            f"{where}: the setting {raw.get('part', '?')!r} needs part and section, and may have said, models,"
+            f" {', '.join(QUANTITIES)}; mend its keys."
+        )
+    if not all(isinstance(count, int) and count > 0 for count in counts):
+        raise SemphaseError(f"{where}: the setting {raw['part']!r} counts in whole numbers above 0; mend them.")
+    return raw["part"], raw
 
 
 def _table(raw: Mapping[str, Any], where: str) -> Table:

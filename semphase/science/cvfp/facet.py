@@ -279,7 +279,16 @@ class Cvfp:
             "embedding": f"{self.study.label}'s, {self.vocabulary.width} wide, frozen",
             "seeds": self.seeds,
             "seeds of contexts alone": self.further_seeds,
+            "measured on": self._measured_on(self.sizes[-1]),
         }
+
+    @property
+    def reading_of_smallest(self) -> dict[str, Any]:
+        """The same for what reads the smallest training set alone."""
+        return self.reading | {"measured on": self._measured_on(self.sizes[0])}
+
+    def _measured_on(self, documents: int) -> dict[str, int]:
+        return {"tokens": documents * self.documents.length, "documents": documents, "seeds": len(self.seeds)}
 
 
 def _hash(*arrays: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.science.audit.published import figure, load, read
+from semphase.science.audit.published import figure, load, read, stated
 
 HEAD = 'document = "009"\ntitle = "a test"\n'
 TABLE = (
@@ -73,6 +73,63 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path, text, sentence):
     with pytest.raises(SemphaseError, match=sentence) as caught:
         read(written(tmp_path, text))
     assert "\n" not in str(caught.value).split("(at line")[0].rstrip()
+
+
+SETTING = (
+    '[[setting]]\npart = "exp3"\nsection = "2"\nsaid = "four words"\nmodels = ["gpt2", "gpt2-medium"]\nwords = 4\n'
+    '[[setting]]\npart = "exp6"\nsection = "3"\nmodels = ["gpt2"]\n[[setting]]\npart = "exp2"\nsection = "4"\n'
+)
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    document = read(written(tmp_path, HEAD + SETTING + TABLE))
+    monkeypatch.setattr("semphase.science.audit.published.load", {"009": document}.__getitem__)
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    ("part", "model", "told"),
+    [
+        ("exp3", "gpt2-medium", {"model": "gpt2-medium", "words": 4}),
+        ("exp3", "gpt2+gpt2-medium", {"model": "gpt2+gpt2-medium", "words": 4}),
+        ("exp6", "", {"model": "gpt2"}),
+        ("exp6", "gpt2", {"model": "gpt2"}),
+        ("exp2", "", {}),
+    ],
+)
+def test_a_setting_holds_what_its_part_says_of_the_model(part, model, told):
+    assert stated("009", part, model) == told
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    ("part", "model", "sentence"),
+    [
+        ("exp4", "", "no setting of 'exp4'; there are exp3, exp6, exp2"),
+        ("exp3", "", "exp3 names the models gpt2, gpt2-medium, not ''"),
+        ("exp3", "gpt2+tiny", "not 'gpt2\\+tiny'"),
+        ("exp2", "gpt2", "exp2 names the models none, not 'gpt2'"),
+    ],
+)
+def test_what_a_document_does_not_say_is_no_setting(part, model, sentence):
+    with pytest.raises(SemphaseError, match=sentence):
+        stated("009", part, model)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("part =", "name ="), "the setting '\\?' needs part and section"),
+        (("words =", "layers ="), "the setting 'exp3' needs part and section, and may have"),
+        (("= 4", '= "4"'), "the setting 'exp3' counts in whole numbers above 0"),
+        (("= 4", "= 0"), "the setting 'exp3' counts in whole numbers above 0"),
+        (("exp6", "exp3"), "has the setting 'exp3' twice"),
+    ],
+)
+def test_broken_settings_are_refused_in_one_sentence(tmp_path, change, sentence):
+    with pytest.raises(SemphaseError, match=sentence):
+        read(written(tmp_path, HEAD + SETTING.replace(*change, 1) + TABLE))
 
 
 def test_what_is_not_there_is_named(tmp_path):

@@ -197,6 +197,13 @@ def test_a_short_corpus_gives_short_documents(study_of, tiny, corpus):
     assert made.reading["tokens of a document"] == made.documents.length
 
 
+def test_the_reading_counts_what_the_largest_and_the_smallest_trainings_read(study):
+    cvfp = study.facet(Cvfp)
+    length, seeds = cvfp.documents.length, len(cvfp.seeds)
+    for reading, documents in ((cvfp.reading, max(cvfp.sizes)), (cvfp.reading_of_smallest, min(cvfp.sizes))):
+        assert reading["measured on"] == {"tokens": documents * length, "documents": documents, "seeds": seeds}
+
+
 def test_a_broken_training_leaves_those_before_it(study, grid, monkeypatch):
     from semphase.science.cvfp.model import train
 
