@@ -26,6 +26,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from semphase.errors import SemphaseError
+from semphase.sources import Named, Source, is_module, undocumented, written
 
 PACKAGE = "semphase"
 DERIVED = {"derived": True}
@@ -48,7 +49,11 @@ class _View:
 
     def counts(self, module: str) -> bool:
         """Is it a module of the project, or of a package that counts as such?"""
-        return of_project(module) or any(module == own or module.startswith(f"{own}.") for own in self.packages)
+        return of_project(module) or self.packaged(module)
+
+    def packaged(self, module: str) -> bool:
+        """Is it of a package that counts as the project's?"""
+        return any(module == own or module.startswith(f"{own}.") for own in self.packages)
 
     def name(self, module: str | None) -> str:
         """The module's name, but for the one whose name depends on how it was imported."""
@@ -255,11 +260,17 @@ class _Reach:
             yield from ((f"{own.__name__}.{part}", vars(own)[part]) for part in used if part in vars(own))
 
     def _follow(self, name: str, thing: Any) -> None:
-        if isinstance(thing, ModuleType):
+        if isinstance(thing, Named):
+            self.seen[name] = thing.__name__
+            written(thing, self._view.packages, self.seen)
+        elif isinstance(thing, ModuleType):
             self.seen[name] = f"module {self._view.name(thing.__name__)}"
         elif inspect.isfunction(thing) or inspect.isclass(thing):
             self.seen[name] = self._name(thing)
-            if self._view.counts(thing.__module__):
+            if self._view.packaged(thing.__module__) and not thing.__qualname__.startswith("<lambda>"):
+                written(Named(thing.__module__, thing.__qualname__.partition(".")[0]), self._view.packages, self.seen)
+                self.follow_captured(name, thing)
+            elif self._view.counts(thing.__module__):
                 self.visit(thing)
                 self.follow_captured(name, thing)
         elif inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing):
@@ -330,27 +341,13 @@ def _bytes(code: CodeType) -> str:
     return repr((code.co_code.hex(), code.co_names, code.co_varnames, parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A source without comments and docstrings, and the nodes of its tree that name something."""
-
-    text: str
-    nodes: tuple[ast.AST, ...]
-
-    @classmethod
-    def of(cls, tree: ast.AST) -> _Source:
-        """The source of a tree."""
-        named = (ast.Name, ast.Attribute, ast.Import, ast.ImportFrom)
-        return cls(ast.unparse(tree), tuple(node for node in ast.walk(tree) if isinstance(node, named)))
-
-
-_SOURCES: WeakKeyDictionary[Any, _Source] = WeakKeyDictionary()
+_SOURCES: WeakKeyDictionary[Any, Source] = WeakKeyDictionary()
 """Those that were read before: many claims reach the same functions."""
 
 
-def _source(thing: Any) -> _Source:
+def _source(thing: Any) -> Source:
     if thing not in _SOURCES:
-        _SOURCES[thing] = _Source.of(_bare_tree(thing))
+        _SOURCES[thing] = Source.of(_bare_tree(thing))
     return _SOURCES[thing]
 
 
@@ -360,25 +357,31 @@ def _read(thing: Any, names: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     source = _source(thing)
     if marked is not None and isinstance(thing, FunctionType):
         if repr(marked) in source.text:
-            source = _Source.of(_unmarked(_bare_tree(thing), marked))
+            source = Source.of(_unmarked(_bare_tree(thing), marked, names))
         methods = dict(_methods(thing, source, names))
     return source.text, dict(_reached(source, names)) | methods
 
 
-def _unmarked(tree: ast.Module, marked: str) -> ast.Module:
-    """Without the decorator that is called with a text: what it says is frozen elsewhere."""
+def _unmarked(tree: ast.Module, marked: str, names: Mapping[str, Any]) -> ast.Module:
+    """Without the decorator of semphase that is called with a text: what it says is frozen elsewhere."""
     for own in tree.body:
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef):
-            own.decorator_list = [part for part in own.decorator_list if not _is_called_with(part, marked)]
+            own.decorator_list = [part for part in own.decorator_list if not _marks(part, marked, names)]
     return tree
 
 
-def _is_called_with(decorator: ast.expr, text: str) -> bool:
-    given = [*decorator.args, *(own.value for own in decorator.keywords)] if isinstance(decorator, ast.Call) else []
-    return any(isinstance(own, ast.Constant) and own.value == text for own in given)
+def _marks(decorator: ast.expr, text: str, names: Mapping[str, Any]) -> bool:
+    if not isinstance(decorator, ast.Call):
+        return False
+    given = [*decorator.args, *(own.value for own in decorator.keywords)]
+    called = decorator.func.value if isinstance(decorator.func, ast.Attribute) else decorator.func
+    found = names.get(called.id) if isinstance(called, ast.Name) else None
+    home = found.__name__ if isinstance(found, ModuleType) else str(getattr(found, "__module__", ""))
+    ours = home.partition(".")[0] == PACKAGE and not _VIEW.get().packaged(home)
+    return ours and any(isinstance(own, ast.Constant) and own.value == text for own in given)
 
 
-def _methods(function: FunctionType, source: _Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _methods(function: FunctionType, source: Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a method asks of its own object, where its class stands at the top of a module."""
     place, _, _ = function.__qualname__.rpartition(".")
     owner = names.get(place) if place.isidentifier() else None
@@ -398,13 +401,10 @@ def _bare_tree(thing: Any) -> ast.Module:
             f"the source of {thing.__qualname__} cannot be read, so its numbers could not be told from those of "
             "another version; write it in a file."
         ) from problem
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            node.body = _undocumented(node.body)
-    return tree
+    return undocumented(tree)
 
 
-def _lambda_source(function: FunctionType) -> _Source | None:
+def _lambda_source(function: FunctionType) -> Source | None:
     """The source of a lambda, also where others stand in its line; None where its place is not known."""
     code = function.__code__
     try:
@@ -415,19 +415,11 @@ def _lambda_source(function: FunctionType) -> _Source | None:
         if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
             body = node.body
             if (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset) in code.co_positions():
-                return _Source.of(node)
+                return Source.of(node)
     return None
 
 
-def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0]
-    documented = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return (body[1:] or [ast.Pass()]) if documented else body
-
-
-def _reached(source: _Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _reached(source: Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What the names in a source stand for: globals, attributes of modules, and what is imported inside."""
     names = ChainMap(dict(_imported(source, names)), names)  # type: ignore[arg-type]
     for node in source.nodes:
@@ -445,22 +437,30 @@ def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
     module = names.get(owner.id) if isinstance(owner, ast.Name) else None
     if isinstance(owner, ast.Attribute):
         module = _attribute(owner, names)
+    if isinstance(module, Named):
+        return module.of(node.attr) if is_module(module.__name__) else None
+    if isinstance(module, ModuleType) and _VIEW.get().packaged(module.__name__):
+        return Named(module.__name__, node.attr)
     if not isinstance(module, ModuleType) or not _VIEW.get().counts(module.__name__):
         return None
     return getattr(module, node.attr, None)
 
 
-def _imported(source: _Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _imported(source: Source, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The project's functions and modules that a function imports itself."""
     for node in source.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if _VIEW.get().counts(alias.name):
+                if _VIEW.get().packaged(alias.name):
+                    yield (alias.asname, Named(alias.name)) if alias.asname else (PACKAGE, Named(PACKAGE))
+                elif of_project(alias.name):
                     own = importlib.import_module(alias.name)
                     yield (alias.asname, own) if alias.asname else (alias.name.partition(".")[0], _top(alias.name))
         elif isinstance(node, ast.ImportFrom):
             module = importlib.util.resolve_name("." * node.level + (node.module or ""), names.get("__package__"))
-            if _VIEW.get().counts(module):
+            if _VIEW.get().packaged(module):
+                yield from ((alias.asname or alias.name, Named(module, alias.name)) for alias in node.names)
+            elif of_project(module):
                 for alias in node.names:
                     yield alias.asname or alias.name, _member(importlib.import_module(module), alias.name)
 

@@ -100,7 +100,7 @@ def _form(known: Registry, forms: Mapping[str, RegistryForm], against: str) -> R
 def _with_revision(known: Registry, against: str) -> Checked:
     name, folder = known.path.name, known.path.resolve().parent
     before = registry.parse(_git(folder, against, "show", f"{against}:./{name}"), Path(against, name))
-    differing = [place for place, hash in enumerate(before.hashes[: len(known.hashes)]) if known.hashes[place] != hash]
+    differing = [place for place, own in enumerate(before.hashes[: len(known.hashes)]) if known.hashes[place] != own]
     problem = ""
     if differing:
         first = differing[0]

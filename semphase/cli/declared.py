@@ -43,8 +43,13 @@ class Found:
     skipped: tuple[str, ...]
 
     @property
-    def claims(self) -> list[Frozen]:
+    def claims(self) -> list[Claim]:
         """The claims alone."""
+        return [one.claim for one in self.declared]
+
+    @property
+    def frozen(self) -> list[Frozen]:
+        """The claims with what registration freezes of them."""
         return [one.own for one in self.declared]
 
 
@@ -59,7 +64,7 @@ def find(paths: Sequence[Path]) -> Found:
     return Found(tuple(declared), tuple(skipped))
 
 
-def claims_in(folder: Path) -> list[Frozen]:
+def claims_in(folder: Path) -> list[Claim]:
     """Every claim that the test files in and under a folder declare."""
     return find([folder]).claims
 
