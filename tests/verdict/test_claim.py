@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.data.prompts import Prompts
 from semphase.verdict import Claim, Needs, Published, above, between
+from semphase.verdict.universe import Universe
 
 BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "random", unit="nats")
 
@@ -25,7 +27,16 @@ BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "rando
         {"parts": (between(0.5, 1, "r"),)},
         {"estimator": "median"},
         {"unit": "bits"},
+        {"parts": (above(0.5, "r", within=(0, 1)),)},
         {"combine": "any"},
+        {"control": "shuffled labels"},
+        {"published": {"gpt2": Published("supported")}},
+        {"published": {"gpt2": Published("supported", setting={"words": 4})}},
+        {"needs": Needs(words=4)},
+        {"data": ("text",)},
+        {"data": (Prompts.of("a", ["one"]),)},
+        {"models": ("base", "tuned")},
+        {"universes": (Universe("ranks", len),)},
     ],
 )
 def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
@@ -36,16 +47,30 @@ def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
     "change",
     [
         {"source": "002"},
-        {"control": "shuffled labels"},
-        {"published": {"gpt2": Published("supported")}},
-        {"needs": Needs(words=4)},
         {"cost": "hours"},
-        {"data": ("text",)},
         {"timed": True},
     ],
 )
 def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
     assert dataclasses.replace(BASE, **change).fingerprint() == BASE.fingerprint()
+
+
+def half(study: Any) -> Any:
+    return study / 2
+
+
+def third(study: Any) -> Any:
+    return study / 3
+
+
+def test_sets_count_by_content_and_universes_of_a_project_by_code() -> None:
+    def rule(**change: Any) -> str:
+        return dataclasses.replace(BASE, **change).fingerprint()
+
+    assert rule(data=(Prompts.of("a", ["one"]),)) != rule(data=(Prompts.of("a", ["two"]),))
+    assert rule(universes=(Universe("less", half),)) != rule(universes=(Universe("less", third),))
+    assert rule(universes=(Universe("less", half),)) != rule(universes=(Universe("more", half),))
+    assert rule(universes=(Universe("less", half),)) != rule(universes=(Universe("less", half, passes=True),))
 
 
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
