@@ -22,8 +22,6 @@ from semphase import above, claim
 from semphase.stats.estimate import Estimate
 
 COPIES = 5
-UNIT = ""
-
 def centre(values):
     return sum(values) / len(values)
 
@@ -168,17 +166,12 @@ def test_registering_after_the_first_measurement_shows_and_goes_on_to(make: Make
     [
         ('control="damaged copies"', 'control="a random direction"'),
         ("COPIES = 5", "COPIES = 2"),
-        ("-value for value", "-9 * value for value"),
         ("sum(values) / len(values)", "max(values)"),
-        ("above(0.0)", "above(-1.0)"),
-        ('criterion="x > 0"', 'criterion="x > 0.5", published={"gpt2": Published("supported")}'),
-        ("judge(measured([1.0, 2.0, 6.0])", "judge(measured([2.0, 6.0])"),
     ],
 )
 def test_a_weaker_control_and_another_statistic_show(make: Make, before: str, after: str) -> None:
     project = mine(make)
     assert status(project.run("test_it.py")) == "registered"
-    edited(project, "import above, claim", "import Published, above, claim")
     assert status(edited(project, before, after)) == "changed"
 
 
@@ -187,8 +180,6 @@ def test_a_weaker_control_and_another_statistic_show(make: Make, before: str, af
     [
         ("COPIES = 5", "# Five are enough.\n\nCOPIES = 5"),
         ("Copies with harm done to them.", "What should fail."),
-        ('UNIT = ""', 'UNIT = "nats"'),
-        ('source="ours"', 'source="001 exp1"'),
     ],
 )
 def test_comments_and_what_the_test_does_not_reach_change_nothing(make: Make, before: str, after: str) -> None:
