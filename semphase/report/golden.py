@@ -29,7 +29,7 @@ def _circumstances(label: str | None, run: Mapping[str, Any]) -> Any:
     """Without a model nothing that a run could choose counts."""
     if label is None:
         return "no model"
-    weights = {own["name"]: own["sha256"] for own in run["models"]}
+    weights = {own["name"]: own.get("sha256") for own in run["models"]}
     models = [[name, weights.get(name)] for name in label.split("+")]
     data = [(run[name] or {}).get("sha256") for name in ("corpus", "lexicon")]
     return [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,16 @@ def test_an_amendment_is_not_taken_back_by_new_code(path: Path) -> None:
     again = frozen("d", parts=(above(0.97, "r"),))
     re_implement([again], path, {"a.one": {"tiny": "1"}}, "r")
     assert read(path).registration(again).status == "amended"
+
+
+def test_an_amendment_takes_in_the_lines_from_before_code_was_hashed(tmp_path: Path) -> None:
+    told = {name: getattr(CLAIM, name) for name in ("statement", "criterion", "combine", "estimator", "unit")}
+    text = json.dumps(told | {"parts": [repr(part) for part in CLAIM.parts]}, sort_keys=True)
+    rule = hashlib.sha256(text.encode()).hexdigest()
+    line = {"id": "a.one", "date": "2026-01-31", "reason": "", "rule": rule, "previous": None}
+    (path := tmp_path / "registry.jsonl").write_text(json.dumps(line) + "\n")
+    assert check_registration([REWRITTEN], path) == register([REWRITTEN], path) == []
+    (new,) = amend([ONE], path, "code is hashed now")
+    assert (new.rule, new.code, new.reason) == (ONE.rule, "c", "code is hashed now")
+    assert check_registration([REWRITTEN], path) != []
+    assert amend([ONE], path, "once more") == []
