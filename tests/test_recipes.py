@@ -109,7 +109,7 @@ def test_a_new_group_is_listed_registered_and_judged(copy: Copy) -> None:
     (listed,) = json.loads(copy.run("-m", "semphase", "list", "claims/test_lengths.py", "--json"))["claims"]
     assert listed["id"] == "lengths.grow"
     (entry,) = judged(copy, "claims/test_lengths.py", copy.folder)
-    assert entry["registration"]["status"] == "registered"
+    assert entry["registration"]["status"] == "unknown"  # the store is new
     assert entry["verdict"] == "supported"
     assert entry["control"]
     assert entry["estimate"]["low"] <= entry["estimate"]["value"] <= entry["estimate"]["high"]

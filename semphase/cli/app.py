@@ -65,6 +65,9 @@ def register(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Test files, or folders of them.")],
     amend: Annotated[bool, typer.Option("--amend", help="Register claims that changed since, too.")] = False,
     reason: Annotated[str, typer.Option(help="Why registered claims changed; needed by --amend.")] = "",
+    run: Annotated[
+        Path | None, typer.Option(help="Report whose output is kept, or shows that changed code finds what it found.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Append claims to registry.jsonl beside their files, before anything is measured."""
@@ -72,8 +75,30 @@ def register(
 
     if reason and not amend:
         raise SemphaseError("--reason is for changed claims: say --amend as well")
-    found = registering.amending(files, reason) if amend else registering.registering(files)
+    if run and amend:
+        raise SemphaseError("--run is for code that finds the same and needs no amendment: say --amend or --run")
+    if run:
+        found = registering.re_implementing(files, run)
+    else:
+        found = registering.amending(files, reason) if amend else registering.registering(files)
     output.tell(found, json)
+
+
+@app.command()
+def check(
+    place: Annotated[Path | None, typer.Argument(help="A registry.jsonl or its folder (default: claims).")] = None,
+    against: Annotated[
+        str, typer.Option(metavar="REPORT|REVISION", help="A report, or a git revision, that saw the registry before.")
+    ] = "",
+    json: AsJson = False,
+) -> None:
+    """Compare a registry with one that somebody saw: is a line edited, the tail cut, the log written anew?"""
+    from semphase.cli import checking, output
+
+    found = checking.checking(place or default_place(), against)
+    output.tell(found, json)
+    if found.problems:
+        raise SemphaseError("; ".join(found.problems))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
 
@@ -16,16 +17,22 @@ import pytest
 
 from semphase.errors import SemphaseError
 from semphase.verdict.claim import Claim
+from semphase.verdict.frozen import Frozen, frozen
 
 PATTERNS = ("test_*.py", "*_test.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A claim and the file that declares it."""
+    """A claim with what registration freezes of it, and the file that declares it."""
 
-    claim: Claim
+    own: Frozen
     file: Path
+
+    @property
+    def claim(self) -> Claim:
+        """The claim itself."""
+        return self.own.claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,18 @@ class Found:
         """The claims alone."""
         return [one.claim for one in self.declared]
 
+    @property
+    def frozen(self) -> list[Frozen]:
+        """The claims with what registration freezes of them."""
+        return [one.own for one in self.declared]
+
 
 def find(paths: Sequence[Path]) -> Found:
     """The claims of files, and of all test files in and under folders; SemphaseError for a file that breaks."""
     declared, skipped = list[Declared](), list[str]()
     for file in test_files(paths):
         try:
-            declared += [Declared(claim, file) for claim in _claims_of(file)]
+            declared += [Declared(own, file) for own in _claims_of(file)]
         except pytest.skip.Exception as skip:
             skipped.append(f"{file} is left out: {skip.msg}")
     return Found(tuple(declared), tuple(skipped))
@@ -76,32 +88,38 @@ def _belongs(file: Path, folder: Path) -> bool:
     return not any(part.name.startswith(".") or (folder / part / "pyvenv.cfg").exists() for part in inner if part.name)
 
 
-def _claims_of(file: Path) -> list[Claim]:
-    with _neighbours_importable(file.parent):
-        module = _import(file)
-    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
-    tests = [test for value in own for test in (vars(value).values() if isinstance(value, type) else (value,))]
-    once = {id(test): test for test in tests}.values()
-    marks = [mark for test in once for mark in getattr(test, "pytestmark", ())]
-    return [mark.args[0] for mark in marks if mark.name == "claim" and mark.args]
+def _claims_of(file: Path) -> list[Frozen]:
+    with _neighbours_importable(file.parent), _imported(file) as module:
+        own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
+        tests = [test for value in own for test in (vars(value).values() if isinstance(value, type) else (value,))]
+        once = {id(test): test for test in tests}.values()
+        marked = [(mark, test) for test in once for mark in getattr(test, "pytestmark", ())]
+        return [frozen(mark.args[0], test) for mark, test in marked if mark.name == "claim" and mark.args]
 
 
-def _import(file: Path) -> ModuleType:
+@contextlib.contextmanager
+def _imported(file: Path) -> Iterator[ModuleType]:
+    """The module of a file, which is known to Python inside the block alone."""
     name = f"_declared_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        _execute(module, spec.loader, file)
+        yield module
+    finally:
+        del sys.modules[name]
+
+
+def _execute(module: ModuleType, loader: Loader, file: Path) -> None:
+    try:
+        loader.exec_module(module)
     except SemphaseError as problem:
         raise SemphaseError(f"{file}: {problem}") from problem
     except Exception as problem:  # it is somebody else's code, which may raise anything
         told = " ".join(traceback.format_exception_only(problem)[-1].split())
         raise SemphaseError(f"{file} cannot be imported: {told}") from problem
-    finally:
-        del sys.modules[name]
-    return module
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,25 @@ from rich.table import Table
 from rich.text import Text
 
 from semphase.cli.declared import Declared, Found, find
+from semphase.cli.outputs import outputs_of
 from semphase.errors import SemphaseError
 from semphase.report.console import COLOURS
 from semphase.report.schema import Document, Entry
 from semphase.report.stored import FILE, read_report
 from semphase.report.wording import not_specific, registered, strength
 from semphase.verdict import Claim, registry
-from semphase.verdict.registration import gone
+from semphase.verdict.frozen import Frozen
+from semphase.verdict.registration import finds_the_same, gone
 from semphase.verdict.registry import Registration, Registry
 
 LATEST = Path("reports/latest")
-STYLES = {"registered": "green", "changed": "yellow", "unregistered": "dim"}
+STYLES = {
+    "registered": "green",
+    "re-implemented": "green",
+    "amended": "yellow",
+    "changed": "yellow",
+    "unregistered": "dim",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +94,8 @@ def listing(paths: Sequence[Path], run: Path | None) -> Listing:
     found = find(paths)
     registries = {one.file.parent.resolve(): registry.read(registry.beside(one.file)) for one in found.declared}
     place, document, notices = _report(run)
-    known = [(one, registries[one.file.parent.resolve()].registration(one.claim)) for one in found.declared]
-    rows = [Row(one, registration, _entries(document, one.claim)) for one, registration in known]
+    known = [(one, registries[one.file.parent.resolve()], _entries(document, one.claim)) for one in found.declared]
+    rows = [Row(one, _registration(one.own, own, document, entries), entries) for one, own, entries in known]
     return Listing(
         rows=tuple(rows),
         registries=tuple(one for one in registries.values() if one.lines),
@@ -96,6 +104,15 @@ def listing(paths: Sequence[Path], run: Path | None) -> Listing:
         notices=(*found.skipped, *notices),
         problems=tuple(_rewritten(document, registries.values())),
     )
+
+
+def _registration(own: Frozen, known: Registry, document: Document | None, entries: Sequence[Entry]) -> Registration:
+    """As the registry has it; where the run judged the code as it is, its output tells whether it finds the same."""
+    found = known.registration(own)
+    if found.status != "changed" or document is None:
+        return found
+    outputs = outputs_of(own, entries, document)
+    return replace(found, status="re-implemented") if finds_the_same(own, known, outputs) else found
 
 
 def _table(found: Listing) -> Table:
@@ -146,8 +163,9 @@ def _remarks(entry: Entry) -> str:
 def _counts(found: Listing) -> str:
     counts = Counter(row.registration.status for row in found.rows)
     noun = "claim" if len(found.rows) == 1 else "claims"
+    more = [f"{counts[own]} {own}, " for own in ("amended", "re-implemented") if counts[own]]
     told = (
-        f"{len(found.rows)} {noun}: {counts['registered']} registered, {counts['changed']} changed since, "
+        f"{len(found.rows)} {noun}: {counts['registered']} registered, {''.join(more)}{counts['changed']} changed since, "
         f"{counts['unregistered']} unregistered"
     )
     told += f"; registered but no longer judged: {', '.join(found.gone)}" if found.gone else ""
@@ -188,7 +206,7 @@ def _gone(paths: Sequence[Path], found: Found, registries: Iterable[Registry]) -
     for one in registries:
         folder = one.path.parent.resolve()
         if any(folder.is_relative_to(path) for path in whole):
-            yield from gone([own.claim for own in found.declared if own.file.parent.resolve() == folder], one)
+            yield from gone([own.own for own in found.declared if own.file.parent.resolve() == folder], one)
 
 
 def _rewritten(document: Document | None, registries: Iterable[Registry]) -> Iterable[str]:

@@ -11,12 +11,12 @@ which `semphase` shows as it stands. Edits of anything but a site's values are i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from semphase.code import code_hash, require_plain
+from semphase.code import DERIVED, code_hash, require_plain
 from semphase.errors import SemphaseError
 from semphase.measure.arrays import Frozen, as_array
 from semphase.measure.edit_base import AtSite, Edit, Here, Run, Values, numbers, run_of, site_of, with_directions
@@ -199,7 +199,7 @@ class Replaced(AtSite):
     """
 
     function: Callable[..., Any]
-    code: str
+    code: str = field(metadata=DERIVED)
     arrays: tuple[tuple[str, Frozen], ...]
 
     @property

@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     with session.refusing(items):
         collect.select(config, items)
         if not config.option.collectonly:
-            registered.check_registries(items)
+            registered.check_registries(items, config)
             session.family = registered.family_of(config) | session.family
         collect.order(items)
         models = [name for item in items for name in collect.models_of(item)]

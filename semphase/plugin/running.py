@@ -44,6 +44,10 @@ KEPT = pytest.StashKey[bool]()
 """Will the next run find the verdict?"""
 
 
+WITHOUT_MODEL: dict[str, Any] = {"models": [], "corpus": None, "lexicon": None, "precision": None}
+"""What a study without a model says of itself, for the circumstances of a verdict."""
+
+
 @contextmanager
 def skipping(item: pytest.Item) -> Iterator[None]:
     """Let pytest skip a test whose study lacks what the claim needs."""
@@ -187,8 +191,10 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     drawn = item.stash.get(FIGURES, Drawn())
     entry["figures"] = list(drawn.images)
-    entry["registration"], registries = registration_of(item)
     entry["scope"] = _scoped(item, verdict)
+    settings = session_of(item.config).settings
+    told = {**(origin or WITHOUT_MODEL), "budget": settings.budget, "seed": settings.seed}
+    entry["registration"], registries = registration_of(item, entry, told)
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),

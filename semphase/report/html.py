@@ -67,5 +67,5 @@ def _choices(document: Document) -> dict[str, list[Any]]:
 
 
 def _status(entry: Entry) -> str:
-    """The registration for the filter; unknown in reports from before registries."""
-    return entry["registration"]["status"] if "registration" in entry else "unknown"
+    """The registration for the filter; "not told" in reports from before registries."""
+    return entry["registration"]["status"] if "registration" in entry else "not told"

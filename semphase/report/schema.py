@@ -17,6 +17,7 @@ from semphase.report.strength import Reach, Strength, strengths
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
+from semphase.verdict.registry import Status
 from semphase.verdict.scope import Kind
 
 SCHEMA = 2
@@ -56,10 +57,16 @@ class PublishedForm(TypedDict):
 
 
 class RegistrationForm(TypedDict):
-    """How the claim stands to the registry beside it; `date` is that of its last line there."""
+    """How the claim stands to the registry beside it; `date` is that of its last line there (ISO, UTC).
 
-    status: Literal["registered", "changed", "unregistered"]
+    `rule` and `code` are the hashes of the claim that was judged, empty where its code could not be read; reports from
+    before code was hashed have neither.
+    """
+
+    status: Status
     date: str | None
+    rule: NotRequired[str]
+    code: NotRequired[str]
 
 
 class ScopeForm(TypedDict):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from semphase.code import lasting_hash, of_package
 from semphase.data.lexicon.words import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
@@ -83,16 +85,48 @@ class Claim:
         return self.id.split(".", 1)[0]
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that registration freezes: statement, criterion, thresholds, estimator, unit."""
+        """SHA-256 of the rule, all that registration freezes of what is said before anything is measured.
+
+        That is statement, criterion, parts, estimator, unit, control, needs, data, universes and published values.
+        Raises SemphaseError for a universe whose source cannot be read.
+        """
         frozen = {
             "statement": self.statement,
             "criterion": self.criterion,
-            "parts": [repr(part) for part in self.parts],
+            "parts": [_chosen(part) for part in self.parts],
             "combine": self.combine,
             "estimator": self.estimator,
             "unit": self.unit,
+            "control": self.control,
+            "needs": _chosen(self.needs),
+            "data": [_named(own) for own in self.data],
+            "models": self.models,
+            "universes": [_universe(own) for own in self.universes] or self.alone,
+            "published": {name: _chosen(own) for name, own in self.published.items()},
         }
-        return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
+        told = json.dumps(frozen, sort_keys=True, default=str)
+        return hashlib.sha256(told.encode(errors="replace")).hexdigest()
+
+
+def _chosen(own: Any) -> dict[str, Any]:
+    """The fields that somebody chose: one that is added to a class later changes no earlier hash."""
+    return {part.name: value for part in fields(own) if (value := getattr(own, part.name)) != _default(part)}
+
+
+def _default(part: Field[Any]) -> Any:
+    return part.default if part.default_factory is MISSING else part.default_factory()
+
+
+def _named(own: Any) -> Any:
+    """A set by its name and its content's hash; the run's own lexicon or corpus by that word."""
+    return own if isinstance(own, str) else [getattr(own, "name", "lexicon"), own.sha256]
+
+
+def _universe(own: Universe) -> Any:
+    """A universe of semphase by its name, one of a project with the hash of its code."""
+    function = inspect.unwrap(own.of)
+    mine = inspect.isfunction(function) and not of_package(function)
+    return [own.name, own.passes, lasting_hash(function, own.name) if mine else None]
 
 
 _ID = re.compile(r"[A-Za-z]\w*\.[\w-]+", re.ASCII)

@@ -15,7 +15,7 @@ import pytest
 
 import semphase.measure.text as chunking
 from semphase import Claim, NotApplicable
-from semphase.cli.declared import claims_in
+from semphase.cli.declared import find
 from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
@@ -118,7 +118,7 @@ def study_for(claim: Claim, store: Path) -> Study | JointStudy:
 
 
 def test_every_claim_is_registered_as_it_stands() -> None:
-    assert check_registration(claims_in(CLAIMS), CLAIMS / "registry.jsonl") == []
+    assert check_registration(find([CLAIMS]).frozen, CLAIMS / "registry.jsonl") == []
 
 
 @every_claim

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import Run
+from command import SOURCE, Run, entry
+
+from semphase.cli.declared import find
+from semphase.report.schema import Entry
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -25,9 +29,10 @@ def test_new_claims_are_appended_and_told(run: Run, folder: Path) -> None:
 def test_the_keys_for_programs(run: Run, folder: Path) -> None:
     told = run("register", "test_a.py", "--json").json
     assert set(told) == {"registered", "unchanged", "registries", "notices"}
-    assert [{key: value for key, value in row.items() if key != "registry"} for row in told["registered"]] == rows(
-        folder
-    )
+    shown = [
+        {key: value for key, value in row.items() if key not in ("registry", "golden")} for row in told["registered"]
+    ]
+    assert shown == rows(folder)
     assert {row["registry"] for row in told["registered"]} == {"registry.jsonl"}
     assert run("register", "test_a.py", "--json").json["unchanged"] == 2
 
@@ -100,3 +105,50 @@ def test_a_file_is_needed(run: Run) -> None:
     ran = run("register")
     assert (ran.code, ran.out) == (2, "")
     assert "Missing argument 'FILE...'" in ran.err
+
+
+REWRITTEN = SOURCE.replace("def test_one(study, judge): ...", "def test_one(study, judge): return None")
+
+
+def judged(folder: Path, value: float = 0.97) -> Entry:
+    """What a run found for a.one as the file has it now."""
+    own = next(own for own in find([folder / "test_a.py"]).frozen if own.id == "a.one")
+    told = entry()
+    assert told["estimate"] is not None
+    return {
+        **told,
+        "estimate": {**told["estimate"], "value": value},
+        "registration": {"status": "registered", "date": None, "rule": own.rule, "code": own.code},
+    }
+
+
+def test_new_code_that_finds_the_same_needs_no_amendment(run: Run, folder: Path, report: Callable[..., Path]) -> None:
+    run("register", "test_a.py")
+    report("first", judged(folder))
+    assert run("register", "test_a.py", "--run", "first").out.startswith(
+        "registered a.one, output of the run first kept"
+    )
+    (folder / "test_a.py").write_text(REWRITTEN)
+    assert run("register", "test_a.py").refusal.startswith("the code of a.one differs from its registration of 20")
+    assert run("register", "test_a.py", "--run", "first").refusal.endswith(
+        "and the run first did not judge it as it is: judge it again"
+    )
+    report("other", judged(folder, 0.98))
+    before = (folder / "registry.jsonl").read_bytes()
+    refused = run("register", "test_a.py", "--run", "other").refusal
+    assert refused.startswith("the run other found another output of a.one than the one that was kept on 20")
+    assert (folder / "registry.jsonl").read_bytes() == before
+    assert run("list", "--run", "other", "--json").json["claims"][0]["registration"]["status"] == "changed"
+    report("second", judged(folder))
+    assert run("list", "--run", "second", "--json").json["claims"][0]["registration"]["status"] == "re-implemented"
+    told = run("register", "test_a.py", "--run", "second").out
+    assert told.startswith("a.one re-implemented: the output is that of before")
+    assert "1 registered, 1 re-implemented, 0 changed since" in run("list").out
+    assert "1 registered before, unchanged" in told
+
+
+def test_an_amendment_and_a_run_exclude_each_other(run: Run) -> None:
+    assert run("register", "test_a.py", "--amend", "--reason", "x", "--run", "r").refusal.startswith(
+        "--run is for code"
+    )
+    assert run("register", "test_a.py", "--run", "nowhere").refusal.startswith("there is no report to read at nowhere")

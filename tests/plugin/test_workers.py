@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from semphase.science.heads import facet as heads
 from semphase.science.recovery import comparing as recovery
 from semphase.science.wqk.facet import WeightBasis
 from semphase.verdict import registry
+from semphase.verdict.frozen import Frozen
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project
@@ -79,7 +80,8 @@ def registered(make: Make, other: str = "test_other.py") -> Project:
     conftest = project.folder / "conftest.py"
     conftest.write_text(conftest.read_text() + CONTROLLER)
     claims = [claim(name) for name in ("z.one", "z.two", "y.one", "y.two")]
-    registry.append(project.folder / registry.NAME, lambda _: [(own, "") for own in claims], date(2026, 1, 1))
+    lines = [registry.Entered(Frozen(own, own.fingerprint(), "code")) for own in claims]
+    registry.append(project.folder / registry.NAME, lambda _: lines, datetime(2026, 1, 1, tzinfo=UTC))
     return project
 
 

@@ -8,8 +8,9 @@ import itertools
 import json
 import multiprocessing
 import tempfile
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,16 +18,38 @@ from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
 from semphase.verdict import Claim, above
-from semphase.verdict.registry import Line, Registration, append, beside, read
+from semphase.verdict.frozen import Frozen
+from semphase.verdict.registry import Entered, Golden, Line, append, beside, read
 
-ONE = Claim("a.one", "s", "r > 0.96", (above(0.96, "r"),), "min", "001", "random")
-TWO = dataclasses.replace(ONE, id="a.two", unit="nats")
-STRICTER = dataclasses.replace(ONE, parts=(above(0.97, "r"),))
-DAY = date(2026, 1, 31)
+CLAIM = Claim("a.one", "s", "r > 0.96", (above(0.96, "r"),), "min", "001", "random")
+NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+DATE = "2026-01-31T12:30:00.000+00:00"
+KEYS = ["id", "date", "reason", "rule", "code", "previous"]
 
 
-def written(path: Path, *claims: tuple[Claim, str]) -> list[Line]:
-    return append(path, lambda known: claims, DAY)
+def frozen(code: str = "c", **change: Any) -> Frozen:
+    claim = dataclasses.replace(CLAIM, **change)
+    return Frozen(claim, claim.fingerprint(), code)
+
+
+ONE, TWO, STRICTER = frozen(), frozen(id="a.two", unit="nats"), frozen(parts=(above(0.97, "r"),))
+
+
+def written(path: Path, *claims: tuple[Frozen, str]) -> list[Line]:
+    return append(path, lambda known: [Entered(*own) for own in claims], NOW)
+
+
+def status(path: Path, own: Frozen) -> str:
+    return read(path).registration(own).status
+
+
+def before_code(path: Path, claim: Claim) -> None:
+    """A registry with one line of the form that had no hash of code; its rule's hash is made by hand here."""
+    told = {name: getattr(claim, name) for name in ("statement", "criterion", "combine", "estimator", "unit")}
+    text = json.dumps(told | {"parts": [repr(part) for part in claim.parts]}, sort_keys=True)
+    rule = hashlib.sha256(text.encode()).hexdigest()
+    line = {"id": claim.id, "date": "2026-01-31", "reason": "", "rule": rule, "previous": None}
+    path.write_text(json.dumps(line) + "\n")
 
 
 @pytest.fixture
@@ -37,7 +60,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_each_line_holds_the_hash_of_the_one_before(path: Path) -> None:
     rows = path.read_bytes().splitlines()
-    assert [list(json.loads(row)) for row in rows] == [["id", "date", "reason", "rule", "previous"]] * 3
+    assert [list(json.loads(row)) for row in rows] == [KEYS] * 3
     assert json.loads(rows[0])["previous"] is None
     for before, after in itertools.pairwise(rows):
         assert json.loads(after)["previous"] == hashlib.sha256(before).hexdigest()
@@ -48,17 +71,68 @@ def test_appending_keeps_every_byte_that_was_there(path: Path) -> None:
     before = path.read_bytes()
     (line,) = written(path, (ONE, "back again"))
     assert path.read_bytes().startswith(before)
-    assert read(path).lines[-1] == line == Line("a.one", "2026-01-31", "back again", ONE.fingerprint(), line.previous)
+    assert read(path).lines[-1] == line == Line("a.one", DATE, "back again", ONE.rule, "c", None, line.previous)
     assert written(path) == []
 
 
 def test_the_last_line_of_a_claim_counts(path: Path) -> None:
-    known = read(path)
-    assert known.registration(STRICTER) == Registration("registered", "2026-01-31")
-    assert known.registration(ONE) == Registration("changed", "2026-01-31")
-    assert known.registration(TWO) == Registration("registered", "2026-01-31")
-    assert known.registration(dataclasses.replace(ONE, id="a.new")) == Registration("unregistered", None)
-    assert known.ids() == {"a.one", "a.two"}
+    claims = (STRICTER, ONE, TWO, frozen(id="a.new"))
+    told = [read(path).registration(own) for own in claims]
+    assert [(found.status, found.date) for found in told] == [
+        ("amended", DATE), ("changed", DATE), ("registered", DATE), ("unregistered", None),
+    ]  # fmt: skip
+    assert all((found.rule, found.code) == (own.rule, "c") for own, found in zip(claims, told, strict=True))
+    assert read(path).ids() == {"a.one", "a.two"}
+
+
+def test_code_counts_as_the_rule_does(path: Path) -> None:
+    assert status(path, frozen("d", id="a.two", unit="nats")) == "changed"
+    written(path, (frozen("d", id="a.two", unit="nats"), "a better median"))
+    assert status(path, frozen("d", id="a.two", unit="nats")) == "amended"
+    assert status(path, TWO) == "changed"
+
+
+def test_a_line_from_before_code_was_hashed_knows_of_no_code_and_no_control(path: Path) -> None:
+    before_code(path, CLAIM)
+    assert status(path, ONE) == status(path, frozen("d")) == status(path, frozen(control="none: x")) == "registered"
+    assert status(path, STRICTER) == "changed"
+    written(path, (ONE, "code is hashed now"))
+    assert status(path, ONE) == "amended"
+    assert status(path, frozen("d")) == status(path, frozen(control="none: x")) == "changed"
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        ([("c", None)], "registered"),
+        ([("c", None), ("c", {"x": "1"})], "registered"),
+        ([("c", {"x": "1"}), ("d", {"x": "1"})], "re-implemented"),
+        ([("c", {"x": "1"}), ("d", {"x": "1"}), ("d", {"x": "1", "y": "2"})], "re-implemented"),
+        ([("c", {"x": "1"}), ("d", {"x": "2"})], "amended"),
+        ([("c", {"x": "1"}), ("d", {"y": "1"})], "amended"),
+        ([("c", {"x": "1"}), ("d", {"x": "1", "y": "2"}), ("e", {"x": "1", "y": "3"})], "amended"),
+        ([("c", {"x": "1"}), ("d", None)], "amended"),
+        ([("c", None), ("d", {"x": "1"}), ("e", {"x": "1"})], "amended"),
+    ],
+)
+def test_new_code_is_a_re_implementation_where_equal_circumstances_gave_equal_outputs(
+    tmp_path: Path, steps: list[tuple[str, Golden | None]], found: str
+) -> None:
+    path = tmp_path / "registry.jsonl"
+    for code, golden in steps:
+        one = Entered(frozen(code), "", golden)
+        append(path, lambda known, one=one: [one], NOW)  # type: ignore[misc]
+    assert status(path, frozen(steps[-1][0])) == found
+
+
+def test_only_the_first_line_tells_what_came_before_the_measurement(path: Path) -> None:
+    append(path, lambda known: [Entered(STRICTER, "later")], NOW + timedelta(days=1))
+    assert read(path).registered_after("a.one", NOW - timedelta(seconds=1))
+    assert not read(path).registered_after("a.one", NOW)
+    assert not read(path).registered_after("a.new", NOW)
+    before_code(path, CLAIM)  # a date alone is that day from its beginning
+    assert not read(path).registered_after("a.one", datetime(2026, 1, 31, 0, 1, tzinfo=UTC))
+    assert read(path).registered_after("a.one", datetime(2026, 1, 30, 23, 59, tzinfo=UTC))
 
 
 def test_a_folder_without_a_registry_has_no_registrations(tmp_path: Path) -> None:
@@ -141,6 +215,8 @@ def test_line_ends_of_another_system_change_nothing(path: Path) -> None:
         b'{"id": 3, "date": "2026-01-31", "reason": "", "rule": "00", "previous": null}',
         b'{"id": "a.b", "date": "2026-01-31", "reason": "", "rule": null, "previous": null}',
         b'{"id": "a.b", "date": "2026-01-31", "reason": null, "rule": "00", "previous": null}',
+        b'{"id": "a.b", "date": "2026-01-31", "reason": "", "rule": "00", "code": 1, "previous": null}',
+        b'{"id": "a.b", "date": "2026-01-31", "reason": "", "rule": "00", "golden": ["x"], "previous": null}',
     ],
 )
 def test_what_is_no_registration_is_refused(tmp_path: Path, row: bytes) -> None:
@@ -158,8 +234,7 @@ def test_a_damaged_registry_takes_no_more_lines(path: Path) -> None:
 
 def _append_many(folder: str, worker: int) -> None:
     for number in range(8):
-        claim = dataclasses.replace(ONE, id=f"a.{worker}-{number}")
-        written(Path(folder) / "registry.jsonl", (claim, ""))
+        written(Path(folder) / "registry.jsonl", (frozen(id=f"a.{worker}-{number}"), ""))
 
 
 def test_several_processes_append_without_losing_a_line(tmp_path: Path) -> None:
