@@ -25,6 +25,7 @@ from semphase import (
 )
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
+from semphase.science.lexical.universes import CONDITIONS
 from semphase.stats.nested import Nested, PerWord, Quantity
 from semphase.stats.ranges import POSITIVE
 from semphase.stats.votes import lead_of_first
@@ -45,6 +46,7 @@ EXPONENTS = 4
     needs=Needs(words=2, layers=6),
     published={"gpt2": Published("refuted", "β = 0.01 … 2.35"), "gpt2-medium": Published("refuted", "β = 0.01 … 2.35")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
@@ -81,6 +83,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     needs=Needs(words=2, layers=6),
     published={"gpt2": Published("supported", "best"), "gpt2-medium": Published("supported", "best")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_two_stage_best(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
@@ -105,6 +108,7 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     published={"gpt2": Published("supported", "qualitative"), "gpt2-medium": Published("supported", "qualitative")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     def changes(own: Study) -> tuple[Any, Any]:
@@ -133,6 +137,7 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     published={"gpt2": Published("partly", "rock, spring, bass")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_collapse(study: Study, judge: Judge) -> None:
     def collapsing(own: Study) -> Any:
@@ -157,6 +162,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
     needs=Needs(layers=3),
     published={"gpt2": Published("supported"), "gpt2-medium": Published("supported")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_continuous(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:

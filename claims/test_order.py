@@ -17,6 +17,7 @@ from semphase import (
 )
 from semphase.science.lexical import conditions, derived, facet, figures
 from semphase.science.lexical import evidence as lexical
+from semphase.science.lexical.universes import CONDITIONS
 from semphase.stats.nested import Quantity
 
 BOTH_MODELS = {
@@ -37,6 +38,7 @@ BOTH_MODELS = {
     control="re-initialised weights",
     published=BOTH_MODELS,
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
     made = lexical.on_measurement(
@@ -61,6 +63,7 @@ def test_fan_out(study: Study, judge: Judge) -> None:
     needs=Needs(words=2),
     published={"gpt2": Published("supported", "x ≈ 0.92"), "gpt2-medium": Published("supported", "x ≈ 0.92")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_two_stage_jump(study: Study, judge: Judge) -> None:
     def late(own: Study) -> Estimate:
@@ -83,6 +86,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     control="the same texts put before the prompt",
     published={"gpt2": Published("supported")},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)

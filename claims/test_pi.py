@@ -26,6 +26,7 @@ from semphase import (
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
+from semphase.science.lexical.universes import RESPONSES
 from semphase.stats.nested import BestLead, Quantity
 from semphase.stats.ranges import POSITIVE
 
@@ -50,6 +51,7 @@ OF = 5
     needs=Needs(layers=5),
     published={"gpt2": Published("supported", "p 0.535"), "gpt2-medium": Published("supported", "p 0.245")},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     def width(own: Study) -> Evidence:
@@ -79,10 +81,11 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     control="the first untrained copy in the model's place, the other four as its copies",
     needs=Needs(layers=5),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_learned(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
-    copies = [copy.facet(facet.Lexical).response for copy in study.untrained]
+    copies = [copy.facet(facet.Lexical).response for copy in study.copies]
     own = widths.width_of(words.response)
     detail = words.reading | {
         "p of the copies": [widths.width_of(curves).p_value for curves in copies],
@@ -113,6 +116,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     needs=Needs(layers=5),
     published={"gpt2": Published("refuted"), "gpt2-medium": Published("supported", "sin(πx^α/2)")},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_family_bic_best(study: Study, judge: Judge) -> None:
     judge(**bic_lead(study, WITH_PI), figures=[figures.shape_fits])
@@ -131,6 +135,7 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
     needs=Needs(layers=5),
     published={"gpt2": Published("refuted"), "gpt2-medium": Published("refuted")},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_zero_parameter_bic_best(study: Study, judge: Judge) -> None:
     judge(**bic_lead(study, WITHOUT_PARAMETER), figures=[figures.shape_fits])
@@ -189,6 +194,7 @@ def test_rotation(study: Study, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=SCALING,
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     def evidence(joint: JointStudy) -> Any:
@@ -247,6 +253,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     needs=Needs(models=2, layers=5),
     published={"gpt2+gpt2-medium": Published("refuted", "follows from exp8 B")},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_cos_bic_all_models(study: JointStudy, judge: Judge) -> None:
     lead = shapes.leads(shapes.G, "cos_pi", shapes.full_curve, "bic")

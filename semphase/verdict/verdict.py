@@ -11,6 +11,7 @@ from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
 from semphase.verdict.criterion import Criterion
 from semphase.verdict.decision import Call, Combine, Evidence, Relation, call_of, p_refuted, p_supported, point_of
+from semphase.verdict.universe import Found
 
 VerdictName = Literal["supported", "refuted", "inconclusive", "not-applicable"]
 
@@ -80,6 +81,8 @@ class Verdict:
     specific: bool | None = None
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    universes: tuple[Found, ...] = ()
+    """What other defensible analyses came to, where they were run."""
 
 
 def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> Weighed:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
@@ -108,6 +109,11 @@ def mean_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.
 def correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
     """Pearson's r of f for every pair of words (001 exp3: above 0.96)."""
     return pairwise_pearson(response.f)
+
+
+def rank_correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
+    """Spearman's ρ of f for every pair of words."""
+    return pairwise_pearson(rankdata(response.f, axis=-1))
 
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
