@@ -42,7 +42,9 @@ def _in(universe: Universe, item: pytest.Item, judge: Judge) -> Found:
 
 
 def _judged(universe: Universe, item: pytest.Function, judge: Judge) -> Verdict:
-    opened: Any = item.funcargs["study"]
+    opened: Any = item.funcargs.get("study")
+    if opened is None:
+        raise SemphaseError(f"{judge.claim.id} has universes and its test takes no study: leave them out.")
     study, own = opened.in_universe(universe), judge.alone()
     if lack := lacks(judge.claim, study):
         raise NotApplicable(lack)

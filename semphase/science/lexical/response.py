@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy.stats import rankdata
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
@@ -113,7 +113,7 @@ def correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
 
 def rank_correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
     """Spearman's ρ of f for every pair of words."""
-    return pairwise_pearson(rankdata(response.f, axis=-1))
+    return pairwise_pearson(scipy.stats.rankdata(response.f, axis=-1))
 
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:
