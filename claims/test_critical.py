@@ -15,6 +15,7 @@ from semphase import (
 )
 from semphase.science.lexical import critical, derived, figures
 from semphase.science.lexical import evidence as lexical
+from semphase.science.lexical.universes import CONDITIONS, RESPONSES
 from semphase.stats.nested import Peak
 
 
@@ -30,6 +31,7 @@ from semphase.stats.nested import Peak
     control="re-initialised weights",
     needs=Needs(layers=5, words=2),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     made = lexical.on_measurement(
@@ -58,6 +60,7 @@ def test_no_susceptibility_peak(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     needs=Needs(words=2),
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_no_phase_boundary(study: Study, judge: Judge) -> None:
     widths = {

@@ -26,6 +26,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.lexical import conditions, derived, facet, figures, landau
 from semphase.science.lexical import evidence as lexical
+from semphase.science.lexical.universes import CONDITIONS
 from semphase.stats.nested import Nested, PerWord, Quantity
 from semphase.stats.ranges import POSITIVE
 from semphase.stats.votes import lead_of_first
@@ -50,6 +51,7 @@ EXPONENTS = 4
         "gpt2-medium": Published("refuted", "β = 0.01 … 2.35", EXP2),
     },
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_beta_universal(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
@@ -86,6 +88,7 @@ def test_beta_universal(study: Study, judge: Judge) -> None:
     needs=Needs(words=2, layers=6),
     published={"gpt2": Published("supported", "best", EXP2), "gpt2-medium": Published("supported", "best", EXP2)},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_two_stage_best(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:
@@ -113,6 +116,7 @@ def test_two_stage_best(study: Study, judge: Judge) -> None:
         "gpt2-medium": Published("supported", "qualitative", EXP2),
     },
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     def changes(own: Study) -> tuple[Any, Any]:
@@ -141,6 +145,7 @@ def test_jump_is_unembedding(study: Study, judge: Judge) -> None:
     control="re-initialised weights",
     published={"gpt2": Published("partly", "rock, spring, bass", EXP2)},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_collapse(study: Study, judge: Judge) -> None:
     def collapsing(own: Study) -> Any:
@@ -165,6 +170,7 @@ def test_collapse(study: Study, judge: Judge) -> None:
     needs=Needs(layers=3),
     published={"gpt2": Published("supported", setting=EXP2), "gpt2-medium": Published("supported", setting=EXP2)},
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_continuous(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Any:

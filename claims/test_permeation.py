@@ -31,9 +31,11 @@ from semphase.science.audit.published import stated
 from semphase.science.lexical import between_models, derived, facet, figures, nulls, response, shapes
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import write_origin as origin
+from semphase.science.lexical.universes import CONDITIONS, RESPONSES
 from semphase.stats.nested import Nested, Peak, Quantity
 
 REINITIALISED = "re-initialised weights"
+CORRELATIONS = {None: response.correlations, "Spearman": response.rank_correlations}
 FALLING_WORDS = 6
 PERMUTED = 5
 
@@ -59,6 +61,7 @@ def both(value_small: str, value_medium: str) -> dict[str, Published]:
     needs=Needs(layers=3, words=2),
     published=both("R² > 0.95", "R² > 0.95"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_linear_when_deep(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
@@ -83,6 +86,7 @@ def test_linear_when_deep(study: Study, judge: Judge) -> None:
     needs=Needs(words=2),
     published=both("> 0.96", "> 0.96"),
     data=LEXICON,
+    universes=(*RESPONSES, "Spearman"),
 )
 def test_word_correlation(study: Study, judge: Judge) -> None:
     def random_curves(own: response.Response) -> Any:
@@ -91,7 +95,7 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
 
     made = lexical.on_responses(
         study,
-        Quantity(response.correlations, "smallest", (-1, 1)),
+        Quantity(CORRELATIONS[study.choice("correlation")], "smallest", (-1, 1)),
         curves=lexical.f_curves,
         pairwise_r=response.correlations,
         share_of_random_rising_curves_that_pass=random_curves,
@@ -110,6 +114,7 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
     needs=Needs(words=2),
     published=both("0.031–0.071", "0.033–0.055"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_word_residual(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
@@ -132,6 +137,7 @@ def test_word_residual(study: Study, judge: Judge) -> None:
     needs=Needs(words=2),
     published=both("complete decomposition", "complete decomposition"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_separable(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
@@ -152,6 +158,7 @@ def test_separable(study: Study, judge: Judge) -> None:
     needs=Needs(layers=2, words=2),
     published=both("x 0.833, drop 0.249", "x 0.875, drop 0.106"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_rise_then_drop(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
@@ -177,6 +184,7 @@ def test_rise_then_drop(study: Study, judge: Judge) -> None:
     needs=Needs(layers=5, words=2),
     published=both("0.913", "0.974"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_linear_rise(study: Study, judge: Judge) -> None:
     made = lexical.on_responses(
@@ -201,6 +209,7 @@ def test_linear_rise(study: Study, judge: Judge) -> None:
     needs=Needs(words=2),
     published=both("qualitative", "qualitative"),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_equal_increments(study: Study, judge: Judge) -> None:
     made = lexical.on_measurement(
@@ -229,6 +238,7 @@ def test_equal_increments(study: Study, judge: Judge) -> None:
         "gpt2-medium": Published("refuted", "sigmoid −151.3, erf −126.0", stated("000", "exp3", "gpt2-medium")),
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_erf_best_full(study: Study, judge: Judge) -> None:
     judge(**aic_lead(study, "erf", shapes.full_curve), figures=[figures.shape_fits])
@@ -250,6 +260,7 @@ def test_erf_best_full(study: Study, judge: Judge) -> None:
         "gpt2-medium": Published("refuted", "sigmoid", stated("000", "exp3", "gpt2-medium")),
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_power_best_truncated(study: Study, judge: Judge) -> None:
     judge(**aic_lead(study, "power", shapes.truncated_curve), figures=[figures.shape_fits])
@@ -284,6 +295,7 @@ def fitted(names: tuple[str, ...], curve: shapes.Curve) -> lexical.Curves:
     needs=Needs(models=2),
     published={"gpt2+gpt2-medium": Published("supported", "0.982, 0.072", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_cross_model(study: JointStudy, judge: Judge) -> None:
     quantities = {
@@ -305,6 +317,7 @@ def test_cross_model(study: JointStudy, judge: Judge) -> None:
     needs=Needs(models=2),
     published={"gpt2+gpt2-medium": Published("supported", "0.965–0.991", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     smallest = Quantity(between_models.word_correlations, "smallest", (-1, 1))
@@ -323,6 +336,7 @@ def test_cross_model_per_word(study: JointStudy, judge: Judge) -> None:
     needs=Needs(models=2, layers=5),
     published={"gpt2+gpt2-medium": Published("partly", "σ 0.545, 0.591", stated("000", "exp3", "gpt2+gpt2-medium"))},
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     quantities = {
@@ -347,6 +361,7 @@ def test_diffusion_constant(study: JointStudy, judge: Judge) -> None:
     needs=Needs(words=FALLING_WORDS),
     published=both("interpretation", "interpretation"),
     data=LEXICON,
+    universes=CONDITIONS,
 )
 def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     def by_step(own: Study) -> response.Response:
@@ -377,10 +392,11 @@ def test_drop_is_nonlinearity(study: Study, judge: Judge) -> None:
     control="increments permuted within each third of the depth, each word for itself",
     needs=Needs(words=4),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_increment_correlation(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
-    copies = [copy.facet(facet.Lexical) for copy in study.untrained]
+    copies = [copy.facet(facet.Lexical) for copy in study.copies]
     quantities = {
         "mean r": Quantity(lambda own, *_: response.increment_correlation(own), within=(-1, 1)),
         "lead over the copies": Quantity(response.increment_leads, "smallest", (-2, 2)),
@@ -395,7 +411,7 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
         detail=words.reading
         | {
             "mean r of each copy": [response.increment_correlation(copy.response.point) for copy in copies],
-            lexical.BY_STEP: lexical.by_step([study, *study.untrained], quantities, "words"),
+            lexical.BY_STEP: lexical.by_step([study, *study.copies], quantities, "words"),
             "curves": lexical.f_curves(words),
         },
         figures=[figures.f_overlay],
@@ -415,6 +431,7 @@ def test_increment_correlation(study: Study, judge: Judge) -> None:
     needs=Needs(words=4),
     published={"gpt2": Published("partly", "conjectured", stated("002", "exp7"))},
     data=LEXICON,
+    universes=tuple(name for name in RESPONSES if name != "final norm"),  # a norm is no sum of writes
 )
 def test_attention_origin(study: Study, judge: Judge) -> None:
     quantities = {

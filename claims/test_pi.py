@@ -27,6 +27,7 @@ from semphase.science.audit.published import stated
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
+from semphase.science.lexical.universes import RESPONSES
 from semphase.stats.nested import BestLead, Quantity
 from semphase.stats.ranges import POSITIVE
 
@@ -54,6 +55,7 @@ OF = 5
         "gpt2-medium": Published("supported", "p 0.245", stated("001", "exp8 A, B", "gpt2-medium")),
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     def width(own: Study) -> Evidence:
@@ -83,10 +85,11 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     control="the first untrained copy in the model's place, the other four as its copies",
     needs=Needs(layers=5),
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_learned(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)
-    copies = [copy.facet(facet.Lexical).response for copy in study.untrained]
+    copies = [copy.facet(facet.Lexical).response for copy in study.copies]
     own = widths.width_of(words.response)
     detail = words.reading | {
         "p of the copies": [widths.width_of(curves).p_value for curves in copies],
@@ -120,6 +123,7 @@ def test_learned(study: Study, judge: Judge) -> None:
         "gpt2-medium": Published("supported", "sin(πx^α/2)", stated("001", "exp8 A, B", "gpt2-medium")),
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_family_bic_best(study: Study, judge: Judge) -> None:
     judge(**bic_lead(study, WITH_PI), figures=[figures.shape_fits])
@@ -141,6 +145,7 @@ def test_family_bic_best(study: Study, judge: Judge) -> None:
         "gpt2-medium": Published("refuted", setting=stated("001", "exp8 A, B", "gpt2-medium")),
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_zero_parameter_bic_best(study: Study, judge: Judge) -> None:
     judge(**bic_lead(study, WITHOUT_PARAMETER), figures=[figures.shape_fits])
@@ -202,6 +207,7 @@ def test_rotation(study: Study, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=SCALING,
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     def evidence(joint: JointStudy) -> Any:
@@ -262,6 +268,7 @@ def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
         "gpt2+gpt2-medium": Published("refuted", "follows from exp8 B", stated("001", "exp9 C", "gpt2+gpt2-medium"))
     },
     data=LEXICON,
+    universes=RESPONSES,
 )
 def test_cos_bic_all_models(study: JointStudy, judge: Judge) -> None:
     lead = shapes.leads(shapes.G, "cos_pi", shapes.full_curve, "bic")

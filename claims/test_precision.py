@@ -32,6 +32,7 @@ FLOAT32, TF32 = 23, 10
     control="the same emulation with all 23 bits kept",
     published={"gpt2": Published("partly", "conjectured, not verified", stated("001", "exp9 A"))},
     data=LEXICON,
+    universes=("projection", "final norm", "processed weights", "9 words"),
 )
 def test_tf32_collapse(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)

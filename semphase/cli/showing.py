@@ -16,7 +16,7 @@ from rich.text import Text
 from semphase.report import wording
 from semphase.report.console import COLOURS
 from semphase.report.line import line
-from semphase.report.schema import Document, Entry, Run
+from semphase.report.schema import Document, Entry, Run, UniversesForm
 from semphase.report.stored import entries_of, read_report
 from semphase.report.summarised import summarised
 
@@ -57,6 +57,8 @@ def _section(entry: Entry, folder: Path) -> Iterator[RenderableType]:
     parts = entry["detail"].get("parts", [])
     if len(parts) > 1:
         yield from _headed("parts", _parts(parts))
+    if "universes" in entry:
+        yield from _headed("universes", _universes(entry["universes"]))
     if rest := list(summarised(entry["detail"])):
         yield from _headed("detail", _grid((key, Text(told)) for key, told in rest))
     if entry["figures"]:
@@ -92,6 +94,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
         yield "scope", Text(wording.scope(entry))
     if entry["reason"]:
         yield "reason", Text(entry["reason"])
+    if wording.universes(entry) != wording.NOTHING:
+        yield "universes", Text(f"{wording.universes(entry)} agree{', fragile' if wording.fragile(entry) else ''}")
     yield "registered", Text(wording.registration(entry))
     yield "outcome", Text(f"{entry['outcome']}, {entry['seconds']:g} s")
 
@@ -99,6 +103,17 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
 def _strength(entry: Entry) -> str:
     p = entry["p_decision"]
     return wording.strength(entry) + ("" if p is None else f", p of the decision {wording.number(p)}")
+
+
+def _universes(found: UniversesForm) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    for head in ("universe", "estimate", "verdict"):
+        table.add_column(head, overflow="fold")
+    for own in found["list"]:
+        estimate = wording.NOTHING if own["estimate"] is None else wording.interval(own["estimate"])
+        told = own["verdict"] + (f": {own['reason']}" if own["reason"] else "")
+        table.add_row(Text(own["name"]), Text(estimate), Text(told, style=COLOURS.get(own["verdict"], "")))
+    return table
 
 
 def _parts(parts: list[dict[str, Any]]) -> Table:

@@ -113,12 +113,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if collect.claim_of(item) is None:
         return (yield)
     from semphase.plugin.kept import keep
-    from semphase.plugin.running import RESTORED, finish, require, skipping
+    from semphase.plugin.running import RESTORED, finish, require, require_verdict, skipping
+    from semphase.plugin.universes import explore
 
     with skipping(item):
         require(item)
         result = yield
         if not item.stash[RESTORED]:
+            require_verdict(item)
+            explore(item)
             finish(item)
             keep(item)
         return result

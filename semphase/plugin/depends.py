@@ -21,6 +21,7 @@ from semphase.data.prompts import Prompts
 from semphase.models.packaged import TABLES, fixture
 from semphase.plugin.circumstances import packages
 from semphase.plugin.collect import claim_of
+from semphase.plugin.options import explores
 from semphase.plugin.reading import libraries
 
 FORMAT = 1
@@ -54,6 +55,7 @@ def key_of(item: pytest.Item) -> Key | None:
         told = {
             "format": FORMAT,
             "claim": value_identity(claim_of(item)),
+            "universes": explores(item.config),
             "test": hash_of(parts),
             "prompts": _names_of_prompts(item.function.__globals__),
             "study": _study(item.funcargs.get("study")),

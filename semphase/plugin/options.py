@@ -68,6 +68,12 @@ def as_typed(config: pytest.Config, sentence: str) -> str:
     return re.sub(rf"(?<![\w-])--({names})(?![\w-])", rf"--{PREFIX}\1", sentence)
 
 
+def explores(config: pytest.Config) -> bool:
+    """Are claims judged in their universes? At standard and full, unless the command says otherwise."""
+    asked: bool | None = value(config, "universes")
+    return value(config, "budget") != "quick" if asked is None else asked
+
+
 def given_models(config: pytest.Config) -> tuple[str, ...]:
     """What follows each `--model`, such as `gpt2` or `base=gpt2`, without repeats."""
     return tuple(dict.fromkeys(value(config, "model") or [DEFAULT_MODEL]))
@@ -139,6 +145,9 @@ def _options() -> dict[str, dict[str, Any]]:
         | {"metavar": "PATH", "help": "file with a prompt set that replaces a claim's own, repeatable"},
         "budget": {"choices": ("quick", "standard", "full"), "default": "standard", "help": "how much to measure"},
         "claims": several | {"metavar": "GLOB", "help": "run only claims whose id matches, repeatable"},
+        "universes": {"action": "store_const", "const": True}
+        | {"help": "judge each claim by other defensible analyses as well (default: at standard and full)"},
+        "no-universes": {"action": "store_const", "const": False, "help": "judge by the registered analysis alone"},
         "out": {"metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
         "store": {"metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
@@ -153,7 +162,7 @@ def _options() -> dict[str, dict[str, Any]]:
 
 
 def _destination(name: str) -> str:
-    return f"semphase_{name.replace('-', '_')}"
+    return f"semphase_{name.removeprefix('no-').replace('-', '_')}"
 
 
 def _device(text: str) -> str:

@@ -23,6 +23,7 @@ from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import Drawn, draw
+from semphase.report.specification import specification, specification_curve
 from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.judge import Judge
@@ -101,16 +102,22 @@ def _same(study: Any, what: str) -> str:
     return f": {' and '.join(twins[0])} hold the same weights" if twins else ""
 
 
-def finish(item: pytest.Item) -> None:
-    """After a test's body: insist on a verdict, then draw its figures."""
-    claim, judge = _claim(item), item.stash.get(JUDGE, None)
+def require_verdict(item: pytest.Item) -> None:
+    """After a test's body: insist on a verdict."""
+    judge = item.stash.get(JUDGE, None)
     if judge is None or judge.verdict is None:
-        raise SemphaseError(f"the test of {claim.id} ended without a verdict: it must call judge once")
-    item.stash[FIGURES] = Drawn()
-    if judge.figures:
-        session = session_of(item.config)
-        kept = session.settings.store / "figures"
-        item.stash[FIGURES] = draw(judge.figures, judge.verdict.detail, claim.id, _label(item), session.staging, kept)
+        raise SemphaseError(f"the test of {_claim(item).id} ended without a verdict: it must call judge once")
+
+
+def finish(item: pytest.Item) -> None:
+    """Draw the figures of a verdict, and its specification curve where universes were run."""
+    claim, judge = _claim(item), item.stash[JUDGE]
+    assert judge.verdict is not None
+    session = session_of(item.config)
+    place = (claim.id, _label(item), session.staging, session.settings.store / "figures")
+    drawn = draw(judge.figures, judge.verdict.detail, *place)
+    curve = draw([specification_curve], specification(judge.verdict), *place) if judge.verdict.universes else Drawn()
+    item.stash[FIGURES] = Drawn(drawn.images | curve.images, drawn.notices + curve.notices)
 
 
 def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -14,6 +14,7 @@ from semphase.report.schema import Document, Entry, EstimateForm
 from semphase.report.wording import (
     NOTHING,
     contrast,
+    fragile,
     interval,
     leading,
     limit,
@@ -111,6 +112,8 @@ def _verdict(entry: Entry) -> Text:
         told.append(f" ({limited})", style="yellow")
     if not_specific(entry):
         told.append("\nnot specific", style="yellow")
+    if fragile(entry):
+        told.append("\nfragile", style="yellow")
     if entry["outcome"] == "error" or (entry["outcome"] == "failed" and entry["verdict"] != "refuted"):
         told.append("\nfailed", style="bold red")
     return told

@@ -32,6 +32,7 @@ def to_html(document: Document, folder: Path) -> str:
         control=wording.control,
         registration=wording.registration,
         scope=wording.scope,
+        universes=wording.universes,
         status=_status,
         spark=spark,
     )

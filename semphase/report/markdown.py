@@ -19,6 +19,7 @@ from semphase.report.wording import (
     rule,
     strength,
     summary_line,
+    universes,
     verdict,
 )
 
@@ -34,6 +35,7 @@ _HEADS = (
     "relation",
     "contrast",
     "p (Holm)",
+    "universes",
     "registered",
 )
 
@@ -66,6 +68,7 @@ def _cells(entry: Entry) -> Iterable[str]:
         relation(entry),
         contrast(entry),
         NOTHING if adjusted is None else number(adjusted),
+        universes(entry),
         registration(entry),
     )
 

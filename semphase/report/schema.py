@@ -3,8 +3,9 @@
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`. Reports of version 1
 have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
-and `run.registry` (by path) where claims have a registry. Older reports have no `registration`, and no `scope` but where
---prompts replaced a set that the claim names or uses, then without `ratios`. An unbounded end of an interval is null.
+`run.registry` (by path) where claims have a registry, and an entry's `universes` where they were run. Older reports have
+no `registration`, and no `scope` but where --prompts replaced a set that the claim names or uses, then without `ratios`.
+An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
 from semphase.verdict.registry import Status
 from semphase.verdict.scope import Kind
+from semphase.verdict.universe import agreement
 
 SCHEMA = 2
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]
@@ -80,6 +82,27 @@ class ScopeForm(TypedDict):
     prompts: NotRequired[list[str]]
 
 
+class UniverseForm(TypedDict):
+    """What a claim came to in one universe; the reason says why it does not apply, or that nothing moved."""
+
+    name: str
+    verdict: str
+    point: bool | None
+    estimate: EstimateForm | None
+    reason: str
+
+
+class UniversesForm(TypedDict):
+    """How a verdict fares in the universes that count; `share` is agree / n."""
+
+    n: int
+    agree: int
+    share: float | None
+    fragile: bool
+    undecided: int
+    list: list[UniverseForm]
+
+
 class RegistryForm(TypedDict):
     """A registry as the run saw it: the SHA-256 of its last line, and how many lines there were."""
 
@@ -114,6 +137,7 @@ class Entry(TypedDict):
     figures: list[str]
     registration: NotRequired[RegistrationForm]
     scope: NotRequired[ScopeForm]
+    universes: NotRequired[UniversesForm]
 
 
 class Run(TypedDict):
@@ -141,7 +165,8 @@ class Run(TypedDict):
 class Summary(TypedDict):
     """How many entries have each verdict, and how many failed or broke.
 
-    Of those supported some are `specific`; those supported or refuted are `firm` or `nominal`.
+    Of those supported some are `specific`; those supported or refuted are `firm` or `nominal`. `fragile` are those that
+    another defensible analysis turns.
     """
 
     supported: int
@@ -149,6 +174,7 @@ class Summary(TypedDict):
     refuted: int
     firm: int
     nominal: int
+    fragile: NotRequired[int]
     inconclusive: int
     not_applicable: int
     failed: int
@@ -167,7 +193,7 @@ def entry_of(
     claim: Claim, model: str | None, verdict: Verdict | None, outcome: Outcome, reason: str, seconds: float
 ) -> Entry:
     """The entry for one judged claim; `verdict` is None where the measurement broke."""
-    return {
+    entry: Entry = {
         "id": claim.id,
         "group": claim.group,
         "statement": claim.statement,
@@ -191,6 +217,9 @@ def entry_of(
         "detail": plain(verdict.detail) if verdict else {},
         "figures": [],
     }
+    if verdict is not None and verdict.universes:
+        entry["universes"] = _universes(verdict)
+    return entry
 
 
 def published_for(claim: Claim, model: str | None) -> PublishedForm | None:
@@ -214,6 +243,7 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
         "refuted": verdicts.count("refuted"),
         "firm": strength.count("firm"),
         "nominal": strength.count("nominal"),
+        "fragile": sum(entry["universes"]["fragile"] for entry in listed if "universes" in entry),
         "inconclusive": verdicts.count("inconclusive"),
         "not_applicable": verdicts.count("not-applicable"),
         "failed": sum(entry["outcome"] in ("failed", "error") for entry in listed),
@@ -233,6 +263,18 @@ def document_of(run: Run, entries: Sequence[Entry], family: Mapping[str, Reach] 
     ordered = sorted(entries, key=lambda entry: (entry["model"] or "", entry["group"], entry["id"]))
     judged = _strengthened(_adjusted(ordered), family or {})
     return {"schema": SCHEMA, "run": run, "claims": judged, "summary": summary_of(judged)}
+
+
+def _universes(verdict: Verdict) -> UniversesForm:
+    told = agreement(verdict.verdict, verdict.point, verdict.universes)
+    return {
+        "n": told.n,
+        "agree": told.agree,
+        "share": told.share,
+        "fragile": told.fragile,
+        "undecided": told.undecided,
+        "list": [plain(own) for own in verdict.universes],
+    }
 
 
 def _control(verdict: Verdict) -> ControlForm | None:

@@ -20,6 +20,7 @@ LEGEND = (
     ("contrast", "by how much the model's distance to the threshold exceeds that of its control"),
     ("specific", "supported for the model, refuted for every control, and the contrast excludes 0"),
     ("firm", "holds with all claims counted that could have been decided (Holm); nominal: only by itself"),
+    ("fragile", "another defensible analysis of the same measurements gives the opposite verdict or point"),
     ("reduced", "refuted on less than the source measured on, which a run of its size may overturn"),
     (
         "registered",
@@ -77,6 +78,8 @@ def verdict(entry: Entry) -> str:
     warnings = [f" ({limited})"] if (limited := limit(entry)) else []
     if not_specific(entry):
         warnings.append(" (not specific)")
+    if fragile(entry):
+        warnings.append(" (fragile)")
     if entry["outcome"] == "error":
         warnings.append(" (broke afterwards)")
     if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
@@ -106,6 +109,20 @@ def not_specific(entry: Entry) -> bool:
     if entry["verdict"] != "supported" or control is None:
         return False
     return entry["specific"] is False if "specific" in entry else not control.get("discriminating")
+
+
+def fragile(entry: Entry) -> bool:
+    """Does some other defensible analysis give the opposite?"""
+    return "universes" in entry and entry["universes"]["fragile"]
+
+
+def universes(entry: Entry) -> str:
+    """How many other analyses agree ("4 of 6, 1 undecided"); a dash where none was run."""
+    found = entry.get("universes")
+    if not found or not found["n"]:
+        return NOTHING
+    undecided = f", {found['undecided']} undecided" if found["undecided"] else ""
+    return f"{found['agree']} of {found['n']}{undecided}"
 
 
 def control(entry: Entry) -> str:
@@ -182,7 +199,8 @@ def summary_line(document: Document) -> str:
     counts, entries = document["summary"], len(document["claims"])
     told = "specific" in counts
     specific = f" ({counts['specific']} specific)" if told else ""
-    firm = f"; {counts['firm']} verdicts firm, {counts['nominal']} nominal" if told else ""
+    fragile = f", {counts['fragile']} fragile" if counts.get("fragile") else ""
+    firm = f"; {counts['firm']} verdicts firm, {counts['nominal']} nominal{fragile}" if told else ""
     return (
         f"{entries} {'claim' if entries == 1 else 'claims'}: {counts['supported']} supported{specific}, "
         f"{counts['refuted']} refuted, {counts['inconclusive']} inconclusive, "

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from semphase.data.lexicon import Lexicon
     from semphase.models import Model
     from semphase.study.study import Study
+    from semphase.verdict.universe import Universe
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class JointStudy:
         """Joint studies of untrained copies: the copies of one seed together."""
         copies = zip(*(study.untrained for study in self.each), strict=True)
         return tuple(JointStudy(each, self.roles) for each in copies)
+
+    def in_universe(self, universe: Universe) -> JointStudy:
+        """The same of the studies that a universe makes of these."""
+        return JointStudy(tuple(own.in_universe(universe) for own in self.each), self.roles)
 
     @property
     def budget(self) -> object:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.data.prompts import Prompts
-from semphase.errors import SemphaseError
+from semphase.errors import NotApplicable, SemphaseError
 
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
 from semphase.measure import readout, weights
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from semphase.study.run import PromptRun
     from semphase.study.subject import Subject
     from semphase.study.text import Half, Reading
+    from semphase.verdict.universe import Universe
 
 F = TypeVar("F")
 R = TypeVar("R")
@@ -61,7 +62,12 @@ class Study:
     progress: Progress = field(default=_silent, repr=False)
     memory: int | None = None
     substitutes: Substitutes = field(default_factory=Substitutes, repr=False)
+    base: Study | None = field(default=None, repr=False)
+    """The study that this one is a variant of."""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    """What the variant does otherwise."""
     _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _variants: dict[str, Study] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def model(self) -> Model:
@@ -101,12 +107,73 @@ class Study:
         """The studies of the single models: this one."""
         return (self,)
 
-    @cached_property
+    @property
     def untrained(self) -> tuple[Study, ...]:
-        """The same study of five untrained copies, seeds 0–4; the control of most claims."""
+        """The same study of five untrained copies, seeds 0–4; the control of most claims, and none in a universe."""
+        return () if self.base is not None else self.copies
+
+    @cached_property
+    def copies(self) -> tuple[Study, ...]:
+        """The untrained copies, in a universe too: for claims whose evidence itself compares with them."""
         parent = self.subject
         assert isinstance(parent, subject.Trained)
-        return tuple(replace(self, subject=subject.Untrained(parent, seed)) for seed in range(subject.COPIES))
+        bases = (None,) * subject.COPIES if self.base is None else self.base.copies
+        return tuple(
+            replace(self, subject=subject.Untrained(parent, seed), base=base) for seed, base in enumerate(bases)
+        )
+
+    def in_universe(self, universe: Universe) -> Study:
+        """The study that a universe makes of this one; claims that share a universe share it.
+
+        Raises SemphaseError for a function that makes no other study, NotApplicable where the universe makes no sense.
+        """
+        if universe.name not in self._variants:
+            made = universe.of(self)
+            if not isinstance(made, Study) or made is self:
+                raise SemphaseError(
+                    f"the universe {universe.name!r} made {type(made).__name__} of the study: return study.varied(…)."
+                )
+            self._variants[universe.name] = made
+        return self._variants[universe.name]
+
+    def varied(
+        self,
+        *,
+        seed: int | None = None,
+        lexicon: Lexicon | None = None,
+        corpus: Corpus | None = None,
+        prompts: Iterable[Prompts] = (),
+        words: int | None = None,
+        **choices: Any,
+    ) -> Study:
+        """A variant of the study for a universe, on the same store and without a control.
+
+        `prompts` take the place of the sets of their names; `words` draws so many of the lexicon; other choices are for
+        facets, which ask for them by `choice`. Raises NotApplicable for more words than there are.
+        """
+        sets = {own.name: own for own in prompts}
+        return replace(
+            self,
+            seed=self.seed if seed is None else seed,
+            lexicon=self._drawn(words) if lexicon is None else lexicon,
+            corpus=self.corpus if corpus is None else corpus,
+            substitutes=Substitutes({**self.substitutes.sets, **sets}) if sets else self.substitutes,
+            base=self,
+            choices={**self.choices, **choices},
+        )
+
+    def choice(self, name: str) -> Any:
+        """What this universe chose under a name; None where it is as registered."""
+        return self.choices.get(name)
+
+    def _drawn(self, words: int | None) -> Lexicon:
+        if words is None:
+            return self.lexicon
+        there = len(self.lexicon.words)
+        if there <= words:
+            raise NotApplicable(f"the lexicon has {there} words and a draw of {words} needs more")
+        drawn = sorted(self.rng(f"universe of {words} words").choice(there, words, replace=False))
+        return replace(self.lexicon, words=tuple(self.lexicon.words[place] for place in drawn))
 
     def bound_copies(self, memory: int) -> None:
         """From the next one on keep no more untrained copies than fit into these bytes."""
@@ -115,7 +182,8 @@ class Study:
 
     def give_back_copies(self) -> None:
         """Let the untrained copies and all that holds them leave the memory; who asks for them builds them again."""
-        vars(self).pop("untrained", None)
+        vars(self).pop("copies", None)
+        self._variants.clear()
         if isinstance(self.subject, subject.Trained):
             self.subject.copies.clear()
 

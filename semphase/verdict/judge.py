@@ -83,6 +83,10 @@ class Judge:
         )
         return self.verdict
 
+    def alone(self) -> Judge:
+        """A judge of the same claim who looks at no control: a universe repeats the analysis, not its control."""
+        return _WithoutControl(self.claim)
+
     def _named_once(self, figures: Sequence[Drawing]) -> tuple[Drawing, ...]:
         if not isinstance(figures, Sequence):
             raise SemphaseError(f"the figures of {self.claim.id} come as a list of functions, got {figures!r}")
@@ -161,6 +165,11 @@ class Judge:
                 f"the detail of {self.claim.id} holds itself, or a thousand levels: flatten it"
             ) from None
         return converted
+
+
+class _WithoutControl(Judge):
+    def _control(self, *_: Any) -> _Judged:
+        return _Judged()
 
 
 def _with_unit(evidence: Evidence, unit: str) -> Evidence:

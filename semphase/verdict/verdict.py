@@ -12,6 +12,7 @@ from semphase.stats.level import LEVEL, TAIL
 from semphase.verdict.claim import Claim, Combine
 from semphase.verdict.criterion import Criterion
 from semphase.verdict.decision import Call, Evidence, Relation, call_of, p_refuted, p_supported, point_of
+from semphase.verdict.universe import Found
 
 _ROUNDING = 1e-6
 VerdictName = Literal["supported", "refuted", "inconclusive", "not-applicable"]
@@ -82,6 +83,8 @@ class Verdict:
     specific: bool | None = None
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    universes: tuple[Found, ...] = ()
+    """What other defensible analyses came to, where they were run."""
 
 
 def weigh(claim: Claim, evidence: Mapping[str, Evidence]) -> Weighed:

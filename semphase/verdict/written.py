@@ -11,6 +11,7 @@ import numpy as np
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict.claim import Claim
+from semphase.verdict.universe import Found
 from semphase.verdict.verdict import Control, Verdict
 
 _SIMPLE = ("verdict", "point", "p_value", "p_decision", "specific", "reason", "detail")
@@ -24,6 +25,7 @@ def written(verdict: Verdict) -> dict[str, Any]:
         "threshold": _plain(verdict.threshold),
         "estimate": _estimate(verdict.estimate),
         "control": _control(verdict.control),
+        "universes": [_found(own) for own in verdict.universes],
     }
 
 
@@ -36,6 +38,7 @@ def read_back(claim: Claim, told: Mapping[str, Any]) -> Verdict:
         threshold=tuple(threshold) if isinstance(threshold, list) else threshold,
         estimate=_read(estimate),
         control=None if control is None else _read_control(control),
+        universes=tuple(Found(**{**own, "estimate": _read(own["estimate"])}) for own in told["universes"]),
     )
 
 
@@ -50,6 +53,11 @@ def _read_control(told: Mapping[str, Any]) -> Control:
     estimate = _read(told["estimate"])
     assert estimate is not None
     return Control(**{**told, "estimate": estimate, "contrast": _read(told["contrast"])})
+
+
+def _found(own: Found) -> dict[str, Any]:
+    named = {name: _plain(getattr(own, name)) for name in ("name", "verdict", "point", "reason")}
+    return {**named, "estimate": _estimate(own.estimate)}
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:

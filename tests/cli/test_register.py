@@ -75,7 +75,7 @@ def test_each_folder_has_a_registry_of_its_own_and_all_is_checked_before_anythin
         (("nowhere.py",), "nowhere.py is not there: name a test file"),
         (("test_none.py",), "no claim is declared in test_none.py"),
         (("test_twice.py",), "two claims have the id a.one"),
-        (("test_refused.py",), "test_refused.py: a.x declares universes"),
+        (("test_refused.py",), "test_refused.py: a.x: there is no universe 'raw'"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(run: Run, folder: Path, words: tuple[str, ...], sentence: str) -> None:

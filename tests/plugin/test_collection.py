@@ -134,6 +134,6 @@ def test_a_list_of_all_claims_of_this_repository_needs_no_torch(make: Make) -> N
 def test_a_sentence_raised_in_a_test_file_stands_alone(make: Make) -> None:
     ran = make("from stubs import *\ndeclare('a.b', universes=['half'])\n").run()
     assert ran.code == 2
-    assert "a.b declares universes, which semphase does not judge yet: leave universes out." in ran.out
+    assert "a.b: there is no universe 'half'; choose" in ran.out
     assert "Traceback" not in ran.out
     assert "declare.py" not in ran.out

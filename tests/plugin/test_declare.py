@@ -77,9 +77,22 @@ def test_one_thing_to_read_is_as_good_as_several() -> None:
     assert declared(data=[LEXICON, words]).data == (LEXICON, words)
 
 
-def test_universes_are_refused_until_they_are_judged() -> None:
-    with pytest.raises(SemphaseError, match=r"^order\.x declares universes, which .*: leave universes out\.$"):
-        declared(universes=["other half"])
+def thirds(study: Any) -> Any:
+    return study.varied(seed=3)
+
+
+def test_universes_are_names_or_functions_or_a_reason() -> None:
+    assert [own.name for own in declared(universes=["projection", thirds]).universes] == ["projection", "thirds"]
+    assert declared(universes="none: a count").alone == "a count"
+    for given, sentence in (
+        (["other half"], r"^order\.x: there is no universe 'other half'; choose "),
+        ("projection", r'^order\.x has universes=.*: give a list of universes, or "none: REASON"\.$'),
+        ("none:", r'give a list of universes, or "none: REASON"\.$'),
+        (["projection", "projection"], r"^order\.x names a universe twice; keep one\.$"),
+        ([lambda study: study], r"^order\.x: .* is no universe"),
+    ):
+        with pytest.raises(SemphaseError, match=sentence):
+            declared(universes=given)
 
 
 @pytest.mark.parametrize("models", ["base", ("base",), ("base", "base"), ("base", "a tuned one")])

@@ -60,7 +60,7 @@ def test_a_failed_claim_makes_exit_code_1_with_a_whole_report(ran: Ran) -> None:
     assert len(ran.entries) == 23
     assert ran.document is not None
     assert ran.document["summary"] == {
-        "supported": 7, "specific": 4, "refuted": 3, "firm": 10, "nominal": 0, "inconclusive": 2,
+        "supported": 7, "specific": 4, "refuted": 3, "firm": 10, "nominal": 0, "fragile": 0, "inconclusive": 2,
         "not_applicable": 5, "failed": 9,
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ from semphase.science.audit.evidence import MOVED
 from semphase.verdict import Criterion, Needs, at_most
 
 _NO_MODEL = Needs(model=False)
+ONE_WAY = "none: printed figures follow from one another, within rounding, in one way"
 
 Decorator = Callable[[Any], Any]
 
@@ -27,6 +28,7 @@ def figures_agree(id: str, statement: str, source: str, criterion: str = "") -> 
         source=source,
         control=MOVED,
         needs=_NO_MODEL,
+        universes=ONE_WAY,
     )
 
 
@@ -41,6 +43,7 @@ def sentences_hold(id: str, statement: str, source: str, criterion: str, control
         source=source,
         control=control,
         needs=_NO_MODEL,
+        universes=ONE_WAY,
     )
 
 
@@ -63,4 +66,5 @@ def quantity(
         source=source,
         control=control,
         needs=_NO_MODEL,
+        universes=ONE_WAY,
     )

@@ -20,6 +20,7 @@ from semphase.science.lexical.conditions import Conditions
 from semphase.science.lexical.facet import Lexical
 from semphase.science.lexical.order_parameter import order_parameter, projections
 from semphase.science.lexical.response import Response, Rise
+from semphase.science.lexical.stream_reading import as_read
 from semphase.science.lexical.variations import TEXTS
 from semphase.science.lexical.write_origin import Writes, write_slopes
 from semphase.stats.estimate import Estimate
@@ -29,7 +30,7 @@ from semphase.stats.sampling import Sampling
 
 def context_plane(words: Lexical) -> Nested[critical.Plane]:
     """|σ| by words of context left and layer, averaged over the strong prompts of both senses."""
-    data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions)
+    data = tables.regular_overlaps(words.shortened, words.lexicon, *words.directions, words.overlaps)
     return words.nested(critical.Plane(_by_length(order_parameter(data, data.weights))))
 
 
@@ -104,7 +105,7 @@ def shifts_by_prefix(words: Lexical) -> Float[np.ndarray, " prompt"]:
 
 
 def _shifts(words: Lexical, streams: xr.Dataset) -> Float[np.ndarray, " prompt"]:
-    data = tables.regular_overlaps(streams, words.lexicon, *words.directions)
+    data = tables.regular_overlaps(streams, words.lexicon, *words.directions, words.overlaps)
     sigma = order_parameter(data, data.weights)
     grouped = sigma.reshape(len(sigma), -1, TEXTS, sigma.shape[-1])
     return np.abs(grouped[:, :, 1:] - grouped[:, :, :1]).max(axis=-1).ravel()
@@ -121,7 +122,7 @@ def first_prompt_sigma(words: Lexical) -> Float[np.ndarray, "word condition laye
     """σ(l) of the first prompt of each condition, the prompts that the logit lens reads."""
     streams = words.streams
     first = streams.isel(prompt=(streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
-    data = tables.regular_overlaps(first, words.lexicon, *words.directions)
+    data = tables.regular_overlaps(first, words.lexicon, *words.directions, words.overlaps)
     return order_parameter(data, data.weights)
 
 
@@ -137,9 +138,15 @@ def exact_conditions(words: Lexical) -> Nested[Conditions]:
 
 def rounded_streams(words: Lexical, mantissa_bits: int) -> xr.Dataset:
     """Streams of the prompts of `exact_streams`, with the factors of every matrix product rounded."""
-    chosen = [target for target in words.targets if _is_probed(target.prompt.role, target.prompt.index)]
+    return as_read(words.study, _captured_rounded(words, mantissa_bits))
 
-    return words.study.measured(streams_in_rounded_products, chosen, mantissa_bits=mantissa_bits)
+
+def _captured_rounded(words: Lexical, mantissa_bits: int) -> xr.Dataset:
+    def measure() -> xr.Dataset:
+        chosen = [target for target in words.targets if _is_probed(target.prompt.role, target.prompt.index)]
+        return words.study.measured(streams_in_rounded_products, chosen, mantissa_bits=mantissa_bits)
+
+    return words.once(lambda own: _captured_rounded(own, mantissa_bits), measure)
 
 
 @measurement(version=1)

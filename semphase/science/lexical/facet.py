@@ -5,7 +5,7 @@ Words stand in the lexicon's order on every array's word axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,8 +20,9 @@ from semphase.measure.streams import capture_streams
 from semphase.measure.targets import Target, locate_all
 from semphase.models import Model
 from semphase.science.lexical import overlap_tables as tables
+from semphase.science.lexical import stream_reading
 from semphase.science.lexical.conditions import Conditions
-from semphase.science.lexical.order_parameter import Overlaps, order_parameter, overlaps
+from semphase.science.lexical.order_parameter import Overlapping, Overlaps, order_parameter, overlaps, projections
 from semphase.science.lexical.response import Response, depths, respond, strength_from_final_sigma
 from semphase.science.lexical.variations import prefixed_prompts, shortened_prompts, suffixed_prompts
 from semphase.science.lexical.without import Strength, condition_means, conditions_without, response_without
@@ -58,29 +59,69 @@ class Lexical:
     # Measurements
 
     @cached_property
+    def captured(self) -> xr.Dataset:
+        """Residual streams and attention writes at the word, for every prompt of the lexicon, as the model has them."""
+        return self.once(lambda own: own.captured, lambda: self.study.measured(capture_streams, self.targets))
+
+    @cached_property
     def streams(self) -> xr.Dataset:
-        """Residual streams and attention writes at the word, for every prompt of the lexicon."""
-        return self.study.measured(capture_streams, self.targets)
+        """The same as they are read: behind the final norm, say, in the universe that reads them there."""
+        return stream_reading.as_read(self.study, self.captured)
 
     @cached_property
     def shortened(self) -> xr.Dataset:
         """Streams for strong prompts with 0, 1, … words of context (`index`)."""
-        return self.study.measured(capture_streams, self._locate(shortened_prompts(self.lexicon)))
+        return stream_reading.as_read(self.study, self.captured_shortened)
 
     @cached_property
     def suffixed(self) -> xr.Dataset:
         """Streams at the word with text after it (`index` 0: none)."""
-        return self.study.measured(capture_streams, self._locate(suffixed_prompts(self.lexicon)))
+        return stream_reading.as_read(self.study, self.captured_suffixed)
 
     @cached_property
     def prefixed(self) -> xr.Dataset:
         """Streams at the word with the same texts before the prompt."""
-        return self.study.measured(capture_streams, self._locate(prefixed_prompts(self.lexicon)))
+        return stream_reading.as_read(self.study, self.captured_prefixed)
+
+    @cached_property
+    def captured_shortened(self) -> xr.Dataset:
+        """`shortened` as the model has them."""
+        return self.once(
+            lambda own: own.captured_shortened,
+            lambda: self._measured(shortened_prompts(self.lexicon)),
+        )
+
+    @cached_property
+    def captured_suffixed(self) -> xr.Dataset:
+        """`suffixed` as the model has them."""
+        return self.once(
+            lambda own: own.captured_suffixed,
+            lambda: self._measured(suffixed_prompts(self.lexicon)),
+        )
+
+    @cached_property
+    def captured_prefixed(self) -> xr.Dataset:
+        """`prefixed` as the model has them."""
+        return self.once(
+            lambda own: own.captured_prefixed,
+            lambda: self._measured(prefixed_prompts(self.lexicon)),
+        )
+
+    def _measured(self, prompts: tuple[Prompt, ...]) -> xr.Dataset:
+        return self.study.measured(capture_streams, self._locate(prompts))
+
+    def once(self, of: Callable[[Lexical], xr.Dataset], measure: Callable[[], xr.Dataset]) -> xr.Dataset:
+        """Streams measured here, or in a universe of the same prompts those of the study that it is a variant of."""
+        base = self.study.base
+        if base is None or self.study.choice("bos") or not set(self.lexicon.words) <= set(base.lexicon.words):
+            return measure()
+        whole = of(base.facet(Lexical))
+        return whole.isel(prompt=np.flatnonzero(np.isin(whole["word"].values, self.lexicon.names)))
 
     @cached_property
     def top1(self) -> Int[np.ndarray, "word condition layer"]:
         """The logit lens' top-1 token at each layer, for the first prompt of each condition."""
-        streams = self.streams
+        streams = self.captured
         chosen = np.flatnonzero((streams["index"].values == 0) & np.isin(streams["role"].values, CONDITIONS))
         top1 = self.study.measured(logit_lens_top1, streams["stream"].values[chosen])["top1"].values
         return top1.reshape(len(self.lexicon.words), len(CONDITIONS), -1)
@@ -95,11 +136,18 @@ class Lexical:
     @cached_property
     def gradients(self) -> Overlaps:
         """The gradient prompts against the direction sentences."""
-        return overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
+        return self.overlaps(tables.gradient_arrays(self.streams, self.lexicon), *self.directions)
+
+    @property
+    def overlaps(self) -> Overlapping:
+        """How σ is made: by the cosine with e_diff, or in a universe by the component along it."""
+        return projections if self.study.choice("overlap") == "projection" else overlaps
 
     @cached_property
     def response(self) -> Nested[Response]:
         """f(l) with h from σ(L)."""
+        if self.study.choice("h") == "step":
+            return self.response_by_step
         return self._response(lambda sigma, _: strength_from_final_sigma(sigma))
 
     @cached_property
@@ -114,7 +162,7 @@ class Lexical:
 
     def conditions_of(self, streams: xr.Dataset, directions: tuple[np.ndarray, np.ndarray]) -> Nested[Conditions]:
         """σ(l) under the five conditions for other streams (rounded products), along given directions."""
-        data, condition = tables.condition_overlaps(streams, self.lexicon, *directions)
+        data, condition = tables.condition_overlaps(streams, self.lexicon, *directions, self.overlaps)
         sigma = order_parameter(data, data.weights)
         point = Conditions(depths(sigma.shape[-1]), condition_means(sigma, condition))
         return self.nested(point, lambda: conditions_without(data, condition, point))
@@ -155,4 +203,6 @@ class Lexical:
         yield Sample(f"streams of {len(rows)} prompts", difference, allowed)
 
     def _locate(self, prompts: tuple[Prompt, ...]) -> tuple[Target, ...]:
-        return locate_all(self.study.tokenizing_model, prompts)
+        model = self.study.tokenizing_model
+        located = locate_all(model, prompts)
+        return stream_reading.with_other_start(model, located) if self.study.choice("bos") else located

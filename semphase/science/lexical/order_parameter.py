@@ -7,6 +7,7 @@ sentence is a product of small matrices: no stream is touched again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,10 @@ class Overlaps:
     def weights(self) -> Float[np.ndarray, "word sentence"]:
         """Weights that make e_diff of the sentences: 1/n_A for sense A, −1/n_B for B."""
         return mean_difference(np.abs(self.sense).astype(float), self.sense)
+
+
+Overlapping = Callable[[np.ndarray, np.ndarray, np.ndarray], Overlaps]
+"""`overlaps` or `projections`: from streams, the direction sentences' final streams and their senses."""
 
 
 def overlaps(

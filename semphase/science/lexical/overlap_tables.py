@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from semphase.data.lexicon import CONDITIONS, Lexicon
 from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS
-from semphase.science.lexical.order_parameter import Overlaps, overlaps
+from semphase.science.lexical.order_parameter import Overlapping, Overlaps, overlaps
 
 STEP = np.concatenate([np.arange(1, 11) / 10, -np.arange(1, 11) / 10])
 """h of the gradient prompts by their step: ±step/10, in the order of `gradient_arrays`."""
@@ -33,7 +33,7 @@ def gradient_arrays(
 
 
 def condition_overlaps(
-    streams: xr.Dataset, lexicon: Lexicon, finals: np.ndarray, sense: np.ndarray
+    streams: xr.Dataset, lexicon: Lexicon, finals: np.ndarray, sense: np.ndarray, of: Overlapping = overlaps
 ) -> tuple[Overlaps, Int[np.ndarray, "word prompt"]]:
     """Overlaps of the prompts of all five conditions, and each prompt's condition (−1 for padding)."""
     parts = [[_select(streams, word, role) for role in CONDITIONS] for word in lexicon.names]
@@ -45,7 +45,7 @@ def condition_overlaps(
         row[: len(own)] = own
     # Padding repeats a prompt, so that no norm is zero; its label keeps it out of every mean.
     filled = [np.concatenate([row, np.repeat(row[:1], longest - len(row), axis=0)]) for row in rows]
-    return overlaps(np.stack(filled), finals, sense), labels
+    return of(np.stack(filled), finals, sense), labels
 
 
 def _concatenated(streams: xr.Dataset, word: str, roles: Sequence[str], variable: str = "stream") -> np.ndarray:
@@ -66,7 +66,9 @@ def _padded(rows: list[np.ndarray]) -> np.ndarray:
     return table
 
 
-def regular_overlaps(streams: xr.Dataset, lexicon: Lexicon, finals: np.ndarray, sense: np.ndarray) -> Overlaps:
+def regular_overlaps(
+    streams: xr.Dataset, lexicon: Lexicon, finals: np.ndarray, sense: np.ndarray, of: Overlapping = overlaps
+) -> Overlaps:
     """Overlaps of prompts of which every word has the same number, in their own order."""
     rows = [streams["stream"].values[streams["word"].values == word] for word in lexicon.names]
-    return overlaps(np.stack(rows), finals, sense)
+    return of(np.stack(rows), finals, sense)

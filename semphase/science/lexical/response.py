@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
 
 from semphase.errors import SemphaseError
@@ -108,6 +109,11 @@ def mean_correlation(curves: Float[np.ndarray, "*draw word layer"]) -> Float[np.
 def correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
     """Pearson's r of f for every pair of words (001 exp3: above 0.96)."""
     return pairwise_pearson(response.f)
+
+
+def rank_correlations(response: Response) -> Float[np.ndarray, "*draw pair"]:
+    """Spearman's ρ of f for every pair of words."""
+    return pairwise_pearson(scipy.stats.rankdata(response.f, axis=-1))
 
 
 def increment_correlation(response: Response) -> Float[np.ndarray, "*draw"]:

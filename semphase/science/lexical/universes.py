@@ -1,0 +1,6 @@
+"""What an analyst of the lexicon's words could have chosen as well, for claims to register."""
+
+CONDITIONS = ("projection", "final norm", "processed weights", "9 words", "4 words", "BOS the other way")
+"""For σ under the conditions."""
+RESPONSES = ("h from the step", *CONDITIONS)
+"""For the response of σ to h."""

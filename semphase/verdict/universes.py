@@ -1,0 +1,55 @@
+"""The universes that have a name: what an analyst of these measurements could have chosen as well.
+
+Each sets choices that a study's facets ask for by `study.choice`; a claim lists those that apply to its analysis.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from semphase.errors import SemphaseError
+from semphase.verdict.universe import Universe
+
+CHOICES: Mapping[str, Mapping[str, Any]] = {
+    "h from the step": {"h": "step"},
+    "projection": {"overlap": "projection"},
+    "final norm": {"stream": "final norm"},
+    "processed weights": {"stream": "centred"},
+    "4 words": {"words": 4},
+    "9 words": {"words": 9},
+    "Spearman": {"correlation": "Spearman"},
+    "position 0 left out": {"positions": "without 0"},
+    "mean ablation": {"ablation": "mean"},
+    "zero ablation": {"ablation": "zero"},
+    "basis-free": {"form": "basis-free"},
+}
+"""By what is stored already."""
+OF_PASSES: Mapping[str, Mapping[str, Any]] = {
+    "BOS the other way": {"bos": "other"},
+    "halves exchanged": {"half": "other"},
+    "chunks of half the length": {"chunk": 0.5},
+}
+"""By forward passes of their own."""
+
+
+def universe(given: Any) -> Universe:
+    """A universe by its name, or by a function from a study to a study, which names it.
+
+    Raises SemphaseError for a name that is not known and for a function without one.
+    """
+    if isinstance(given, Universe):
+        return given
+    if isinstance(given, str):
+        if given not in {**CHOICES, **OF_PASSES}:
+            raise SemphaseError(f"there is no universe {given!r}; choose {', '.join([*CHOICES, *OF_PASSES])}.")
+        return Universe(given, partial(_varied, **{**CHOICES, **OF_PASSES}[given]), passes=given in OF_PASSES)
+    if not inspect.isfunction(given) or given.__name__ == "<lambda>":
+        raise SemphaseError(f"{given!r} is no universe: give a name, or a function from a study to a study.")
+    return Universe(given.__name__.replace("_", " "), given, passes=True)
+
+
+def _varied(study: Any, **choices: Any) -> Any:
+    return study.varied(**choices)
