@@ -31,6 +31,7 @@ def to_html(document: Document, folder: Path) -> str:
         contrast=wording.contrast,
         control=wording.control,
         registration=wording.registration,
+        undecided=wording.undecided,
         status=_status,
         spark=spark,
     )

@@ -4,7 +4,8 @@ Readers of stored reports depend on these names, so they are frozen: a change me
 have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
 `run.registry` (by path) where claims have a registry, and an entry's `scope` where --prompts replaced a set that the claim
-names or uses; reports written before there were registries have no `registration`. An unbounded end of an interval is null.
+names or uses; reports written before there were registries have no `registration`, those before power was simulated no
+`undecided`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import groupby
 from typing import Any, Literal, NotRequired, TypedDict
 
 from semphase.report.strength import Reach, Strength, strengths
+from semphase.report.undecided import UndecidedForm, undecided_form
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
@@ -100,6 +102,7 @@ class Entry(TypedDict):
     seconds: float
     detail: dict[str, Any]
     figures: list[str]
+    undecided: NotRequired[UndecidedForm | None]
     registration: NotRequired[RegistrationForm]
     scope: NotRequired[ScopeForm]
 
@@ -155,7 +158,7 @@ def entry_of(
     claim: Claim, model: str | None, verdict: Verdict | None, outcome: Outcome, reason: str, seconds: float
 ) -> Entry:
     """The entry for one judged claim; `verdict` is None where the measurement broke."""
-    return {
+    entry: Entry = {
         "id": claim.id,
         "group": claim.group,
         "statement": claim.statement,
@@ -179,6 +182,8 @@ def entry_of(
         "detail": plain(verdict.detail) if verdict else {},
         "figures": [],
     }
+    entry["undecided"] = undecided_form(entry)
+    return entry
 
 
 def published_for(claim: Claim, model: str | None) -> PublishedForm | None:
