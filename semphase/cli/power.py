@@ -14,8 +14,8 @@ from rich.text import Text
 from semphase.errors import SemphaseError
 from semphase.report.schema import Document, Entry
 from semphase.report.stored import entries_of, read_report
-from semphase.report.undecided import needs_of, undecided_of
-from semphase.report.wording import interval, number, population, would_take
+from semphase.report.undecided import needs_of, undecided_of, units_of
+from semphase.report.wording import counted, interval, number, would_take
 from semphase.verdict.undecided import Undecided
 
 _INDENT = (0, 0, 0, 2)
@@ -82,25 +82,27 @@ def _form(entry: Entry, parts: tuple[Undecided, ...]) -> dict[str, Any]:
 
 
 def _part_form(part: Undecided) -> dict[str, Any]:
-    told = {key: value for key, value in asdict(part).items() if key not in ("population", "needs")}
-    return {**told, "needs": needs_of(part)}
+    told = {key: value for key, value in asdict(part).items() if key not in ("population", "units", "needs")}
+    return {**told, "units": units_of(part), "needs": needs_of(part)}
 
 
 def _section(entry: Entry, parts: tuple[Undecided, ...]) -> Iterator[RenderableType]:
     yield Text(f"{entry['id']} · {entry['model'] or 'without a model'}", style="bold")
     told = {part["criterion"]: part["estimate"] for part in entry["detail"]["parts"]}
-    speaks = {part["criterion"]: population({"estimate": part["estimate"]}) for part in entry["detail"]["parts"]}  # type: ignore[typeddict-item]
     for part in parts:
-        head = f"{interval(told[part.criterion])} against {part.criterion} ({speaks[part.criterion]})"
-        yield Padding(Text(head), _INDENT)
+        speaks = counted(units_of(part))
+        yield Padding(Text(f"{interval(told[part.criterion])} against {part.criterion} ({speaks})"), _INDENT)
         yield Padding(Text(f"{'≈ ' if part.approximate else ''}{_told(part)}", style="yellow"), _INDENT)
-        if entry["reason"]:
-            yield Padding(Text(entry["reason"], style="dim"), _INDENT)
+    if entry["reason"]:
+        yield Padding(Text(entry["reason"], style="dim"), _INDENT)
 
 
 def _told(part: Undecided) -> str:
-    needs, expected = needs_of(part), f", then {part.expected}" if part.expected and part.needs else ""
+    takes = would_take(needs_of(part))
+    if part.needs:
+        takes += f" ({number(part.needs[0] / part.units[0])} times as many)"
+        takes += f", then {part.expected}" if part.expected else ""
     unit = f" {part.unit}" if part.unit else ""
     ends = [f"{call} from {number(effect)}{unit}" for call, effect in part.effects.items() if effect is not None]
     decides = f"decides {', '.join(ends)}" if ends else "decides nothing at this size"
-    return f"{would_take(needs)}{expected}; {decides}"
+    return f"{takes}; {decides}"

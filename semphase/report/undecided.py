@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from semphase.stats.blocks import BLOCK
 from semphase.verdict.undecided import Undecided, undecided_parts
 
 Entry = Mapping[str, Any]
@@ -15,7 +14,7 @@ Entry = Mapping[str, Any]
 class UndecidedForm(TypedDict):
     """The smallest effect that the run could decide, in the estimate's unit, and how much of each population it takes.
 
-    `needs` is None where no size would decide, tokens stand for blocks of text.
+    `needs` is None where no size would decide. Its keys are those of `population`: a text is counted in the claim's blocks.
     """
 
     smallest_effect: float | None
@@ -40,5 +39,9 @@ def needs_of(part: Undecided) -> dict[str, int] | None:
     """How much of each population decides the part; None where no size would."""
     if not part.needs:
         return None
-    pairs = zip(part.population, part.needs, strict=True)
-    return {"tokens" if name == "text" else name: BLOCK * n if name == "text" else n for name, n in pairs}
+    return dict(zip(part.population, part.needs, strict=True))
+
+
+def units_of(part: Undecided) -> dict[str, int]:
+    """How much of each population there is."""
+    return dict(zip(part.population, part.units, strict=True))

@@ -64,7 +64,7 @@ def undecided(entry: Entry) -> str:
         return NOTHING
     unit = f" {entry['estimate']['unit']}" if entry["estimate"] and entry["estimate"]["unit"] else ""
     effect = form["smallest_effect"]
-    told = "decides nothing" if effect is None else f"decides from {number(effect)}{unit} from the threshold on"
+    told = "decides nothing" if effect is None else f"decides from {number(effect)}{unit} on"
     return f"{would_take(form['needs'])}; this run {told}"
 
 

@@ -8,7 +8,8 @@ degrees of freedom. What is sampled follows the rule that made the interval:
   a χ² variance;
 - shares: exactly, by the binomial distribution and the interval of Clopper and Pearson;
 - all others (extremes with bounds for each row, positions, score intervals): each side of the interval is taken for that
-  of a t and shrinks with √r. That is approximate, and too large rather than too small: it keeps what few units add.
+  of a t and shrinks with √r. That is approximate: what only few units add to a side (the skewness of a row) is kept, so
+  that too many are asked for; other rows near the extreme are not counted, so that too few are.
 
 Everything is drawn from fixed seeds, the same draws for every size.
 """
@@ -225,9 +226,7 @@ class Share:
         short = np.flatnonzero(self._powers(truth, bounds, window) < POWER)
         return int(window[short[-1]]) + 1 if short.size and short[-1] + 1 < window.size else units
 
-    def _powers(
-        self, truth: float, bounds: Bounds, units: Int[np.ndarray, " size"]
-    ) -> Float[np.ndarray, " size"]:
+    def _powers(self, truth: float, bounds: Bounds, units: Int[np.ndarray, " size"]) -> Float[np.ndarray, " size"]:
         trials = np.maximum(np.rint(self.trials * units / self.units), 1)
         binomial = scipy.stats.binom
         low, high = -np.ones_like(trials), trials

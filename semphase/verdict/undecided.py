@@ -31,9 +31,9 @@ class Undecided:
 
     `expected` is the call to which it comes where its value is the truth, None where that lies on the threshold.
     `effects` are the smallest distances from the threshold, in the estimate's unit, that the run decides with 80 % power
-    to either side; None where it could decide none. `needs` are the numbers of units, one for each population, at which
-    simulated power reaches 80 % for the present value; empty where no size would. `approximate` says that the rule of the
-    interval is taken for a t on each side.
+    to either side; None where it could decide none. `units` are the numbers that there are of each population, `needs`
+    those at which simulated power reaches 80 % for the present value; empty where no size would. `approximate` says that
+    the rule of the interval is taken for a t on each side.
     """
 
     part: str
@@ -42,6 +42,7 @@ class Undecided:
     effects: Mapping[Decided, float | None]
     needs: tuple[int, ...]
     population: tuple[str, ...]
+    units: tuple[int, ...]
     unit: str
     approximate: bool
 
@@ -97,7 +98,7 @@ def _undecided(told: Told, combine: Combine, parts: int, reason: str) -> Undecid
     needs = _scaled(units, least, size / min(units)) if size < _NEVER else ()
     approximate = rule_of(estimate["method"]) == BOUNDS or criterion.comparison in TESTS
     return Undecided(
-        told["part"], told["criterion"], expected, effects, needs, population, estimate["unit"], approximate
+        told["part"], told["criterion"], expected, effects, needs, population, units, estimate["unit"], approximate
     )
 
 
