@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from semphase.verdict.undecided import Undecided, undecided_parts
+if TYPE_CHECKING:
+    from semphase.verdict.undecided import Undecided
 
 Entry = Mapping[str, Any]
 """An entry of a report, as `semphase.report.schema` has it."""
@@ -25,6 +26,8 @@ def undecided_of(entry: Entry) -> tuple[Undecided, ...]:
     """The parts that are undecided, first the one that the verdict waits for; none where the verdict is not."""
     if entry["verdict"] != "inconclusive":
         return ()
+    from semphase.verdict.undecided import undecided_parts
+
     detail = entry["detail"]
     return undecided_parts(detail.get("parts", ()), detail.get("combine", "all"), entry["reason"])
 

@@ -35,10 +35,12 @@ POWER = 0.8
 MOST = 100_000
 """How many times the present units are looked at; where more are needed, no size would decide."""
 SMOOTH, SHARE, BOUNDS = "smooth", "share", "bounds"
+SIDES = BELOW, ABOVE = 0, 1
 
 _DRAWS = 4096
-_DRAWN_UNITS = 256
-"""Up to so many, units are drawn one by one."""
+_DRAWN_UNITS, _DRAWN_RUNS = 160, 2048
+"""Up to so many, units are drawn one by one, in so many runs."""
+_FEW_FREEDOM = 256
 _LEAST_SKEWNESS, _MOST_SKEWNESS = 0.05, 5.0
 _JAGGED = 20_000
 _PLACES = 1001
@@ -172,18 +174,17 @@ class Scatter:
 
     def power(self, truth: float, bounds: Bounds, units: int) -> float:
         """The share of simulated runs that decide."""
-        below, above = _reaches(self, units, bounds.tail)
-        return float(
-            np.mean((below <= self._apart(bounds.floor, truth)) & (above <= self._apart(truth, bounds.ceiling)))
-        )
+        apart = (self._apart(bounds.floor, truth), self._apart(truth, bounds.ceiling))
+        sides = [side for side in SIDES if math.isfinite(apart[side])]
+        met = [_reaches(self, units, bounds.tail, side) <= apart[side] for side in sides]
+        return float(np.mean(np.all(met, axis=0))) if met else 1.0
 
     def nearest(self, bounds: Bounds) -> float | None:
         """One quantile of the distances that runs decide."""
-        below, above = _reaches(self, self.units, bounds.tail)
-        side, reaches = (1, below) if math.isfinite(bounds.floor) else (-1, above)
-        distance = float(np.quantile(reaches, POWER, method="higher"))
-        bound = bounds.floor if side == 1 else bounds.ceiling
-        return float(self.scale.back(self.scale.to(bound) + side * distance)) if math.isfinite(distance) else None
+        side = BELOW if math.isfinite(bounds.floor) else ABOVE
+        distance = float(np.quantile(_reaches(self, self.units, bounds.tail, side), POWER, method="higher"))
+        start, way = (bounds.floor, 1) if side == BELOW else (bounds.ceiling, -1)
+        return float(self.scale.back(self.scale.to(start) + way * distance)) if math.isfinite(distance) else None
 
     def settled(self, _truth: float, _bounds: Bounds, units: int, /) -> int:
         """At once: power grows with the units."""
@@ -240,22 +241,20 @@ class Share:
 
 
 @lru_cache(maxsize=64)
-def _reaches(world: Scatter, units: int, tail: float) -> tuple[Draws, Draws]:
-    """How far bounds below and above must be from the truth for each run to decide, on the working scale."""
-    if world.drawn and units <= _DRAWN_UNITS and math.isfinite(world.below):
-        own = _drawn(units, world.skewness * math.sqrt(world.units), world.below * math.sqrt(world.units))
-        return -np.asarray(own.low(tail)), np.asarray(own.high(tail))
-    sides = [_limit(world, units, error) for error in (world.below, world.above)]
-    return (
-        np.full(_DRAWS, math.inf) if sides[0] is None else -np.asarray(sides[0].low(tail)),
-        np.full(_DRAWS, math.inf) if sides[1] is None else np.asarray(sides[1].high(tail)),
-    )
-
-
-def _limit(world: Scatter, units: int, error: float) -> Pivot | None:
-    """Runs of many units, about 0: a normal value, and a variance that is χ² with its degrees of freedom."""
+def _reaches(world: Scatter, units: int, tail: float, side: int) -> Float[np.ndarray, " run"]:
+    """How far a bound on one side must be from the truth for each run to decide, on the working scale."""
+    error = world.below if side == BELOW else world.above
     if not math.isfinite(error):
-        return None
+        return np.full(_DRAWS, math.inf)
+    if world.drawn and units <= _DRAWN_UNITS:
+        runs = _drawn(units, world.skewness * math.sqrt(world.units), error * math.sqrt(world.units))
+    else:
+        runs = _limit(world, units, error)
+    return -np.asarray(runs.low(tail)) if side == BELOW else np.asarray(runs.high(tail))
+
+
+def _limit(world: Scatter, units: int, error: float) -> Pivot:
+    """Runs of many units, about 0: a normal value, and a variance that is χ² with its degrees of freedom."""
     value, variance = _standard()
     ratio = math.sqrt(world.units / units)
     freedom = max(units - 1, 1)
@@ -275,7 +274,7 @@ def _drawn(units: int, skewness: float, error: float) -> Pivot:
     cubes = third - 3 * mean * second + 2 * units * mean**3
     variance = squares / (units * max(units - 1, 1))
     cumulant = cubes / (units * (units - 1) * (units - 2)) if units > 2 else np.zeros_like(mean)
-    freedom = np.full(_DRAWS, float(max(units - 1, 1)))
+    freedom = np.full_like(mean, max(units - 1, 1))
     return Pivot(error * mean, error * np.sqrt(variance), freedom, cumulant / variance**1.5)
 
 
@@ -283,13 +282,14 @@ def _drawn(units: int, skewness: float, error: float) -> Pivot:
 def _sums(skewness: float) -> tuple[np.ndarray, ...]:
     """Running sums over units of standardised draws, their squares and cubes [unit, draw]."""
     rng = np.random.default_rng(0)
-    shape = (_DRAWN_UNITS, _DRAWS)
+    shape = (_DRAWN_UNITS, _DRAWN_RUNS)
     if abs(skewness) < _LEAST_SKEWNESS:
         draws = rng.standard_normal(shape)
     else:
         k = 4 / min(abs(skewness), _MOST_SKEWNESS) ** 2
         draws = math.copysign(1, skewness) * (rng.standard_gamma(k, shape) - k) / math.sqrt(k)
-    return tuple(np.cumsum(draws**power, axis=0) for power in (1, 2, 3))
+    squares = draws * draws
+    return tuple(np.cumsum(powers, axis=0) for powers in (draws, squares, draws * squares))
 
 
 @lru_cache(maxsize=1)
@@ -301,7 +301,7 @@ def _standard() -> tuple[Draws, Draws]:
 
 def _chi2(uniform: Draws, freedom: int) -> Draws:
     """χ² over its degrees of freedom; for many of them by the cube root's normal distribution (Wilson and Hilferty 1931)."""
-    if freedom <= _DRAWN_UNITS:
+    if freedom <= _FEW_FREEDOM:
         return 2 / freedom * scipy.special.gammaincinv(freedom / 2, uniform)
     spread = 2 / (9 * freedom)
     return (1 - spread + math.sqrt(spread) * scipy.special.ndtri(uniform)) ** 3

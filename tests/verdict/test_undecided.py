@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
@@ -29,6 +29,7 @@ from semphase.verdict import (
 )
 from semphase.verdict.decision import call_of
 from semphase.verdict.judge import Judge
+from semphase.verdict.plain import plain
 from semphase.verdict.undecided import Undecided, criterion_of, undecided_parts
 
 T_TEST = TTestPower()
@@ -234,3 +235,36 @@ def test_a_sample_that_is_like_its_population_tells_the_size(law: Any, rule: Cri
     runs = 2.0 + (law.rvs(size=(1500, size), random_state=rng) - law.mean()) / law.std()
     decided = [call_of(rule, Evidence(mean(run))) == "supported" for run in runs]
     assert np.mean(decided) == pytest.approx(0.8, abs=0.04)
+
+
+METHODS = st.sampled_from(["t", "skewness-corrected t over 9 words", "Clopper-Pearson interval of a share of 9 words"])
+ENDS = st.none() | st.floats(0, 1e6)
+
+
+@given(
+    st.sampled_from([above, below, between, significant, not_rejected]), NUMBERS, ENDS, ENDS, METHODS,
+    st.integers(1, 10**7), st.floats(0, 1), st.sampled_from([None, (0.0, 1.0), (-1.0, 1.0), (0.0, math.inf)]), NUMBERS,
+)  # fmt: skip
+@settings(deadline=None, max_examples=150)
+def test_whatever_is_undecided_is_told(
+    make: Any, value: float, lower: Any, upper: Any, method: str, n: int, p: float, within: Any, threshold: float
+) -> None:
+    if within is not None:
+        ends = within[0], min(within[1], 1e3)
+        value = float(np.clip(value, *ends))
+        threshold = float(f"{np.clip(threshold, ends[0] + 0.1, ends[1] - 0.1):g}")
+    low, high = (math.inf if own is None else own for own in (lower, upper))
+    found = Estimate(value, value - low, value + high, method, n, population=("words",), units=(n,))
+    rules: dict[Any, Callable[[], Criterion]] = {
+        above: lambda: above(threshold, "x"), below: lambda: below(threshold, "x"),
+        between: lambda: between(threshold, threshold + 1, "x"), not_rejected: lambda: not_rejected(threshold, 0.05, "x"),
+        significant: lambda: significant(0.05, "x", negligible=abs(threshold)),
+    }  # fmt: skip
+    rule = rules[make]()
+    part = {
+        "part": "x", "criterion": str(rule), "threshold": plain(rule.threshold), "within": plain(within),
+        "estimate": plain(found), "p_value": p, "verdict": "inconclusive",
+    }  # fmt: skip
+    (told_of,) = undecided_parts([part], reason="")
+    assert all(size >= n for size in told_of.needs)
+    assert all(effect is None or effect >= 0 for effect in told_of.effects.values())
