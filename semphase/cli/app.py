@@ -61,6 +61,18 @@ def show(
 
 
 @app.command()
+def power(
+    run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
+    claim: Annotated[str | None, typer.Argument(help="Id of a claim (default: all that are undecided).")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show what would decide the undecided: how many units, and which effects this run could decide."""
+    from semphase.cli import output, power
+
+    output.tell(power.weighing(run) if claim is None else power.weighing_one(run, claim), json)
+
+
+@app.command()
 def register(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Test files, or folders of them.")],
     amend: Annotated[bool, typer.Option("--amend", help="Register claims that changed since, too.")] = False,

@@ -77,6 +77,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
         yield "population", Text(wording.population(entry))
     if wording.strength(entry) != wording.NOTHING:
         yield "strength", Text(_strength(entry))
+    if wording.undecided(entry) != wording.NOTHING:
+        yield "undecided", Text(wording.undecided(entry))
     if entry["point"] is not None:
         yield "bare value", Text(f"{'meets' if entry['point'] else 'misses'} the criterion")
     if entry["p_value"] is not None:

@@ -26,7 +26,9 @@ from semphase.report.wording import (
     rule,
     strength,
     summary_line,
+    undecided,
     unregistered,
+    would_take,
 )
 
 WIDE = 200
@@ -57,7 +59,7 @@ def _wide(entries: list[Entry]) -> Table:
     heads = ("claim", "model", "estimate", "population", "criterion", "verdict", "strength", "published", "relation")
     table = _table(entries, *heads, "contrast", "registered")
     for entry in entries:
-        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), population(entry), rule(entry))
+        cells = (entry["id"], entry["model"] or NOTHING, _estimate(entry["estimate"]), _speaks_of(entry), rule(entry))
         ends = (strength(entry), published(entry), relation(entry), contrast(entry), registration(entry))
         table.add_row(*map(Text, cells), _verdict(entry), *map(Text, ends))
     return table
@@ -90,6 +92,14 @@ def _evidence(entry: Entry) -> Iterator[str]:
     yield f"{estimate} against {rule(entry)}{speaks}"
     if contrast(entry) != NOTHING:
         yield f"contrast {contrast(entry)}"
+    if undecided(entry) != NOTHING:
+        yield undecided(entry)
+
+
+def _speaks_of(entry: Entry) -> str:
+    """The population, and beneath it what would decide."""
+    form = entry.get("undecided")
+    return f"{population(entry)}\n{would_take(form['needs'])}" if form else population(entry)
 
 
 def _table(entries: list[Entry], *heads: str) -> Table:

@@ -33,6 +33,7 @@ def to_html(document: Document, folder: Path) -> str:
         registration=wording.registration,
         scope=wording.scope,
         universes=wording.universes,
+        undecided=wording.undecided,
         status=_status,
         spark=spark,
     )

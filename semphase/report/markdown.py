@@ -19,6 +19,7 @@ from semphase.report.wording import (
     rule,
     strength,
     summary_line,
+    undecided,
     universes,
     verdict,
 )
@@ -51,6 +52,7 @@ def _study(model: str | None, entries: Iterable[Entry]) -> str:
     chosen = [entry for entry in entries if entry["model"] == model]
     rows = [_row(_HEADS), _row("---" for _ in _HEADS), *(_row(_cells(entry)) for entry in chosen)]
     reasons = [f"- `{entry['id']}`: {_flat(entry['reason'])}" for entry in chosen if entry["reason"]]
+    reasons += [f"- `{entry['id']}`: {undecided(entry)}" for entry in chosen if undecided(entry) != NOTHING]
     return "\n".join([f"## {model or 'Without a model'}", "", *rows, *([""] if reasons else []), *reasons])
 
 

@@ -4,8 +4,8 @@ Readers of stored reports depend on these names, so they are frozen: a change me
 have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
 `run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
 `run.registry` (by path) where claims have a registry, and an entry's `universes` where they were run. Older reports have
-no `registration`, and no `scope` but where --prompts replaced a set that the claim names or uses, then without `ratios`.
-An unbounded end of an interval is null.
+no `registration`, no `undecided`, and no `scope` but where --prompts replaced a set that the claim names or uses, then
+without `ratios`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any, Literal, NotRequired, TypedDict
 
 from semphase.report.strength import Reach, Strength, strengths
+from semphase.report.undecided import UndecidedForm, undecided_form
 from semphase.verdict import Claim, Verdict
 from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
@@ -135,6 +136,7 @@ class Entry(TypedDict):
     seconds: float
     detail: dict[str, Any]
     figures: list[str]
+    undecided: NotRequired[UndecidedForm | None]
     registration: NotRequired[RegistrationForm]
     scope: NotRequired[ScopeForm]
     universes: NotRequired[UniversesForm]
@@ -219,6 +221,7 @@ def entry_of(
     }
     if verdict is not None and verdict.universes:
         entry["universes"] = _universes(verdict)
+    entry["undecided"] = undecided_form(entry)
     return entry
 
 

@@ -5,7 +5,7 @@ All of it takes reports of schema 1 as well, which say less.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from semphase.report.schema import Document, Entry, EstimateForm, leads
 
@@ -14,6 +14,8 @@ LEGEND = (
     ("supported", "the whole 95 % interval meets the criterion"),
     ("refuted", "none of the interval meets it"),
     ("inconclusive", "part of the interval meets it"),
+    ("would take", "at how many units 80 % of runs would decide, were the value the truth; approximate for extremes"),
+    ("decides from", "the smallest distance from the threshold that 80 % of runs of this size would decide"),
     ("not-applicable", "the study lacks what the claim needs"),
     ("population", "what the estimate speaks of, and how many of them were seen; a census has all there are: exact"),
     ("relation", "for whom the criterion is met: the model only, its control too, the control only, or neither"),
@@ -60,6 +62,27 @@ def population(entry: Entry) -> str:
 def _counted(units: int, plural: str) -> str:
     plural = {"text": "text blocks"}.get(plural, plural)
     return f"{units:,} {plural.removesuffix('s') if units == 1 else plural}"
+
+
+def undecided(entry: Entry) -> str:
+    """What would decide an undecided verdict, and what its run could have decided; a dash where it is decided."""
+    form = entry.get("undecided")
+    if not form:
+        return NOTHING
+    unit = f" {entry['estimate']['unit']}" if entry["estimate"] and entry["estimate"]["unit"] else ""
+    effect = form["smallest_effect"]
+    told = "decides nothing" if effect is None else f"decides from {number(effect)}{unit} on"
+    return f"{would_take(form['needs'])}; this run {told}"
+
+
+def would_take(needs: Mapping[str, int] | None) -> str:
+    """How much would decide, in words."""
+    return f"would take {counted(needs)}" if needs else "no size would decide"
+
+
+def counted(units: Mapping[str, int]) -> str:
+    """Numbers of units ("26 words, 4 seeds")."""
+    return ", ".join(_counted(number, name) for name, number in units.items())
 
 
 def rule(entry: Entry) -> str:

@@ -66,7 +66,8 @@ class Judge:
         require_p(p_value, sampled=any(own.estimate.sampled for own in named.values()))
         weighed = weigh(self.claim, named)
         controlled = self._control(control, reason, named)
-        found = {"parts": _told_parts(weighed), **controlled.detail}
+        combined = {"combine": self.claim.combine} if self.claim.combine != "all" else {}
+        found = {"parts": _told_parts(weighed), **combined, **controlled.detail}
         deciding = weighed.deciding
         self.verdict = Verdict(
             claim=self.claim,
@@ -224,6 +225,7 @@ def _told(part: Part, deciding: bool) -> dict[str, Any]:
         "part": part.criterion.part,
         "criterion": str(part.criterion),
         "threshold": plain(part.criterion.threshold),
+        "within": plain(part.criterion.within),
         "estimate": plain(part.evidence.estimate),
         "p_value": plain(part.evidence.p_value),
         "equivalent": part.evidence.equivalent,

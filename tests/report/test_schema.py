@@ -113,3 +113,8 @@ def test_strength_allows_for_all_that_could_have_been_judged(run: Run, entries: 
     counted = {(e["id"], e["model"]): e["strength"] for e in document_of(run, entries, FAMILY)["claims"]}
     assert counted["permeation.word-correlation", "gpt2"] == "firm"
     assert counted["permeation.word-correlation", "tiny"] == "nominal"
+
+
+def test_only_what_is_inconclusive_says_what_it_would_take(entries: list[Entry]) -> None:
+    told = [entry["id"] for entry in entries if entry["undecided"] is not None]
+    assert told == [entry["id"] for entry in entries if entry["verdict"] == "inconclusive"] == ["pi.sigma"]

@@ -16,6 +16,7 @@ from semphase.report.html import to_html
 from semphase.report.json_report import dumps, to_json
 from semphase.report.markdown import to_markdown
 from semphase.report.schema import Document
+from semphase.report.wording import undecided
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -26,7 +27,7 @@ VOID = {"meta", "input", "img"}
 TOLD = (
     "BCa bootstrap over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not specific",
     "the smallest pairwise Pearson r", "re-initialised weights", "001 exp3", "prefers-color-scheme",
-    "needs 2 models, the study has 1", "the corpus is generated",
+    "needs 2 models, the study has 1", "the corpus is generated", "<dt>undecided</dt><dd>would take",
 )  # fmt: skip
 PIXEL = b"\x89PNG"
 
@@ -62,6 +63,9 @@ def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
     assert "0.9712 [0.9633, 0.9801] r | 26 words, 1,326 prompts | > 0.96 | **supported** | firm | supported" in text
     assert "0.2 exact r | census" in text
     assert "- note: the corpus is generated" in text
+    open_one = next(entry for entry in document["claims"] if entry["verdict"] == "inconclusive")
+    assert f"- `{open_one['id']}`: {undecided(open_one)}" in text
+    assert text.count("this run decides") == 1
 
 
 class _Reader(HTMLParser):

@@ -27,6 +27,7 @@ from semphase.report.wording import (
     scope,
     strength,
     summary_line,
+    undecided,
     verdict,
 )
 
@@ -64,6 +65,25 @@ def test_each_entry_is_worded(entries: list[Entry]) -> None:
     ]  # fmt: skip
     assert [rule(entry) for entry in entries][:3] == ["> 0.96", "> 0.96", "0.5 <= estimate <= 0.6"]
     assert rule(entries[5]) == published(entries[5]) == control(entries[5]) == "–"
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"smallest_effect": 0.05152, "needs": {"words": 41}}, "would take 41 words; this run decides from 0.05152 r on"),
+        ({"smallest_effect": None, "needs": {"text": 4, "seeds": 1}}, "would take 4 text blocks, 1 seed; this run decides "
+         "nothing"),
+        ({"smallest_effect": 2.0, "needs": None}, "no size would decide; this run decides from 2 r on"),
+        (None, "–"),
+    ],
+)  # fmt: skip
+def test_what_would_decide_is_told(entries: list[Entry], form: Any, told: str) -> None:
+    assert undecided({**entries[0], "undecided": form}) == told
+
+
+def test_reports_from_before_power_say_nothing_of_it(entries: list[Entry]) -> None:
+    older = {key: value for key, value in entries[2].items() if key != "undecided"}
+    assert undecided(older) == "–"  # type: ignore[arg-type]
     assert control(entries[0]) == "re-initialised weights: 0.2 [0.1, 0.3]"
 
 
