@@ -84,6 +84,11 @@ _OF_PI = same_shape(erf(X, INVERSE_ROOT_PI), WORDS)
 _WIDER = Plan(same_shape(erf(X, 0.8), WORDS), noise=0.002)
 
 
+def _first_of_pi(seed: int) -> Plan:
+    """Copies of which the first agrees with 1/√π and the others do not."""
+    return replace(_WIDER if seed else Plan(_OF_PI, noise=0.002), seed=1 + seed)
+
+
 def _defiant(seed: int) -> Plan:
     """A copy whose f is negative but at the end: nothing is left of it when the last two points are dropped."""
     return Plan(same_shape(np.where(X < 1, -0.5 * X, 0.5), WORDS), noise=0.005, seed=seed)
@@ -113,6 +118,7 @@ WORLDS: dict[str, Plan] = {
     "erf of width 1/√π": Plan(_OF_PI, noise=0.002, copies=relabelled(_WIDER)),
     "erf of width 1/√π, as in its copies": Plan(_OF_PI, noise=0.002, copies=relabelled(Plan(_OF_PI, noise=0.002))),
     "erf of width 0.8": _WIDER,
+    "erf of width 0.8, its first copy of 1/√π": replace(_WIDER, copies=_first_of_pi),
     "cosine": Plan(same_shape(cosine(X), WORDS), noise=0.002),
     "cosine, zigzag": Plan(same_shape(cosine(X) * ZIGZAG, WORDS)),
     "turns by π": Plan(_RISING, turning=np.pi * X),
