@@ -67,44 +67,54 @@ def _section(entry: Entry, folder: Path) -> Iterator[RenderableType]:
 
 
 def _facts(entry: Entry) -> Iterator[tuple[str, RenderableType]]:
-    estimate, source = entry["estimate"], entry["published"]
+    estimate = entry["estimate"]
     yield "criterion", Text(entry["criterion"])
     if estimate:
         yield "estimate", Text(f"{wording.interval(estimate)} against {wording.rule(entry)}", style="bold")
         yield "", line(entry)
         yield "interval", Text(f"{100 * estimate['level']:g} %, {estimate['method']}, n = {estimate['n']}")
-    if wording.population(entry) != wording.NOTHING:
-        yield "population", Text(wording.population(entry))
-    if wording.strength(entry) != wording.NOTHING:
-        yield "strength", Text(_strength(entry))
-    if wording.undecided(entry) != wording.NOTHING:
-        yield "undecided", Text(wording.undecided(entry))
-    if entry["point"] is not None:
-        yield "bare value", Text(f"{'meets' if entry['point'] else 'misses'} the criterion")
-    if entry["p_value"] is not None:
-        yield (
-            "p",
-            Text(f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"),
-        )
-    yield "control", Text(wording.control(entry))
-    yield ("discriminates" if wording.older(entry) else "relation"), Text(wording.relation(entry))
-    if wording.contrast(entry) != wording.NOTHING:
-        yield "contrast", Text(wording.contrast(entry))
-    yield "published", Text(f"{source['verdict']} {source['value']}".strip() if source else wording.NOTHING)
-    yield "source", Text(entry["source"])
-    if "scope" in entry:
-        yield "scope", Text(wording.scope(entry))
-    if entry["reason"]:
-        yield "reason", Text(entry["reason"])
-    if wording.universes(entry) != wording.NOTHING:
-        yield "universes", Text(f"{wording.universes(entry)} agree{', fragile' if wording.fragile(entry) else ''}")
-    yield "registered", Text(wording.registration(entry))
-    yield "outcome", Text(f"{entry['outcome']}, {entry['seconds']:g} s")
+    yield from ((name, Text(told)) for name, told in _told(entry) if told not in ("", wording.NOTHING))
+
+
+def _told(entry: Entry) -> Iterator[tuple[str, str]]:
+    """What is left out where there is nothing to say."""
+    yield "population", wording.population(entry)
+    yield "strength", _strength(entry)
+    yield "undecided", wording.undecided(entry)
+    yield "bare value", _bare_value(entry)
+    yield "p", _p(entry)
+    yield "control", wording.control(entry)
+    yield ("discriminates" if wording.older(entry) else "relation"), wording.relation(entry)
+    yield "contrast", wording.contrast(entry)
+    source = entry["published"]
+    yield "published", f"{source['verdict']} {source['value']}".strip() if source else ""
+    yield "source", entry["source"]
+    yield "scope", wording.scope(entry) if "scope" in entry else ""
+    yield "reason", entry["reason"]
+    yield "universes", _agreement(entry)
+    yield "registered", wording.registration(entry)
+    yield "outcome", f"{entry['outcome']}, {entry['seconds']:g} s"
+
+
+def _bare_value(entry: Entry) -> str:
+    return "" if entry["point"] is None else f"{'meets' if entry['point'] else 'misses'} the criterion"
+
+
+def _p(entry: Entry) -> str:
+    if entry["p_value"] is None:
+        return ""
+    return f"{wording.number(entry['p_value'])}, over the run (Holm) {wording.number(entry['p_adjusted'])}"
+
+
+def _agreement(entry: Entry) -> str:
+    told = wording.universes(entry)
+    return told if told == wording.NOTHING else f"{told} agree{', fragile' if wording.fragile(entry) else ''}"
 
 
 def _strength(entry: Entry) -> str:
     p = entry["p_decision"]
-    return wording.strength(entry) + ("" if p is None else f", p of the decision {wording.number(p)}")
+    told = wording.strength(entry)
+    return told if told == wording.NOTHING else told + ("" if p is None else f", p of the decision {wording.number(p)}")
 
 
 def _universes(found: UniversesForm) -> Table:

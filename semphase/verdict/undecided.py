@@ -14,8 +14,8 @@ from typing import Any, Literal
 from semphase.stats.estimate import ROUNDING
 from semphase.stats.level import TAIL
 from semphase.stats.power import BOUNDS, Bounds, World, needed, of_test, rule_of, smallest_effect, world_of
+from semphase.verdict.claim import Combine
 from semphase.verdict.criterion import REAL_LINE, Criterion
-from semphase.verdict.decision import Combine
 
 Told = Mapping[str, Any]
 """A part of a verdict as its detail tells it."""
