@@ -133,6 +133,7 @@ def test_says_all_that_a_referee_asks(claim: Claim, test: Callable[..., Any]) ->
     assert claim.cost in ("seconds", "minutes", "hours")
     assert claim.source == "ours" or claim.source[:3].isdecimal()
     assert not claim.control.startswith("none") or len(claim.control) > len("none: ")
+    assert 3 <= len(claim.universes) <= 8 or (claim.alone and not claim.universes)
 
 
 @every_claim
