@@ -25,6 +25,8 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "mean ablation": {"ablation": "mean"},
     "zero ablation": {"ablation": "zero"},
     "basis-free": {"form": "basis-free"},
+    "first block left out": {"blocks": "without 0"},
+    "chunks as units": {"units": "chunks"},
 }
 """By what is stored already."""
 OF_PASSES: Mapping[str, Mapping[str, Any]] = {
