@@ -151,8 +151,11 @@ class Reading:
         found = self.study.store.get(self.key(measurement, ids, **what), measure)
         return self._as_read(BlockLosses(found["sums"].values, found["counts"].values), len(ids))
 
+    def in_units(self, losses: BlockLosses, half: Half) -> BlockLosses:
+        """Losses of a half in blocks, in the units of the study's universe."""
+        return self._as_read(losses, len(self.chunks(half)))
+
     def _as_read(self, losses: BlockLosses, chunks: int) -> BlockLosses:
-        """Losses of so many chunks in the units of the study's universe."""
         if self.study.choice("blocks") == "without 0":
             losses = _without_first(losses, chunks)
         if self.study.choice("units") != "chunks":
@@ -181,8 +184,8 @@ class Reading:
         if len(own) > 1:  # of one alone the sweep tells
             self._require(own, half, must_move=must_move)
         losses = self._swept({"": own}, half, must_move=must_move)
-        in_units = self._as_read(BlockLosses(*in_blocks(losses.values[0])), len(self.chunks(half)))
-        return replace(in_units, text=self.items(half).identity)
+        found = self.in_units(BlockLosses(*in_blocks(losses.values[0])), half)
+        return replace(found, text=self.items(half).identity)
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
         """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""
@@ -193,7 +196,7 @@ class Reading:
         if what != "losses":
             raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
         losses = self._swept(edits, half, must_move=must_move)
-        own = self._as_read(BlockLosses(*in_blocks(losses.values)), len(self.chunks(half)))
+        own = self.in_units(BlockLosses(*in_blocks(losses.values)), half)
         found = xr.DataArray(own.sums / own.counts, dims=("label", "block"), attrs={"unit": "nats per token"})
         labels = {name: coord for name, coord in losses.coords.items() if coord.dims == ("label",)}
         return found.assign_coords(labels | {"tokens": ("block", own.counts)})
