@@ -114,6 +114,14 @@ class Heads:
         return base.facet(Heads)
 
     @cached_property
+    def _of_exchanged_halves(self) -> Heads | None:
+        """In a universe whose judging half chooses in the study that it is a variant of: that study, if all is exact."""
+        base = self.study.base
+        if base is None or not np.array_equal(base.text.chunks("choose"), self.text.chunks("judge")):
+            return None
+        return base.facet(Heads) if base.facet(Heads).screening is None else None
+
+    @cached_property
     def screening(self) -> Screening | None:
         """How single heads are screened: not at all at full budget, and only where the device gains by it."""
         way = way_of_screening(self.study)
@@ -137,6 +145,9 @@ class Heads:
         chosen = tuple(sorted(int(head) for head in heads))
         if half == "choose":  # where every head is measured anyway
             found = self.single(kind, half)
+            return BlockLosses(found.sums[list(chosen)], found.counts)
+        if (base := self._of_exchanged_halves) is not None and kind != "mean":  # whose means are another half's
+            found = base.single(kind, "choose")
             return BlockLosses(found.sums[list(chosen)], found.counts)
         return self._remembered(("single", kind, half, chosen), lambda: self._single(kind, half, chosen))
 
