@@ -25,7 +25,8 @@ from semphase import (
     significant,
     where_defined,
 )
-from semphase.science.heads import facet, figures, pareto, rankings, tails
+from semphase.science.heads import effects, facet, figures, pareto, rankings, tails
+from semphase.science.heads.universes import EFFECTS, HALVES, RATIOS
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
@@ -49,21 +50,27 @@ P_VALUE = (0, 1)
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=("mean ablation", "gradient × activation", "greedy order", *RATIOS, "chunks of half the length"),
 )
 def test_removable(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    by = rankings.order(heads, "single", "zero")
-    detail = {
+    kind, by = heads.ablation, rankings.own_order(heads, heads.ablation)
+    found = rankings.at_registered(heads, by, kind).estimate()
+    chance = [rankings.at_registered(heads, random, kind).estimate() for random in rankings.random_orders(heads)]
+    shown = [figures.heads_pareto, figures.heads_importance]
+    judge(found, control=chance, detail=heads.shown(lambda: removing(heads, by)), figures=shown)
+
+
+def removing(heads: facet.Heads, by: np.ndarray) -> dict[str, Any]:
+    """What the report shows beside heads.removable."""
+    return {
         "heads removed": heads.registered_count,
         "ratio on the text that chose the order": rankings.at_registered(heads, by, "zero", "choose").estimate(),
         "curves": {curve.name: curve.table for curve in rankings.pareto(heads)},
-        "preflight (nats moved unchanged, with a third zeroed)": study.text.checked,
-        "ΔPPL by layer and head": by_layer(study, single_importance(study)),
+        "preflight (nats moved unchanged, with a third zeroed)": heads.text.checked,
+        "ΔPPL by layer and head": by_layer(heads.study, effects.importances(heads, "zero")),
         **heads.screening_told("zero"),
     }
-    chance = [rankings.at_registered(heads, random, "zero").estimate() for random in rankings.random_orders(heads)]
-    found = rankings.at_registered(heads, by, "zero").estimate()
-    judge(found, control=chance, detail=detail, figures=[figures.heads_pareto, figures.heads_importance])
 
 
 @claim(
@@ -79,23 +86,28 @@ def test_removable(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=("zero ablation", "mean ablation", "without greedy orders", "chunks as units", HALVES),
 )
 def test_removable_any_order(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    own = rankings.orders(heads)
-    random = [rankings.random_sets(heads, copy) for copy in range(rankings.COPIES)]
-    found = rankings.ratios_of(heads, own)
-    chance = rankings.ratios_of(heads, [sets[rankings.best(heads, sets)] for sets in random])
+    named, own = rankings.named_orders(heads), rankings.orders(heads)
+    random = [rankings.random_sets(heads, copy) for copy in rankings.copies(heads)]
+    ratios = rankings.ratios_of(heads, [*own, *(sets[rankings.best(heads, sets)] for sets in random)])
     chosen = rankings.best(heads, own)
+    control = [ratios.estimate(len(own) + copy) for copy in rankings.copies(heads)]
     detail = {
         "heads removed": heads.registered_count,
-        "chosen": ", ".join(rankings.ORDERS[chosen]),
-        "ratios": {", ".join(named): found.estimate(i) for i, named in enumerate(rankings.ORDERS)},
-        "rank correlation of the gradient order with the exact one": rank_correlations(study),
-        **heads.screening_told("zero", "mean"),
+        "chosen": ", ".join(named[chosen]),
+        "ratios": {", ".join(own): ratios.estimate(i) for i, own in enumerate(named)},
     }
-    control = [chance.estimate(copy) for copy in range(rankings.COPIES)]
-    judge(found.estimate(chosen), control=control, detail=detail, figures=[figures.orders_compared])
+    shown = detail | heads.shown(lambda: ranking(heads))
+    judge(ratios.estimate(chosen), control=control, detail=shown, figures=[figures.orders_compared])
+
+
+def ranking(heads: facet.Heads) -> dict[str, Any]:
+    """What the report shows of how heads were ranked."""
+    rank = "rank correlation of the gradient order with the exact one"
+    return {rank: rank_correlations(heads.study), **heads.screening_told("zero", "mean")}
 
 
 def rank_correlations(study: Study) -> dict[str, float]:
@@ -126,11 +138,12 @@ def rank_correlations(study: Study) -> dict[str, float]:
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=("Δloss", *EFFECTS, "chunks of half the length"),
 )
 def test_power_law(study: Study, judge: Judge) -> None:
-    values, heads = single_importance(study), study.facet(facet.Heads)
+    heads = study.facet(facet.Heads)
+    values, off = effects.importances(heads, heads.ablation), effects.importance_error(heads, heads.ablation)
     harmful = int((values > 0).sum())
-    off = heads.screening_error("zero") * float(study.text.baseline("choose").perplexity)
 
     def evidence(of: np.ndarray, name: str, error: float = 0.0) -> tuple[dict[str, Any], Any]:
         made = tails.power_law_estimates(of, study.budget.simulations, study.rng(name), error=error)
@@ -143,11 +156,12 @@ def test_power_law(study: Study, judge: Judge) -> None:
 
     with where_defined():
         found, fit = evidence(values, "power law", off)
-    names = [f"exponential {copy}" for copy in range(rankings.COPIES)]
+    names = [f"exponential {copy}" for copy in rankings.copies(heads)]
     mean = float(values[values > 0].mean())
     copies = [evidence(study.rng(name).exponential(mean, size=harmful), f"fit of {name}")[0] for name in names]
-    detail = {"fit": fit, "ΔPPL by layer and head": by_layer(study, values), **heads.screening_told("zero")}
-    judge(found, control=copies, detail=detail, figures=[figures.heads_importance])
+    detail = {"fit": fit, "ΔPPL by layer and head": by_layer(study, values)}
+    shown = detail | heads.shown(lambda: heads.screening_told("zero"))
+    judge(found, control=copies, detail=shown, figures=[figures.heads_importance])
 
 
 @claim(
@@ -163,21 +177,27 @@ def test_power_law(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=Needs(layers=3, heads=6),
     data=TEXT,
+    universes=("trend over layers", "analysis of variance", *EFFECTS),
 )
 def test_layer_pattern(study: Study, judge: Judge) -> None:
-    zeroed, averaged = (single_importance(study, kind) for kind in facet.ABLATIONS)
+    heads = study.facet(facet.Heads)
+    zeroed, averaged = (effects.importances(heads, kind) for kind in facet.ABLATIONS)
+    own, other = (zeroed, averaged) if heads.ablation == "zero" else (averaged, zeroed)
+
+    def pattern(values: np.ndarray) -> pareto.LayerPattern:
+        return pareto.layer_pattern(by_layer(study, values), study.choice("test"))
 
     def evidence(order: np.ndarray) -> Evidence:
-        found, other = (pareto.layer_pattern(by_layer(study, own[order])) for own in (zeroed, averaged))
-        return Evidence(found.epsilon2, pareto.holm(found.p, other.p))
+        found = pattern(own[order])
+        return Evidence(found.epsilon2, pareto.holm(found.p, pattern(other[order]).p))
 
     detail = {
-        "zero-ablation": pareto.layer_pattern(by_layer(study, zeroed)),
-        "mean-ablation": pareto.layer_pattern(by_layer(study, averaged)),
+        "zero-ablation": pattern(zeroed),
+        "mean-ablation": pattern(averaged),
         "ΔPPL by layer and head": by_layer(study, zeroed),
     }
     found = evidence(np.arange(len(zeroed)))
-    dealt = [evidence(order) for order in rankings.random_orders(study.facet(facet.Heads))]
+    dealt = [evidence(order) for order in rankings.random_orders(heads)]
     judge(found, control=dealt, detail=detail, figures=[figures.heads_layers])
 
 
@@ -196,23 +216,20 @@ def test_layer_pattern(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=Needs(layers=2, heads=7),
     data=TEXT,
+    universes=("mean ablation", *RATIOS, "chunks of half the length"),
 )
 def test_super_additive(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    own = rankings.order(heads, "single", "zero")[: heads.registered_count]
-    large = [rankings.large_heads(heads, own, copy) for copy in range(rankings.COPIES)]
+    kind, by = heads.ablation, rankings.own_order(heads, heads.ablation)
+    own = by[: heads.registered_count]
+    large = [rankings.large_heads(heads, own, copy) for copy in rankings.copies(heads)]
 
     def excess(chosen: np.ndarray) -> Estimate:
-        joint, single = heads.joint(facet.numbers(chosen, "zero"), "judge"), heads.single_of("zero", "judge", chosen)
+        joint, single = heads.joint(facet.numbers(chosen, kind), "judge"), heads.single_of(kind, "judge", chosen)
         return pareto.super_additivity(joint, single, study.text.baseline("judge"))
 
     detail = {"heads removed": len(own), "heads removed by the control": [len(chosen) for chosen in large]}
     judge(excess(own), control=[excess(chosen) for chosen in large], detail=detail)
-
-
-def single_importance(study: Study, kind: str = "zero") -> np.ndarray:
-    """ΔPPL of every head on the half of the text that chooses orders."""
-    return pareto.importance(study.facet(facet.Heads).single(kind, "choose"), study.text.baseline("choose"))
 
 
 def by_layer(study: Study, values: np.ndarray) -> np.ndarray:

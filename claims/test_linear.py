@@ -10,7 +10,6 @@ import math
 
 from semphase import (
     TEXT,
-    Estimate,
     Judge,
     Needs,
     Study,
@@ -19,7 +18,8 @@ from semphase import (
     claim,
     significant,
 )
-from semphase.science.heads import facet, figures, forms, rankings, scaling
+from semphase.science.heads import facet, figures, forms, rankings
+from semphase.science.heads.universes import FORMS, HALVES, RATIOS, TIMES
 
 SOURCE = "001 exp10"
 HEADS = Needs(layers=2, heads=4)
@@ -41,20 +41,23 @@ REPLACED = "perplexity with ⌊0.30·heads⌋ heads replaced over perplexity wit
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=("other identity form", *FORMS),
 )
 def test_identity(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
     form = forms.better_identity(heads)
-    by = rankings.order(heads, "single", form)
-    detail = {
-        "heads replaced": heads.registered_count,
-        "curves": {own.name: own.table for own in forms.form_curves(heads)},
-        "better form": form,
-        **heads.screening_told(*forms.IDENTITY),
-    }
-    chance = [rankings.at_registered(heads, random, form).estimate() for random in rankings.random_orders(heads)]
+    by = rankings.own_order(heads, form)
     found = rankings.at_registered(heads, by, form).estimate()
-    judge(found, control=chance, detail=detail, figures=[figures.linear_forms])
+    chance = [rankings.at_registered(heads, random, form).estimate() for random in rankings.random_orders(heads)]
+    shown = heads.shown(
+        lambda: {
+            "heads replaced": heads.registered_count,
+            "curves": {own.name: own.table for own in forms.form_curves(heads)},
+            "better form": form,
+            **heads.screening_told(*forms.IDENTITY),
+        }
+    )
+    judge(found, control=chance, detail=shown, figures=[figures.linear_forms])
 
 
 @claim(
@@ -68,15 +71,20 @@ def test_identity(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=FORMS,
 )
 def test_relu(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
-    by = rankings.order(heads, "single", "relu")
-    chance = [rankings.at_registered(heads, random, "relu").estimate() for random in rankings.random_orders(heads)]
-    other = forms.form_ratios(heads, by, ("relu", "absolute", "zero"))
-    detail = {"ratios of the same heads": other, **heads.screening_told("relu")}
+    by = rankings.own_order(heads, "relu")
     found = rankings.at_registered(heads, by, "relu").estimate()
-    judge(found, control=chance, detail=detail, figures=[figures.forms_compared])
+    chance = [rankings.at_registered(heads, random, "relu").estimate() for random in rankings.random_orders(heads)]
+    shown = heads.shown(
+        lambda: {
+            "ratios of the same heads": forms.form_ratios(heads, by, ("relu", "absolute", "zero")),
+            **heads.screening_told("relu"),
+        }
+    )
+    judge(found, control=chance, detail=shown, figures=[figures.forms_compared])
 
 
 @claim(
@@ -94,15 +102,26 @@ def test_relu(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=HEADS,
     data=TEXT,
+    universes=(
+        "other identity form",
+        "other crossing",
+        "order of zero-ablation",
+        "gradient × activation",
+        "first block left out",
+        "blocks as units",
+        HALVES,
+    ),
 )
 def test_crossing(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
     form = forms.better_identity(heads)
-    by = rankings.order(heads, "single", form)
+    by = rankings.own_order(heads, form)
     crossing = forms.better_crossing(heads, by)
+    saved = forms.loss_saved(heads, by, form, crossing)
+    removed = forms.loss_saved(heads, by, form, "zero") if heads.registered else None
     every = (*forms.IDENTITY, "relu", "absolute", "product", "threshold", "zero")
-    detail = {"forms compared": [form, crossing], "ratios of the same heads": forms.form_ratios(heads, by, every)}
-    saved, removed = (forms.loss_saved(heads, by, form, other) for other in (crossing, "zero"))
+    shown = heads.shown(lambda: {"ratios of the same heads": forms.form_ratios(heads, by, every)})
+    detail = {"forms compared": [form, crossing], **shown}
     judge(saved, control=removed, detail=detail, figures=[figures.forms_compared])
 
 
@@ -118,13 +137,13 @@ def test_crossing(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=Needs(layers=2, heads=10),
     data=TEXT,
+    universes=("other identity form", "mean ablation", "gradient × activation", *RATIOS),
 )
 def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
     form = forms.better_identity(heads)
-    chosen = forms.pruned_and_linear(
-        heads, rankings.order(heads, "single", "zero"), rankings.order(heads, "single", form), form
-    )
+    removed, linear = rankings.own_order(heads, heads.ablation), rankings.own_order(heads, form)
+    chosen = forms.pruned_and_linear(heads, removed, linear, form, heads.ablation)
     random = [forms.pruned_and_linear(heads, chance, chance, form) for chance in rankings.random_orders(heads)]
     found = rankings.ratios_of(heads, [chosen, *random])
     detail = {"form": form, "heads zeroed": heads.registered_count, "heads changed": len(chosen)}
@@ -144,17 +163,13 @@ def test_pruned_and_linear(study: Study, judge: Judge) -> None:
     control="none: a cost is a property of the machine and the program; FLOPs are counted beside it",
     cost="minutes",
     timed=True,
+    universes=TIMES,
 )
 def test_cost(study: Study, judge: Judge) -> None:
     times = forms.attention_cost(study)
-    n = times["length"].values
-
-    def slope(form: str) -> Estimate:
-        return scaling.slope_estimate(n, times["seconds"].sel(form=form).values)
-
     seconds = {form: times["seconds"].sel(form=form) for form in times["form"].values}
     detail = {
-        "tokens": n,
+        "tokens": times["length"].values,
         "heads": study.model.heads,
         "median seconds": {form: own.median("repeat").values for form, own in seconds.items()},
         "fastest and slowest seconds": {
@@ -162,5 +177,8 @@ def test_cost(study: Study, judge: Judge) -> None:
         },
         "FLOPs": {form: times["flops"].sel(form=form).values for form in times["form"].values},
     }
-    slopes = {"slope of the kernelised form": slope("kernelised"), "slope of softmax": slope("softmax")}
+    slopes = {
+        "slope of the kernelised form": forms.cost_slope(study, "kernelised"),
+        "slope of softmax": forms.cost_slope(study, "softmax"),
+    }
     judge(slopes, detail=detail, figures=[figures.attention_cost])

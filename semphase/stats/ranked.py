@@ -33,6 +33,29 @@ def epsilon_squared(values: Numbers, groups: Labels, *, over: str = "heads") -> 
     each λ that F does not reject; its upper end is never under that of F = 1, for groups that differ less than chance lets
     them say nothing more.
     """
+    array, own = _grouped(values, groups, over)
+    estimate, _ = _between(array, own, over)
+    if estimate.sampling is None:
+        return estimate, 1.0
+    p = float(scipy.stats.kruskal(*(array[own == group] for group in range(int(own.max()) + 1))).pvalue)
+    return estimate, max(LEAST_P, p)
+
+
+def analysis_of_variance(values: Numbers, groups: Labels, *, over: str = "heads") -> tuple[Estimate, float]:
+    """The same ε², and the p of the F of the normal scores in the place of Kruskal and Wallis's."""
+    return _between(*_grouped(values, groups, over), over)
+
+
+def trend(values: Numbers, groups: Labels, *, over: str = "heads") -> tuple[Estimate, float]:
+    """ε² of the least-squares line of the normal scores on the groups' order, and the p of its F, both of one degree."""
+    array, own = _grouped(values, groups, over)
+    scores, at = normal_scores(array), own - own.mean()
+    along = float((at @ scores) ** 2 / (at @ at))
+    about = float(((scores - scores.mean()) ** 2).sum()) - along
+    return _share(along, about, 1, array.size, over, f"ε² of the trend of normal scores of {array.size} {over}")
+
+
+def _grouped(values: Numbers, groups: Labels, over: str) -> tuple[Float[np.ndarray, " unit"], Any]:
     array, labels = numbers(values, "epsilon_squared"), np.asarray(groups)
     if labels.shape != array.shape:
         raise SemphaseError(f"epsilon_squared needs one label for each of {array.size} values, got {labels.size}.")
@@ -40,28 +63,37 @@ def epsilon_squared(values: Numbers, groups: Labels, *, over: str = "heads") -> 
     n, k = array.size, int(own.max()) + 1
     if not 2 <= k < n:
         raise SemphaseError(f"epsilon_squared compares groups, and {n} {over} in {k} leave nothing to compare.")
-    method, lacks = f"ε² of normal scores of {n} {over} in {k} groups, noncentral F", lacking("ε²", n, float(n), over)
+    return array, own
+
+
+def _between(array: Float[np.ndarray, " unit"], own: Any, over: str) -> tuple[Estimate, float]:
+    n, k = array.size, int(own.max()) + 1
     between, inside = _squares(normal_scores(array), own)
+    return _share(between, inside, k - 1, n, over, f"ε² of normal scores of {n} {over} in {k} groups")
+
+
+def _share(between: float, inside: float, degrees: int, n: int, over: str, what: str) -> tuple[Estimate, float]:
+    """ε² of so many degrees of freedom with the interval of noncentral F, and the p of F; 1 where nothing is inside."""
+    method, below = f"{what}, noncentral F", n - 1 - degrees
     if inside <= 0:
         unknown = Estimate(
             float(between > 0), 0.0, 1.0, method, n, population=(over,), units=(n,),
             lacks=f"{over} that differ inside of a group",
         )  # fmt: skip
         return unknown, 1.0
-    f = (between / (k - 1)) / (inside / (n - k))
+    f = (between / degrees) / (inside / below)
 
     def bounds(tail: float) -> tuple[float, float]:
-        low, high = _least(f, k - 1, n - k, tail), _most(max(f, 1.0), k - 1, n - k, tail)
+        low, high = _least(f, degrees, below, tail), _most(max(f, 1.0), degrees, below, tail)
         return low if low < 0 else low / (low + n - 1), high / (high + n - 1)
 
-    value = max(0.0, (k - 1) * (f - 1) / ((k - 1) * (f - 1) + n - 1))
+    value = max(0.0, degrees * (f - 1) / (degrees * (f - 1) + n - 1))
     low, high = bounds(TAIL)
     estimate = Estimate(
-        value, max(0.0, low), high, method, n,
-        population=(over,), units=(n,), lacks=lacks, sampling=Sampling.of_bounds(bounds),
+        value, max(0.0, low), high, method, n, population=(over,), units=(n,),
+        lacks=lacking("ε²", n, float(n), over), sampling=Sampling.of_bounds(bounds),
     )  # fmt: skip
-    p = float(scipy.stats.kruskal(*(array[own == group] for group in range(k))).pvalue)
-    return estimate, max(LEAST_P, p)
+    return estimate, max(LEAST_P, float(scipy.special.fdtrc(degrees, below, f)))
 
 
 def normal_scores(values: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:

@@ -25,12 +25,27 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "mean ablation": {"ablation": "mean"},
     "zero ablation": {"ablation": "zero"},
     "basis-free": {"form": "basis-free"},
+    "first block left out": {"blocks": "without 0"},
+    "chunks as units": {"units": "chunks"},
+    "blocks as units": {"units": "blocks"},
+    "Δloss": {"importance": "Δloss"},
+    "analysis of variance": {"test": "analysis of variance"},
+    "trend over layers": {"test": "trend"},
+    "other identity form": {"identity": "other"},
+    "other crossing": {"crossing": "other"},
+    "without greedy orders": {"rules": ("single", "gradient")},
+    "order of zero-ablation": {"order": "zero"},
+    "shortest length left out": {"lengths": "without the shortest"},
+    "first repeat left out": {"repeats": "without the first"},
+    "Theil-Sen slope": {"slope": "Theil-Sen"},
 }
 """By what is stored already."""
 OF_PASSES: Mapping[str, Mapping[str, Any]] = {
     "BOS the other way": {"bos": "other"},
     "halves exchanged": {"half": "other"},
     "chunks of half the length": {"chunk": 0.5},
+    "gradient × activation": {"effects": "gradient"},
+    "greedy order": {"order": "greedy"},
 }
 """By forward passes of their own."""
 

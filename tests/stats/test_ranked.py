@@ -10,7 +10,7 @@ from scipy import stats
 
 from semphase.errors import SemphaseError
 from semphase.stats.level import TAIL
-from semphase.stats.ranked import epsilon_squared, normal_scores
+from semphase.stats.ranked import analysis_of_variance, epsilon_squared, normal_scores, trend
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -87,3 +87,26 @@ def test_what_leaves_nothing_to_compare() -> None:
     with pytest.raises(SemphaseError, match="one label for each"):
         epsilon_squared(np.arange(4.0), np.arange(3))
     assert epsilon_squared([1, 2, 3, 4], [0, 0, 1, 1])[0].lacks == "6 heads at least"
+
+
+def test_analysis_of_variance_has_the_same_share_and_the_p_of_f() -> None:
+    values, labels = grouped(6, 9, 0.5)
+    found, p = analysis_of_variance(values, labels)
+    assert found == epsilon_squared(values, labels)[0]
+    assert p == pytest.approx(stats.f_oneway(*normal_scores(values).reshape(6, 9)).pvalue)
+
+
+def test_a_trend_is_the_line_of_normal_scores_over_the_groups() -> None:
+    values, labels = grouped(6, 9, 0.5)
+    found, p = trend(values + 0.3 * labels, labels)
+    line = stats.linregress(labels, normal_scores(values + 0.3 * labels))
+    assert found.value == pytest.approx(1 - (1 - line.rvalue**2) * 53 / 52)
+    assert p == pytest.approx(line.pvalue)
+    assert 0 <= found.low < found.value < found.high < 1
+
+
+def test_what_rises_and_falls_has_no_trend() -> None:
+    values, labels = grouped(7, 6, 0.0)
+    tent = values - values + np.minimum(labels, labels[::-1]) + 1e-3 * np.tile(values[:6], 7)
+    assert trend(tent, labels)[0].value < 0.01
+    assert epsilon_squared(tent, labels)[0].value > 0.8

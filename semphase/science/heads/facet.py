@@ -46,6 +46,20 @@ class Heads:
         return self.study.text
 
     @property
+    def registered(self) -> bool:
+        """Is this the registered analysis, with its control and what a report shows beside it? Not in a universe."""
+        return self.study.base is None
+
+    def shown(self, detail: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What a report shows beside the registered analysis, made there only: nothing in a universe."""
+        return detail() if self.registered else {}
+
+    @property
+    def ablation(self) -> str:
+        """How heads are ablated: by zero, or as the study's universe chose."""
+        return self.study.choice("ablation") or ABLATIONS[0]
+
+    @property
     def registered_count(self) -> int:
         """⌊0.30 · heads⌋, the registered share of the heads (43 of 144 in 001, exp10)."""
         return math.floor(SHARE * self.total)
@@ -81,10 +95,31 @@ class Heads:
     # One head at a time
 
     def single(self, kind: str, half: Half) -> BlockLosses:
-        """Losses with one head changed, sums [head, block]; screened on the choosing half where that saves time."""
+        """Losses with one head changed, sums [head, block]; screened on the choosing half where that saves time.
+
+        In a universe of the same text they are those of the study that it is a variant of, heads confirmed there included.
+        """
+        if (base := self._of_same_text) is not None:
+            return self.text.in_units(base.single(kind, half), half)
         if half == "choose" and self.screening is not None:
             return self.screening.single(kind).losses
         return self._remembered(("single", kind, half), lambda: self._single(kind, half, None))
+
+    @cached_property
+    def _of_same_text(self) -> Heads | None:
+        base = self.study.base
+        halves: tuple[Half, ...] = ("choose", "judge")
+        if base is None or any(not np.array_equal(base.text.chunks(own), self.text.chunks(own)) for own in halves):
+            return None
+        return base.facet(Heads)
+
+    @cached_property
+    def _of_exchanged_halves(self) -> Heads | None:
+        """In a universe whose judging half chooses in the study that it is a variant of: that study, if all is exact."""
+        base = self.study.base
+        if base is None or not np.array_equal(base.text.chunks("choose"), self.text.chunks("judge")):
+            return None
+        return base.facet(Heads) if base.facet(Heads).screening is None else None
 
     @cached_property
     def screening(self) -> Screening | None:
@@ -110,6 +145,9 @@ class Heads:
         chosen = tuple(sorted(int(head) for head in heads))
         if half == "choose":  # where every head is measured anyway
             found = self.single(kind, half)
+            return BlockLosses(found.sums[list(chosen)], found.counts)
+        if (base := self._of_exchanged_halves) is not None and kind != "mean":  # whose means are another half's
+            found = base.single(kind, "choose")
             return BlockLosses(found.sums[list(chosen)], found.counts)
         return self._remembered(("single", kind, half, chosen), lambda: self._single(kind, half, chosen))
 

@@ -22,10 +22,13 @@ from semphase.science.heads.rankings import (
     curve,
     curve_counts,
     order,
+    own_order,
     random_order,
     ratios_of,
 )
+from semphase.science.heads.scaling import log_slopes, median_log_slopes, slope_estimate
 from semphase.stats.blocks import BlockLosses, paired_test
+from semphase.stats.estimate import Estimate
 from semphase.stats.ratios import difference_estimate
 from semphase.study.study import Study
 from semphase.verdict.decision import Evidence
@@ -39,13 +42,25 @@ REPEATS = 9
 
 
 def better_identity(heads: Heads) -> str:
-    """Raw or L1-normalised scores: the form with the lower loss at the registered count, on the choosing half."""
-    return _lowest(heads, IDENTITY, {form: order(heads, "single", form) for form in IDENTITY})
+    """Raw or L1-normalised scores: the form with the lower loss at the registered count, on the choosing half.
+
+    In a universe it can be the other one.
+    """
+    better = _lowest(heads, IDENTITY, {form: own_order(heads, form) for form in IDENTITY})
+    return _other(IDENTITY, better) if heads.study.choice("identity") == "other" else better
 
 
 def better_crossing(heads: Heads, by: Order) -> str:
-    """Product or threshold: the form with the lower loss for the registered heads of an order, on the choosing half."""
-    return _lowest(heads, CROSSING, dict.fromkeys(CROSSING, by))
+    """Product or threshold: the form with the lower loss for the registered heads of an order, on the choosing half.
+
+    In a universe it can be the other one.
+    """
+    better = _lowest(heads, CROSSING, dict.fromkeys(CROSSING, by))
+    return _other(CROSSING, better) if heads.study.choice("crossing") == "other" else better
+
+
+def _other(forms: tuple[str, str], form: str) -> str:
+    return forms[1 - forms.index(form)]
 
 
 def _lowest(heads: Heads, forms: Sequence[str], orders: dict[str, Order]) -> str:
@@ -59,18 +74,23 @@ def replaced(heads: Heads, by: Order, form: str) -> BlockLosses:
 
 
 def loss_saved(heads: Heads, by: Order, form: str, other: str) -> Evidence:
-    """Loss with the registered heads in one form less that in another, chunks of the judging half being the units."""
-    chunks = len(heads.text.chunks("judge"))
-    one, another = (replaced(heads, by, own).in_runs(chunks) for own in (form, other))
+    """Loss with the registered heads in one form less that in another.
+
+    Chunks of the judging half are the units; in a universe it can be their blocks.
+    """
+    one, another = (replaced(heads, by, own) for own in (form, other))
+    if heads.study.choice("units") != "blocks":
+        chunks = len(heads.text.chunks("judge"))
+        one, another = one.in_runs(chunks), another.in_runs(chunks)
     effect = difference_estimate(one.sums - another.sums, one.counts)
     return Evidence(
         effect, 1.0 if effect.lacks else paired_test(one.sums, another.sums, one.counts, seed=heads.study.seed)
     )
 
 
-def pruned_and_linear(heads: Heads, removed: Order, linear: Order, form: str) -> dict[int, str]:
-    """The registered share of heads zeroed, and of those left ⌊0.10 · heads⌋ more in another form."""
-    pruned = numbers(removed[: heads.registered_count], "zero")
+def pruned_and_linear(heads: Heads, removed: Order, linear: Order, form: str, ablation: str = "zero") -> dict[int, str]:
+    """The registered share of heads ablated, and of those left ⌊0.10 · heads⌋ more in another form."""
+    pruned = numbers(removed[: heads.registered_count], ablation)
     left = [int(head) for head in linear if int(head) not in pruned]
     return pruned | numbers(left[: math.floor(FURTHER * heads.total)], form)
 
@@ -112,6 +132,20 @@ def form_ratios(heads: Heads, by: Order, forms: Sequence[str]) -> dict[str, obje
     sets = [numbers(by[: heads.registered_count], form) for form in forms]
     found = ratios_of(heads, sets)
     return {form: found.estimate(i) for i, form in enumerate(forms)}
+
+
+def cost_slope(study: Study, form: str) -> Estimate:
+    """With which power of the length a form's time grows.
+
+    A universe leaves out the shortest length or the first repeat, or takes the median of the slopes between lengths.
+    """
+    seconds = attention_cost(study)["seconds"].sel(form=form).transpose("length", "repeat")
+    if study.choice("lengths") == "without the shortest":
+        seconds = seconds.isel(length=slice(1, None))
+    if study.choice("repeats") == "without the first":
+        seconds = seconds.isel(repeat=slice(1, None))
+    slopes = median_log_slopes if study.choice("slope") == "Theil-Sen" else log_slopes
+    return slope_estimate(seconds["length"].values, seconds.values, slopes)
 
 
 def attention_cost(study: Study) -> xr.Dataset:

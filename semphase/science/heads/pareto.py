@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
-from semphase.stats.ranked import epsilon_squared
+from semphase.stats.ranked import analysis_of_variance, epsilon_squared, trend
 from semphase.stats.ratios import difference_estimate
 
 
@@ -34,7 +34,7 @@ def super_additivity(joint: BlockLosses, single: BlockLosses, baseline: BlockLos
 
 @dataclass(frozen=True, slots=True)
 class LayerPattern:
-    """Does importance depend on the layer? ε² between layers, and the p of Kruskal and Wallis.
+    """Does importance depend on the layer? ε² between layers, and the p of Kruskal and Wallis, or of another test.
 
     `shallow` and `deep` are mean importances in the first and the last third of the layers.
     """
@@ -45,10 +45,14 @@ class LayerPattern:
     deep: float
 
 
-def layer_pattern(values: Float[np.ndarray, "layer head"]) -> LayerPattern:
-    """The differences of importance between layers, each head a unit."""
+TESTS = {None: epsilon_squared, "analysis of variance": analysis_of_variance, "trend": trend}
+"""As registered, and by what a universe calls them."""
+
+
+def layer_pattern(values: Float[np.ndarray, "layer head"], test: str | None = None) -> LayerPattern:
+    """The differences of importance between layers by one of `TESTS`, each head a unit."""
     layers, heads = values.shape
-    epsilon2, p = epsilon_squared(values.ravel(), np.repeat(np.arange(layers), heads), over="heads")
+    epsilon2, p = TESTS[test](values.ravel(), np.repeat(np.arange(layers), heads), over="heads")
     third = max(1, layers // 3)
     return LayerPattern(epsilon2, p, float(values[:third].mean()), float(values[-third:].mean()))
 

@@ -39,6 +39,17 @@ def order(heads: Heads, rule: str, kind: str) -> Order:
     return _greedy(heads, kind, single) if rule == "greedy" else single
 
 
+def own_order(heads: Heads, kind: str) -> Order:
+    """The order that claims change heads in: by their single effects, or by what the study's universe chose."""
+    if heads.study.choice("effects") == "gradient":
+        return order(heads, "gradient", kind)
+    match heads.study.choice("order"):
+        case "zero":
+            return order(heads, "single", "zero")
+        case rule:
+            return order(heads, rule or "single", kind)
+
+
 def _greedy(heads: Heads, kind: str, single: Order) -> Order:
     target = heads.registered_count
     step = max(1, math.ceil(target / SEARCHES.get(heads.study.budget.name, Search()).stages))
@@ -57,14 +68,25 @@ def random_order(heads: Heads, number: int = 0) -> Order:
     return heads.study.rng(f"random order {number}").permutation(heads.total)
 
 
+def copies(heads: Heads) -> range:
+    """The numbers of a control's copies; none in a universe."""
+    return range(COPIES if heads.registered else 0)
+
+
 def random_orders(heads: Heads) -> list[Order]:
-    """The copies of a control."""
-    return [random_order(heads, number) for number in range(COPIES)]
+    """The copies of a control; none in a universe."""
+    return [random_order(heads, number) for number in copies(heads)]
+
+
+def named_orders(heads: Heads) -> list[tuple[str, str]]:
+    """The six orders, each a rule and an ablation; in a universe those of one ablation, or not the greedy ones."""
+    rules, ablation = heads.study.choice("rules") or RULES, heads.study.choice("ablation")
+    return [named for named in ORDERS if named[0] in rules and ablation in (None, named[1])]
 
 
 def orders(heads: Heads) -> list[Assignment]:
-    """The registered count of heads along each of the six orders, with the ablation that it was found with."""
-    return [numbers(order(heads, *named)[: heads.registered_count], named[1]) for named in ORDERS]
+    """The registered count of heads along each of these orders, with the ablation that it was found with."""
+    return [numbers(order(heads, *named)[: heads.registered_count], named[1]) for named in named_orders(heads)]
 
 
 def random_sets(heads: Heads, copy: int) -> list[Assignment]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.stats.left_out import Factor, smooth
+
+Slopes = Callable[[Int[np.ndarray, " length"], Float[np.ndarray, "length repeat"]], Float[np.ndarray, " repeat"]]
 
 
 def log_slopes(
@@ -22,13 +26,24 @@ def log_slopes(
     return np.asarray(x @ np.log(seconds) / (x @ x))
 
 
-def slope_estimate(n: Int[np.ndarray, " length"], seconds: Float[np.ndarray, "length repeat"]) -> Estimate:
+def median_log_slopes(
+    n: Int[np.ndarray, " length"], seconds: Float[np.ndarray, "length repeat"]
+) -> Float[np.ndarray, " repeat"]:
+    """The median of the slopes of log seconds on log n between any two lengths (Theil, Sen 1968), of each repeat."""
+    one, other = np.triu_indices(len(n), 1)
+    rise, run = np.log(seconds)[other] - np.log(seconds)[one], np.log(n)[other] - np.log(n)[one]
+    return np.asarray(np.median(rise / run[:, None], axis=0))
+
+
+def slope_estimate(
+    n: Int[np.ndarray, " length"], seconds: Float[np.ndarray, "length repeat"], of: Slopes = log_slopes
+) -> Estimate:
     """The mean slope over the repeats, each of which goes through all lengths.
 
     A busy moment then spoils one repeat's slope, and widens the interval. It speaks of other repeats on this machine at
     these lengths.
     """
-    slopes = log_slopes(n, seconds)
+    slopes = of(n, seconds)
     if len(slopes) < 2:
         raise SemphaseError("the interval of a slope of times needs at least two repeats of each length; give more.")
     without = (slopes.sum() - slopes) / (len(slopes) - 1)

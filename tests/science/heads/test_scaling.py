@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
-from semphase.science.heads.scaling import log_slopes, slope_estimate
+from semphase.science.heads.scaling import log_slopes, median_log_slopes, slope_estimate
 
 N = np.array([512, 1024, 2048, 4096, 8192])
 # Logs of order ten, sums of five of them.
@@ -68,3 +68,10 @@ def test_noise_is_covered():
 def test_times_without_a_slope_are_an_error(n, seconds, message):
     with pytest.raises(SemphaseError, match=message):
         slope_estimate(n, seconds)
+
+
+def test_one_length_that_is_off_moves_no_median_of_slopes():
+    seconds = planted(1.5)
+    seconds[0] *= 100
+    np.testing.assert_allclose(median_log_slopes(N, seconds), 1.5, atol=CLOSE)
+    assert abs(log_slopes(N, seconds) - 1.5).min() > 1
