@@ -138,7 +138,7 @@ def rank_correlations(study: Study) -> dict[str, float]:
     cost="minutes",
     needs=HEADS,
     data=TEXT,
-    universes=("Δloss", *EFFECTS, "chunks of half the length"),
+    universes=("all positive values", "Δloss", *EFFECTS, "chunks of half the length"),
 )
 def test_power_law(study: Study, judge: Judge) -> None:
     heads = study.facet(facet.Heads)
@@ -146,7 +146,8 @@ def test_power_law(study: Study, judge: Judge) -> None:
     harmful = int((values > 0).sum())
 
     def evidence(of: np.ndarray, name: str, error: float = 0.0) -> tuple[dict[str, Any], Any]:
-        made = tails.power_law_estimates(of, study.budget.simulations, study.rng(name), error=error)
+        cutoff: tails.Cutoff = study.choice("cut-off") or "best"
+        made = tails.power_law_estimates(of, study.budget.simulations, study.rng(name), error=error, cutoff=cutoff)
         named = {
             "p of the fit": made.goodness,
             "p against log-normal": made.beaten_by_lognormal,

@@ -34,7 +34,8 @@ def epsilon_squared(values: Numbers, groups: Labels, *, over: str = "heads") -> 
     them say nothing more.
     """
     array, own = _grouped(values, groups, over)
-    estimate, _ = _between(array, own, over)
+    what = f"ε² of normal scores of {array.size} {over} in {int(own.max()) + 1} groups"
+    estimate, _ = _between(normal_scores(array), own, what, over)
     if estimate.sampling is None:
         return estimate, 1.0
     p = float(scipy.stats.kruskal(*(array[own == group] for group in range(int(own.max()) + 1))).pvalue)
@@ -42,8 +43,9 @@ def epsilon_squared(values: Numbers, groups: Labels, *, over: str = "heads") -> 
 
 
 def analysis_of_variance(values: Numbers, groups: Labels, *, over: str = "heads") -> tuple[Estimate, float]:
-    """The same ε², and the p of the F of the normal scores in the place of Kruskal and Wallis's."""
-    return _between(*_grouped(values, groups, over), over)
+    """ε² of the values themselves, which it takes for normal, and the p of their F."""
+    array, own = _grouped(values, groups, over)
+    return _between(array, own, f"ε² of {array.size} {over} in {int(own.max()) + 1} groups", over)
 
 
 def trend(values: Numbers, groups: Labels, *, over: str = "heads") -> tuple[Estimate, float]:
@@ -66,10 +68,8 @@ def _grouped(values: Numbers, groups: Labels, over: str) -> tuple[Float[np.ndarr
     return array, own
 
 
-def _between(array: Float[np.ndarray, " unit"], own: Any, over: str) -> tuple[Estimate, float]:
-    n, k = array.size, int(own.max()) + 1
-    between, inside = _squares(normal_scores(array), own)
-    return _share(between, inside, k - 1, n, over, f"ε² of normal scores of {n} {over} in {k} groups")
+def _between(scores: Float[np.ndarray, " unit"], own: Any, what: str, over: str) -> tuple[Estimate, float]:
+    return _share(*_squares(scores, own), int(own.max()), scores.size, over, what)
 
 
 def _share(between: float, inside: float, degrees: int, n: int, over: str, what: str) -> tuple[Estimate, float]:

@@ -28,6 +28,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "first block left out": {"blocks": "without 0"},
     "chunks as units": {"units": "chunks"},
     "blocks as units": {"units": "blocks"},
+    "all positive values": {"cut-off": "smallest"},
     "Δloss": {"importance": "Δloss"},
     "analysis of variance": {"test": "analysis of variance"},
     "trend over layers": {"test": "trend"},

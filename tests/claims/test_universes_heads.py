@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from random_models import random_model
+from test_contract import DECLARED
 from test_worlds_heads import HEADS, LAYERS, SLIGHT, Judged, World, each, planted
 
+from semphase.measure.timing import LENGTHS
 from semphase.models import Model
-from semphase.science.heads import rankings
+from semphase.science.heads import forms, rankings
 from semphase.study import Study
 from semphase.verdict import Verdict
 from semphase.verdict.universes import universe
@@ -53,6 +56,12 @@ def verdict_in(verdict_on: Judged, claim: str, study: Study, name: str) -> Verdi
 
 
 # What a universe does otherwise
+
+
+def test_every_claim_registers_several() -> None:
+    counts = [len(own.universes) for own, _ in DECLARED if own.group in ("heads", "linear")]
+    assert len(counts) == 10
+    assert all(3 <= count <= 8 for count in counts)
 
 
 def cheap_by(kind: str) -> World:
@@ -97,6 +106,27 @@ def test_a_trend_is_no_pattern_that_rises_and_falls(planted: Any, verdict_on: Ju
     assert verdict_on("heads.layer-pattern", study).verdict == "supported"
     assert verdict_in(verdict_on, "heads.layer-pattern", study, "analysis of variance").verdict == "supported"
     assert not verdict_in(verdict_on, "heads.layer-pattern", study, "trend over layers").point
+
+
+@pytest.mark.parametrize("name", ["shortest length left out", "first repeat left out", "Theil-Sen slope"])
+def test_a_time_that_is_off_decides_no_cost(
+    planted: Any, verdict_on: Judged, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    powers, n = np.array([1.0, 2.0]), np.array(LENGTHS, dtype=float)
+    seconds = 1e-6 * n[None, :, None] ** powers[:, None, None]
+    seconds = seconds * np.random.default_rng(0).lognormal(sigma=0.01, size=(2, len(n), 9))
+    if name == "first repeat left out":
+        seconds[0, -1, 0] *= 1e3
+    else:
+        seconds[0, 0] /= 5
+    times = xr.Dataset(
+        {"seconds": (("form", "length", "repeat"), seconds), "flops": (("form", "length"), seconds[..., 0])},
+        coords={"form": ["kernelised", "softmax"], "length": list(LENGTHS)},
+    )
+    monkeypatch.setattr(forms, "attention_cost", lambda _: times)
+    study = planted(World(each(0.0)))
+    assert verdict_on("linear.cost", study).verdict != "supported"
+    assert verdict_in(verdict_on, "linear.cost", study, name).verdict == "supported"
 
 
 # Through forward passes

@@ -89,11 +89,12 @@ def test_what_leaves_nothing_to_compare() -> None:
     assert epsilon_squared([1, 2, 3, 4], [0, 0, 1, 1])[0].lacks == "6 heads at least"
 
 
-def test_analysis_of_variance_has_the_same_share_and_the_p_of_f() -> None:
-    values, labels = grouped(6, 9, 0.5)
+def test_analysis_of_variance_is_of_the_values_themselves() -> None:
+    values, labels = grouped(6, 9, 1.0)
     found, p = analysis_of_variance(values, labels)
-    assert found == epsilon_squared(values, labels)[0]
-    assert p == pytest.approx(stats.f_oneway(*normal_scores(values).reshape(6, 9)).pvalue)
+    rows = values.reshape(6, 9)
+    assert found.value == pytest.approx(1 - rows.var(axis=1, ddof=1).mean() / rows.var(ddof=1))
+    assert p == pytest.approx(stats.f_oneway(*rows).pvalue)
 
 
 def test_a_trend_is_the_line_of_normal_scores_over_the_groups() -> None:

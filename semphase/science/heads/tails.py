@@ -17,7 +17,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy
@@ -29,6 +29,8 @@ from semphase.stats.estimate import Estimate
 from semphase.stats.level import TAIL
 from semphase.stats.sampling import Sampling
 
+Cutoff = Literal["best", "smallest"]
+"""Where a tail begins: at the value of least distance, or at the smallest positive one, so that all belong to it."""
 LEAST = 10
 """Positive values below which nothing is fitted."""
 MOST_MOVED_DRAWS = 200
@@ -112,10 +114,10 @@ class Extremity:
     exponential: Float[np.ndarray, " draw"]
 
 
-def fit_tail(values: Float[np.ndarray, " value"], p: float) -> TailFit:
+def fit_tail(values: Float[np.ndarray, " value"], p: float, cutoff: Cutoff = "best") -> TailFit:
     """The fit of the positive ones of `values`, whose goodness has this `p`."""
     positive = _positive(values)
-    tail = _fitted(positive)
+    tail = _fitted(positive, cutoff)
     xmin = float(tail.xmin[0])
     lognormal, exponential = comparisons(positive, xmin)
     exponent, r2 = rank_fit(positive)
@@ -134,7 +136,11 @@ def fit_tail(values: Float[np.ndarray, " value"], p: float) -> TailFit:
 
 
 def power_law_estimates(
-    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, error: float = 0.0
+    values: Float[np.ndarray, " value"],
+    draws: int,
+    rng: np.random.Generator,
+    error: float = 0.0,
+    cutoff: Cutoff = "best",
 ) -> PowerLawEstimates:
     """The fit, its p and the p at which each rival beats it, all by the same samples of the fitted law (CSN 4.1).
 
@@ -147,17 +153,18 @@ def power_law_estimates(
     `error` is the standard deviation with which the values were measured. A small one can move the threshold and with
     it every p by far, so the intervals are widened to what the values give when that error is added again.
     """
-    own = extreme_shares(_positive(values), draws, rng)
+    own = extreme_shares(_positive(values), draws, rng, cutoff)
     moved = []
     if error:
         generator = rng.spawn(1)[0]
         tried = [values + generator.normal(0, error, size=np.shape(values)) for _ in range(ERROR_DRAWS)]
-        moved = [extreme_shares(_positive(again), min(draws, MOST_MOVED_DRAWS), generator) for again in tried]
+        fewer = min(draws, MOST_MOVED_DRAWS)
+        moved = [extreme_shares(_positive(again), fewer, generator, cutoff) for again in tried]
     estimates = [
         _share_estimate(count, draws, [(other[i], min(draws, MOST_MOVED_DRAWS)) for other in moved], what, error)
         for i, (count, what) in enumerate(zip(own, ("fit it worse", *_LED), strict=True))
     ]
-    return PowerLawEstimates(fit_tail(values, estimates[0].value), *estimates)
+    return PowerLawEstimates(fit_tail(values, estimates[0].value, cutoff), *estimates)
 
 
 def _share_estimate(count: int, draws: int, moved: list[tuple[int, int]], what: str, error: float) -> Estimate:
@@ -178,20 +185,22 @@ def _share_estimate(count: int, draws: int, moved: list[tuple[int, int]], what: 
     )  # fmt: skip
 
 
-def extreme_shares(values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator) -> tuple[int, int, int]:
+def extreme_shares(
+    values: Float[np.ndarray, " value"], draws: int, rng: np.random.Generator, cutoff: Cutoff = "best"
+) -> tuple[int, int, int]:
     """How many samples of the law fitted to positive values are as extreme as these: in distance, and in either lead.
 
     A sample has their size; each member comes from the law with probability n_tail / n, else from the values below the
     threshold. Threshold, exponent and rivals are fitted anew.
     """
-    tail = _fitted(values)
+    tail = _fitted(values, cutoff)
     xmin, alpha = float(tail.xmin[0]), float(tail.alpha[0])
     body, size = values[values < xmin], (draws, len(values))
     sample = np.log(xmin) + rng.exponential(1 / (alpha - 1), size=size)
     if len(body):
         below = rng.random(size) < len(body) / len(values)
         sample = np.where(below, np.log(body)[rng.integers(0, len(body), size=size)], sample)
-    own, others = extremity(np.log(values)[None]), extremity(sample)
+    own, others = extremity(np.log(values)[None], cutoff), extremity(sample, cutoff)
     names = ("distance", "lognormal", "exponential")
     slack = _SAME * len(values)
     counts = [
@@ -200,10 +209,10 @@ def extreme_shares(values: Float[np.ndarray, " value"], draws: int, rng: np.rand
     return counts[0], counts[1], counts[2]
 
 
-def extremity(logs: Float[np.ndarray, "draw value"]) -> Extremity:
+def extremity(logs: Float[np.ndarray, "draw value"], cutoff: Cutoff = "best") -> Extremity:
     """That of each row of logarithms of positive values."""
     logs = np.sort(logs, axis=-1)
-    _, place, distance = _fit(logs)
+    _, place, distance = _fit(logs, cutoff)
     inside = np.arange(logs.shape[1]) >= place[:, None]
     n = inside.sum(axis=-1)
     y = np.where(inside, logs - logs[np.arange(len(logs)), place][:, None], 0.0)
@@ -247,14 +256,14 @@ def _hazard(cut: Float[np.ndarray, " any"]) -> Float[np.ndarray, " any"]:
     return np.asarray(np.exp(-(cut**2) / 2 - math.log(2 * math.pi) / 2 - scipy.special.log_ndtr(-cut)))
 
 
-def _fitted(positive: Float[np.ndarray, " positive"]) -> Tails:
-    tail = tails(positive[None])
+def _fitted(positive: Float[np.ndarray, " positive"], cutoff: Cutoff) -> Tails:
+    tail = tails(positive[None], cutoff)
     if not np.isfinite(tail.alpha[0]):
         raise Undefined(f"no tail can be fitted to {len(positive)} positive values of which fewer than three differ")
     return tail
 
 
-def tails(values: Float[np.ndarray, "draw value"]) -> Tails:
+def tails(values: Float[np.ndarray, "draw value"], cutoff: Cutoff = "best") -> Tails:
     """The continuous power-law fit of each row (CSN 3.1, 3.3); values that are not positive are left out.
 
     Every value but the two largest different ones may be the threshold, as in powerlaw.Fit. Above a threshold x_i
@@ -264,18 +273,20 @@ def tails(values: Float[np.ndarray, "draw value"]) -> Tails:
     values = np.sort(values, axis=-1)
     positive = values > 0
     logs = np.where(positive, np.log(np.where(positive, values, 1.0)), -np.inf)
-    alpha, place, distance = _fit(logs)
+    alpha, place, distance = _fit(logs, cutoff)
     found = np.isfinite(distance)
     xmin = np.where(found, values[np.arange(len(values)), place], np.nan)
     return Tails(alpha, xmin, np.where(found, values.shape[1] - place, 0), distance)
 
 
 def _fit(
-    logs: Float[np.ndarray, "draw value"],
+    logs: Float[np.ndarray, "draw value"], cutoff: Cutoff
 ) -> tuple[Float[np.ndarray, " draw"], Int[np.ndarray, " draw"], Float[np.ndarray, " draw"]]:
     """Exponent, place of the threshold and distance of each row of sorted logarithms, −∞ where there is none."""
     draws, n = logs.shape
     first, allowed = _candidates(logs)
+    if cutoff == "smallest":
+        allowed &= np.cumsum(allowed, axis=-1) == 1
     alpha, place, best = np.full(draws, np.nan), np.zeros(draws, dtype=int), np.full(draws, np.inf)
     above = np.cumsum(logs[:, ::-1], axis=-1)[:, ::-1]
     for i in np.flatnonzero(allowed.any(axis=0)):

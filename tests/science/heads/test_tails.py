@@ -267,3 +267,21 @@ def test_too_little_is_undefined():
         fit_tail(np.repeat([1.0, 2.0], 10), 0.5)
     with pytest.raises(Undefined, match="not finite"):
         fit_tail(np.append(np.arange(1.0, 20), np.nan), 0.5)
+
+
+def test_from_the_smallest_value_on_all_are_the_tail():
+    values = np.append(pareto(60, 0), [0.0, -1.0])
+    found = tails(values[None], "smallest")
+    assert (found.xmin[0], found.n_tail[0]) == (values[values > 0].min(), 60)
+    own = powerlaw.Fit(values[values > 0], xmin=found.xmin[0], verbose=False)
+    assert found.alpha[0] == pytest.approx(own.power_law.alpha)
+    assert found.distance[0] >= tails(values[None]).distance[0]
+
+
+def test_a_law_of_the_tail_is_none_of_all_values():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([pareto(150, 1), rng.uniform(0.2e-3, 1e-3, 150)])
+    best, whole = (power_law_estimates(values, 400, rng, cutoff=cutoff) for cutoff in ("best", "smallest"))
+    assert best.goodness.low > 0.1
+    assert whole.goodness.high < 0.1
+    assert whole.fit.n_tail == 300
