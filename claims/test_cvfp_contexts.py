@@ -8,6 +8,7 @@ iterations. Effective rank is exp(entropy of the normalised singular values) ove
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
+from semphase.science.cvfp import universes as other
 from semphase.stats.ranges import CORRELATION, POSITIVE, SHARE
 
 MATRIX = stated("003", "matrix")
@@ -41,6 +43,7 @@ SEEDS = "the median over seeds, by order statistics"
 RANK = "each group of documents and each seed left out, of all trainings at once"
 LARGEST = -1
 LIMIT = 40
+CORRELATIONS = {None: orderings.correlation, "Spearman": orderings.rank_correlation}
 TOKENS, LAYERS = [1.0, 2.0, 3.0] * 3, [1.0] * 3 + [2.0] * 3 + [3.0] * 3
 
 
@@ -60,16 +63,19 @@ TOKENS, LAYERS = [1.0, 2.0, 3.0] * 3, [1.0] * 3 + [2.0] * 3 + [3.0] * 3
     cost="minutes",
     published={"gpt2": Published("supported", "40, others 6–24", MATRIX)},
     data=TEXT,
+    universes=(*other.ITERATIONS, "without the smallest size"),
 )
 def test_no_fixed_point(study: Study, judge: Judge) -> None:
+    of_seeds = cvfp.over_seeds(study)
+
     def evidence(needed: np.ndarray) -> dict[str, Estimate]:
         by_configuration = needed.reshape(9, *needed.shape[2:])
         return {
-            "one layer, one token": cvfp.middle_seed(by_configuration[0].min(axis=0), within=POSITIVE),
-            "slowest of the others": cvfp.middle_seed(by_configuration[1:].max(axis=(0, 1)), within=POSITIVE),
+            "one layer, one token": of_seeds(by_configuration[0].min(axis=0), within=POSITIVE),
+            "slowest of the others": of_seeds(by_configuration[1:].max(axis=(0, 1)), within=POSITIVE),
         }
 
-    judge(**cvfp.on_convergence(study, evidence, **iterations(study)), figures=[figures.cvfp_convergence])
+    judge(**cvfp.on_convergence(study, evidence, lambda: iterations(study)), figures=[figures.cvfp_convergence])
 
 
 @claim(
@@ -85,17 +91,20 @@ def test_no_fixed_point(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "40 20 12, 16 8 7, 10 7 7", MATRIX)},
     data=TEXT,
+    universes=(*other.ITERATIONS, "without the largest size"),
 )
 def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
+    of_seeds = cvfp.over_seeds(study)
+
     def evidence(needed: np.ndarray) -> dict[str, Estimate]:
         at_largest = needed[:, :, LARGEST]
         saving = at_largest[:, 0] - at_largest[:, 2]
         return {
-            "largest rise": cvfp.middle_seed(np.diff(at_largest, axis=1).max(axis=(0, 1))),
-            "smallest saving from one token to three": cvfp.middle_seed(saving.min(axis=0)),
+            "largest rise": of_seeds(np.diff(at_largest, axis=1).max(axis=(0, 1))),
+            "smallest saving from one token to three": of_seeds(saving.min(axis=0)),
         }
 
-    judge(**cvfp.on_convergence(study, evidence, **iterations(study)), figures=[figures.cvfp_convergence])
+    judge(**cvfp.on_convergence(study, evidence, lambda: iterations(study)), figures=[figures.cvfp_convergence])
 
 
 @claim(
@@ -110,9 +119,10 @@ def test_tokens_speed_convergence(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "78.6 → 87 %", MATRIX)},
     data=TEXT,
+    universes=other.RANKS,
 )
 def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
-    made = cvfp.on_matrix(study, lambda own: rank_against(own, TOKENS), **contexts(study))
+    made = cvfp.on_matrix(study, rank_against(study, TOKENS), lambda: contexts(study))
     judge(**made, figures=[figures.cvfp_spectra])
 
 
@@ -128,9 +138,10 @@ def test_rank_grows_with_tokens(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "two layers slightly higher", MATRIX)},
     data=TEXT,
+    universes=other.RANKS,
 )
 def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
-    made = cvfp.on_matrix(study, lambda own: rank_against(own, LAYERS), **contexts(study))
+    made = cvfp.on_matrix(study, rank_against(study, LAYERS), lambda: contexts(study))
     judge(**made, figures=[figures.cvfp_spectra])
 
 
@@ -146,20 +157,28 @@ def test_rank_weak_in_depth(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "76.3 against 8.6 %", stated("004", "§1"))},
     data=TEXT,
+    universes=("contexts of the other split", "without the largest size", *other.CONTEXTS),
 )
 def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     def ratio(matrix: grids.Measured, first: grids.Measured) -> Estimate:
         every, only = matrix.rank("validation").at((2, 0, LARGEST)), first.rank("validation").at((0, 0, LARGEST))
         return trainings.combined(np.divide, every, only).smooth("ratio of ranks", within=POSITIVE)
 
-    trained = study.facet(facet.Cvfp)
-    own, control = (trained.matrix, trained.first_only), (trained.reservoir, trained.first_only_reservoir)
-    only = trained.first_only.rank("validation").at((0, 0, LARGEST))
-    detail = contexts(study) | {
-        "first_layer_only": only.smooth("effective rank", cut=SHARE),
-        "spectrum_of_the_first_layer_only": cvfp.spectra(trained.first_only),
-    }
-    judge(**cvfp.on_grids(study, ratio, own, control, **detail), figures=[figures.cvfp_spectra])
+    def detail() -> dict[str, Any]:
+        first = study.facet(facet.Cvfp).first_only
+        return contexts(study) | {
+            "first layer only": first.rank("validation").at((0, 0, LARGEST)).smooth("effective rank", cut=SHARE),
+            "spectrum of the first layer only": cvfp.spectra(first),
+        }
+
+    made = cvfp.on_grids(
+        study,
+        ratio,
+        lambda own: (own.matrix, own.first_only),
+        lambda own: (own.reservoir, own.first_only_reservoir),
+        detail,
+    )
+    judge(**made, figures=[figures.cvfp_spectra])
 
 
 @claim(
@@ -174,14 +193,14 @@ def test_token_input_raises_rank(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "7.8–8.6 %", stated("004", "§4"))},
     data=TEXT,
+    universes=("contexts of the other split", "without the smallest size", *other.CONTEXTS),
 )
 def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     def spread(measured: grids.Measured) -> Estimate:
         relative = measured.rank("validation").of(lambda r: orderings.differences(r) / r.mean(axis=-1, keepdims=True))
         return relative.largest("differences between two sizes over the mean", cut=POSITIVE)
 
-    trained = study.facet(facet.Cvfp)
-    judge(**cvfp.on_grids(study, spread, (trained.matrix,), (trained.shuffled,), rank=ranks(trained.matrix)))
+    judge(**cvfp.on_matrix(study, spread, lambda: ranks(study), cvfp.shuffled))
 
 
 @claim(
@@ -199,42 +218,53 @@ def test_rank_flat_in_tokens(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "R² 0.993 of tokens", stated("004", "§4"))},
     data=TEXT,
+    universes=(
+        "Spearman",
+        "contexts of the other split",
+        "arithmetic mean over seeds",
+        "without the smallest size",
+        *other.EMBEDDING,
+    ),
 )
 def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:
     def pooled(values: np.ndarray) -> np.ndarray:
         return orderings.within_rows(values.reshape(*values.shape[:-3], 9, -1))
 
+    correlation = CORRELATIONS[study.choice("correlation")]
+
     def evidence(measured: grids.Measured) -> dict[str, Estimate]:
         rank, ppl = measured.rank("validation").of(pooled), measured.log_ppl_in_groups.of(pooled)
         log_n = pooled(np.broadcast_to(np.log(measured.tokens), measured.log_ppl.point.shape))
-        with_rank = trainings.combined(orderings.correlation, rank, ppl)
-        with_tokens = ppl.of(lambda own: orderings.correlation(own, log_n))
+        with_rank = trainings.combined(correlation, rank, ppl)
+        with_tokens = ppl.of(lambda own: correlation(own, log_n))
         return {
             "r of rank and log PPL": with_rank.smooth("r", within=CORRELATION),
             "r of log tokens and log PPL": with_tokens.smooth("r", within=CORRELATION),
         }
 
-    trained = study.facet(facet.Cvfp)
-    judge(**cvfp.on_grids(study, evidence, (trained.matrix,), (trained.shuffled,), rank=ranks(trained.matrix)))
+    judge(**cvfp.on_matrix(study, evidence, lambda: ranks(study), cvfp.shuffled))
 
 
-def rank_against(measured: grids.Measured, other: list[float]) -> Estimate:
+def rank_against(study: Study, other: list[float]) -> Callable[[grids.Measured], Estimate]:
     """Correlation of the training contexts' rank at the largest size with a property of the nine configurations."""
-    at_largest = measured.rank("training").of(lambda rank: rank[..., LARGEST].reshape(*rank.shape[:-3], 9))
-    found = at_largest.of(lambda rank: orderings.correlation(rank, np.array(other)))
-    return found.smooth("Pearson's r", within=CORRELATION)
+    correlation = CORRELATIONS[study.choice("correlation")]
+
+    def found(measured: grids.Measured) -> Estimate:
+        at_largest = measured.rank("training").of(lambda rank: rank[..., LARGEST].reshape(*rank.shape[:-3], 9))
+        return at_largest.of(lambda rank: correlation(rank, np.array(other))).smooth("r", within=CORRELATION)
+
+    return found
 
 
-def ranks(measured: grids.Measured) -> dict[str, Any]:
+def ranks(study: Study) -> dict[str, Any]:
     """Effective ranks by size, of both splits."""
-    splits: tuple[grids.Split, grids.Split] = ("training", "validation")
-    return {split: measured.table(measured.rank(split), "effective rank", SHARE) for split in splits}
+    matrix, splits = study.facet(facet.Cvfp).matrix, grids.OTHER
+    return {"rank": {split: matrix.table(matrix.rank(split), "effective rank", SHARE) for split in splits}}
 
 
 def contexts(study: Study) -> dict[str, Any]:
     """Effective ranks by size, and the spectra behind those at the largest."""
-    matrix = study.facet(facet.Cvfp).matrix
-    return {"rank": ranks(matrix), "spectra": cvfp.spectra(matrix)}
+    return {**ranks(study), "spectra": cvfp.spectra(study.facet(facet.Cvfp).matrix)}
 
 
 def iterations(study: Study) -> dict[str, Any]:
@@ -242,10 +272,10 @@ def iterations(study: Study) -> dict[str, Any]:
     grids_of_seeds = study.facet(facet.Cvfp).convergence()
     matrix = grids_of_seeds[0]
     return {
-        "iterations_by_size_and_seed": matrix.table(
+        "iterations by size and seed": matrix.table(
             trainings.seeds_together([own.iterations for own in grids_of_seeds])
         ),
-        "share_converged": matrix.last_shares,
-        "share_converged_by_iteration_at_the_largest_size": cvfp.convergence(matrix),
-        "share_that_ends_phase_1": matrix.grid.recipe.share,
+        "share converged": matrix.last_shares,
+        "share converged by iteration at the largest size": cvfp.convergence(matrix),
+        "share that ends phase 1": matrix.grid.recipe.share,
     }

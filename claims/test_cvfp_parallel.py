@@ -20,6 +20,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet
+from semphase.science.cvfp import universes as other
 from semphase.stats.ranges import CORRELATION, POSITIVE
 
 ELSEWHERE = "sequential contexts of other positions"
@@ -40,6 +41,7 @@ ELSEWHERE = "sequential contexts of other positions"
     cost="minutes",
     published={"gpt2": Published("supported", "0.9969, 0.9890", stated("004", "§2"))},
     data=TEXT,
+    universes=other.FAST_FORMS,
 )
 def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     def evidence(name: str) -> dict[str, Estimate]:
@@ -72,6 +74,7 @@ def test_parallel_matches_sequential(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "0.9966, 0.9969, 0.9972", stated("004", "§2"))},
     data=TEXT,
+    universes=other.FAST_FORMS,
 )
 def test_parallel_position_free(study: Study, judge: Judge) -> None:
     own, other = (cvfp.window_cosines(cvfp.cosines(study, name)) for name in ("cosine", "cosine_elsewhere"))
@@ -94,6 +97,7 @@ def test_parallel_position_free(study: Study, judge: Judge) -> None:
     published={"gpt2": Published("supported", "51 s → seconds", stated("004", "§3"))},
     data=TEXT,
     timed=True,
+    universes="none: a time belongs to a machine, and the outputs of one block are equal in one way",
 )
 def test_parallel_cache(study: Study, judge: Judge) -> None:
     times = study.facet(facet.Cvfp).cache_times

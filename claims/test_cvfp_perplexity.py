@@ -8,6 +8,7 @@ of the validation documents chooses the size, the second judges.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, trainings
+from semphase.science.cvfp import universes as other
 from semphase.stats.ranges import POSITIVE, SHARE
 
 MATRIX = stated("003", "matrix")
@@ -49,6 +51,7 @@ LARGEST = -1
     cost="minutes",
     published={"gpt2": Published("supported", "189.4", MATRIX)},
     data=TEXT,
+    universes=other.BEST,
 )
 def test_two_token_best(study: Study, judge: Judge) -> None:
     def lead(measured: grids.Measured) -> Estimate:
@@ -56,10 +59,7 @@ def test_two_token_best(study: Study, judge: Judge) -> None:
         leads = judged.of(lambda best: orderings.leads_of(best.reshape(*best.shape[:-2], 9), 3 * ONE + TWO))
         return leads.smallest("lead over each rival", unit="nats")
 
-    judge(
-        **cvfp.on_matrix(study, lead, maps=cvfp.best_perplexities(study.facet(facet.Cvfp).matrix)),
-        figures=[figures.cvfp_maps],
-    )
+    judge(**cvfp.on_matrix(study, lead, lambda: maps(study)), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -74,6 +74,7 @@ def test_two_token_best(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "189.4, 193.7", MATRIX)},
     data=TEXT,
+    universes=other.BEST,
 )
 def test_depth_unneeded(study: Study, judge: Judge) -> None:
     def saving(measured: grids.Measured) -> Estimate:
@@ -81,10 +82,7 @@ def test_depth_unneeded(study: Study, judge: Judge) -> None:
         one, three = (int(chosen.point[layers].argmin()) for layers in (ONE, THREE))
         return judged.of(lambda best: best[..., THREE, three] - best[..., ONE, one]).smooth("saving", unit="nats")
 
-    judge(
-        **cvfp.on_matrix(study, saving, maps=cvfp.best_perplexities(study.facet(facet.Cvfp).matrix)),
-        figures=[figures.cvfp_maps],
-    )
+    judge(**cvfp.on_matrix(study, saving, lambda: maps(study)), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -100,6 +98,7 @@ def test_depth_unneeded(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "qualitative", MATRIX)},
     data=TEXT,
+    universes=other.BEST,
 )
 def test_three_token_plateau(study: Study, judge: Judge) -> None:
     def gains(measured: grids.Measured) -> trainings.Jackknifed:
@@ -114,9 +113,11 @@ def test_three_token_plateau(study: Study, judge: Judge) -> None:
             "gain 2→3 less a quarter of gain 1→2": excess.smooth("gain 2→3 less a quarter of gain 1→2", unit="PPL"),
         }
 
-    matrix = study.facet(facet.Cvfp).matrix
-    told = {"gain_2→3": gains(matrix).at((1,)).smooth("gain 2→3", unit="PPL"), "maps": cvfp.best_perplexities(matrix)}
-    judge(**cvfp.on_matrix(study, evidence, **told), figures=[figures.cvfp_maps])
+    def detail() -> dict[str, Any]:
+        third = gains(study.facet(facet.Cvfp).matrix).at((1,))
+        return {"gain 2→3": third.smooth("gain 2→3", unit="PPL"), **maps(study)}
+
+    judge(**cvfp.on_matrix(study, evidence, detail), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -132,14 +133,17 @@ def test_three_token_plateau(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "“consistently”", MATRIX)},
     data=TEXT,
+    universes=("while training", "arithmetic mean over seeds", "without the largest size", *other.EMBEDDING),
 )
 def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
     def fall(measured: grids.Measured) -> Estimate:
         return measured.training_log_ppl.of(orderings.falls).smallest("falls of log training PPL", unit="nats")
 
-    matrix = study.facet(facet.Cvfp).matrix
-    told = matrix.table(matrix.training_log_ppl.of(np.exp), "training PPL", POSITIVE)
-    judge(**cvfp.on_matrix(study, fall, training_PPL=told))
+    def detail() -> dict[str, Any]:
+        matrix = study.facet(facet.Cvfp).matrix
+        return {"training PPL": matrix.table(matrix.training_log_ppl.of(np.exp), "training PPL", POSITIVE)}
+
+    judge(**cvfp.on_matrix(study, fall, detail))
 
 
 @claim(
@@ -154,15 +158,21 @@ def test_train_ppl_falls_with_tokens(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "189.4 < 197.0", MATRIX)},
     data=TEXT,
+    universes=("arithmetic mean over seeds", "last epoch", *other.EMBEDDING),
 )
 def test_width_unneeded(study: Study, judge: Judge) -> None:
     def saving(matrix: grids.Measured, wide: grids.Measured) -> Estimate:
         narrow, other = matrix.log_ppl.at((ONE, TWO, LARGEST)), wide.log_ppl.at((0, 0, LARGEST))
         return trainings.combined(np.subtract, other, narrow).smooth("saving", unit="nats")
 
-    trained = study.facet(facet.Cvfp)
-    own, control = (trained.matrix, trained.wide), (trained.reservoir, trained.wide_reservoir)
-    judge(**cvfp.on_grids(study, saving, own, control, three_layers_at_2d=cvfp.perplexities(trained.wide)))
+    made = cvfp.on_grids(
+        study,
+        saving,
+        lambda own: (own.matrix, own.wide),
+        lambda own: (own.reservoir, own.wide_reservoir),
+        lambda: {"three layers at 2d": cvfp.perplexities(study.facet(facet.Cvfp).wide)},
+    )
+    judge(**made)
 
 
 @claim(
@@ -177,6 +187,7 @@ def test_width_unneeded(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "334 against 536", stated("004", "§1"))},
     data=TEXT,
+    universes=("arithmetic mean over seeds", "last epoch", "without the largest size", *other.EMBEDDING),
 )
 def test_token_in_every_layer(study: Study, judge: Judge) -> None:
     def saved(matrix: grids.Measured, first: grids.Measured) -> Estimate:
@@ -184,13 +195,19 @@ def test_token_in_every_layer(study: Study, judge: Judge) -> None:
         saving = trainings.combined(lambda a, b: 1 - np.exp(a - b), every, only)
         return saving.smooth("share of PPL saved", within=(-math.inf, 1))
 
-    trained = study.facet(facet.Cvfp)
-    own, control = (trained.matrix, trained.first_only), (trained.reservoir, trained.first_only_reservoir)
-    detail = {
-        "PPL_by_size": cvfp.perplexities(trained.matrix),
-        "first_layer_only": cvfp.perplexities(trained.first_only),
-    }
-    judge(**cvfp.on_grids(study, saved, own, control, **detail))
+    def detail() -> dict[str, Any]:
+        trained = study.facet(facet.Cvfp)
+        every, first = trained.matrix, trained.first_only
+        return {"PPL by size": cvfp.perplexities(every), "first layer only": cvfp.perplexities(first)}
+
+    made = cvfp.on_grids(
+        study,
+        saved,
+        lambda own: (own.matrix, own.first_only),
+        lambda own: (own.reservoir, own.first_only_reservoir),
+        detail,
+    )
+    judge(**made)
 
 
 @claim(
@@ -207,6 +224,7 @@ def test_token_in_every_layer(study: Study, judge: Judge) -> None:
     control="none: patience 1, with which the dip was seen, is the condition under which the claim applies",
     cost="minutes",
     data=TEXT,
+    universes=("documents exchanged", "all documents", "patience 5", *other.EMBEDDING),
 )
 def test_early_stopping(study: Study, judge: Judge) -> None:
     def gain(measured: grids.Measured, half: slice) -> Estimate:
@@ -227,3 +245,8 @@ def test_early_stopping(study: Study, judge: Judge) -> None:
         "epochs by size and seed": {"patience 3": patient.epochs, "patience 1": hasty.epochs},
     }
     judge(gain(patient, second), detail=detail)
+
+
+def maps(study: Study) -> dict[str, Any]:
+    """For a figure: the best perplexity of every configuration."""
+    return {"maps": cvfp.best_perplexities(study.facet(facet.Cvfp).matrix)}

@@ -8,6 +8,7 @@ A and α are those of PPL = A · n^α.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.cvfp import evidence as cvfp
 from semphase.science.cvfp import facet, figures, grids, orderings, power_laws
+from semphase.science.cvfp import universes as other
 from semphase.stats.ranges import POSITIVE, SHARE
 
 MATRIX = stated("003", "matrix")
@@ -44,22 +46,25 @@ CONFIGURATIONS = [(layers, tokens) for layers in range(3) for tokens in range(3)
     cost="minutes",
     published={"gpt2": Published("supported", "0.984–0.998", MATRIX)},
     data=TEXT,
+    universes=other.LAWS,
 )
 def test_power_law(study: Study, judge: Judge) -> None:
     def smallest_r2(measured: grids.Measured) -> Estimate:
         return measured.law("r2").smallest("R²", cut=SHARE)
 
-    matrix = study.facet(facet.Cvfp).matrix
-    detail = {
-        "laws": cvfp.laws(matrix),
-        "with_a_floor": matrix.saturations(),
-        "what_a_floor_can_show": "three or four sizes leave the form with a floor one degree of freedom at "
-        "most: they can show that no floor is needed up to here, hardly that there is none",
-        "epochs_by_size_and_seed_(one_that_used_all_20_was_still_learning)": matrix.table(matrix.epochs),
-        "controls": cvfp.what_remains(study),
-    }
-    detail["maps"] = {"α": matrix.table(matrix.law("alpha"), "α"), **cvfp.best_perplexities(matrix)}
-    judge(**cvfp.on_matrix(study, smallest_r2, **detail), figures=[figures.cvfp_scaling, figures.cvfp_maps])
+    def detail() -> dict[str, Any]:
+        matrix = study.facet(facet.Cvfp).matrix
+        return {
+            "laws": cvfp.laws(matrix),
+            "with a floor": matrix.saturations(),
+            "what a floor can show": "three or four sizes leave the form with a floor one degree of freedom at "
+            "most: they can show that no floor is needed up to here, hardly that there is none",
+            "epochs by size and seed (one that used all 20 was still learning)": matrix.table(matrix.epochs),
+            "controls": cvfp.what_remains(study),
+            "maps": alphas(study)["maps"] | cvfp.best_perplexities(matrix),
+        }
+
+    judge(**cvfp.on_matrix(study, smallest_r2, detail), figures=[figures.cvfp_scaling, figures.cvfp_maps])
 
 
 @claim(
@@ -73,15 +78,14 @@ def test_power_law(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "−0.546", MATRIX)},
     data=TEXT,
+    universes=other.LAWS,
 )
 def test_one_layer_steepest(study: Study, judge: Judge) -> None:
     def lead(measured: grids.Measured) -> Estimate:
         leads = measured.law("alpha").of(lambda alpha: orderings.leads_of(flat(alpha), CONFIGURATIONS.index((0, 0))))
         return leads.smallest("lead over each rival")
 
-    matrix = study.facet(facet.Cvfp).matrix
-    made = cvfp.on_matrix(study, lead, maps={"α": matrix.table(matrix.law("alpha"), "α")})
-    judge(**made, figures=[figures.cvfp_maps])
+    judge(**cvfp.on_matrix(study, lead, lambda: alphas(study)), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -96,19 +100,18 @@ def test_one_layer_steepest(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "−0.493", MATRIX)},
     data=TEXT,
+    universes=other.LAWS,
 )
 def test_two_layer_flattest(study: Study, judge: Judge) -> None:
     def lead(measured: grids.Measured) -> Estimate:
         leads = measured.law("alpha").of(lambda alpha: orderings.leads_of(-alpha.mean(axis=-1), 1))
         return leads.smallest("lead over each rival")
 
-    alpha = study.facet(facet.Cvfp).matrix.law("alpha")
-    by_layers = alpha.of(lambda values: values.mean(axis=-1))
-    detail = {
-        "mean_alpha_by_layers": by_layers.estimates("mean α"),
-        "maps": {"α": study.facet(facet.Cvfp).matrix.table(alpha, "α")},
-    }
-    judge(**cvfp.on_matrix(study, lead, **detail), figures=[figures.cvfp_maps])
+    def detail() -> dict[str, Any]:
+        by_layers = study.facet(facet.Cvfp).matrix.law("alpha").of(lambda values: values.mean(axis=-1))
+        return {"mean alpha by layers": by_layers.estimates("mean α"), **alphas(study)}
+
+    judge(**cvfp.on_matrix(study, lead, detail), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -123,6 +126,7 @@ def test_two_layer_flattest(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "1.41×10⁵", MATRIX)},
     data=TEXT,
+    universes=other.LAWS,
 )
 def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     def log_mean_a(log_a: np.ndarray) -> np.ndarray:
@@ -132,13 +136,16 @@ def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
         leads = measured.law("log_a").of(lambda log_a: orderings.leads_of(log_mean_a(log_a), 1))
         return leads.smallest("lead over each rival")
 
-    log_a = study.facet(facet.Cvfp).matrix.law("log_a")
-    by_layers = log_a.of(lambda values: np.exp(log_mean_a(values)))
-    detail = {
-        "mean_a_by_layers": by_layers.estimates("mean A", cut=POSITIVE),
-        "maps": {"A": study.facet(facet.Cvfp).matrix.table(log_a.of(np.exp), "A", POSITIVE)},
-    }
-    judge(**cvfp.on_matrix(study, lead, **detail), figures=[figures.cvfp_maps])
+    def detail() -> dict[str, Any]:
+        matrix = study.facet(facet.Cvfp).matrix
+        log_a = matrix.law("log_a")
+        by_layers = log_a.of(lambda values: np.exp(log_mean_a(values)))
+        return {
+            "mean a by layers": by_layers.estimates("mean A", cut=POSITIVE),
+            "maps": {"A": matrix.table(log_a.of(np.exp), "A", POSITIVE)},
+        }
+
+    judge(**cvfp.on_matrix(study, lead, detail), figures=[figures.cvfp_maps])
 
 
 @claim(
@@ -152,16 +159,28 @@ def test_two_layer_smallest_a(study: Study, judge: Judge) -> None:
     cost="minutes",
     published={"gpt2": Published("supported", "α −0.459", stated("004", "§4"))},
     data=TEXT,
+    universes=other.LAWS,
 )
 def test_doubling(study: Study, judge: Judge) -> None:
     def saving(measured: grids.Measured) -> Estimate:
         alpha = measured.law("alpha").of(lambda alpha: alpha.mean(axis=(-2, -1)))
         return alpha.of(power_laws.reduction_by_doubling).smooth("1 − 2^α of the mean α", within=(-math.inf, 1))
 
-    trained = study.facet(facet.Cvfp)
-    other = {"shuffled text": cvfp.laws(trained.shuffled)["1 − 2^α"], "bigram": cvfp.laws(trained.bigram)["1 − 2^α"]}
-    made = cvfp.on_matrix(study, saving, laws=cvfp.laws(trained.matrix), other_controls=other)
-    judge(**made, figures=[figures.cvfp_scaling])
+    def detail() -> dict[str, Any]:
+        trained = study.facet(facet.Cvfp)
+        others = {"shuffled text": trained.shuffled, "bigram": trained.bigram}
+        return {
+            "laws": cvfp.laws(trained.matrix),
+            "other controls": {name: cvfp.laws(own)["1 − 2^α"] for name, own in others.items()},
+        }
+
+    judge(**cvfp.on_matrix(study, saving, detail), figures=[figures.cvfp_scaling])
+
+
+def alphas(study: Study) -> dict[str, Any]:
+    """For a figure: the exponent of every configuration."""
+    matrix = study.facet(facet.Cvfp).matrix
+    return {"maps": {"α": matrix.table(matrix.law("alpha"), "α")}}
 
 
 def flat(values: np.ndarray) -> np.ndarray:

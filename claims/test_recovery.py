@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semphase import LEXICON, TEXT, JointStudy, Judge, Needs, Study, at_least, claim, significant
+from semphase.measure.edit_base import Edit
 from semphase.science.heads import facet as heads
 from semphase.science.heads import forms
 from semphase.science.recovery import comparing, equal_flops, facet, figures, speed
+from semphase.science.recovery import universes as other
 from semphase.science.recovery.spending import SAMPLES, SETTINGS, name_of
 
 SOURCE = "001 exp10"
@@ -39,6 +41,7 @@ WITHIN = (-1.0, 1.0)
     needs=LIGHT,
     data=TEXT,
     timed=True,
+    universes="none: a time belongs to a machine, and its settings are parts of the claim",
 )
 def test_speed(study: Study, judge: Judge) -> None:
     light = forms.lightened(study.facet(heads.Heads))
@@ -67,23 +70,28 @@ def test_speed(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LIGHT,
     data=(TEXT, LEXICON),
+    universes=other.ROUNDS,
 )
 def test_recursion(study: Study, judge: Judge) -> None:
-    recovery, light = study.facet(facet.Recovery), forms.lightened(study.facet(heads.Heads))
+    recovery, light = study.facet(facet.Recovery), lightened(study)
     own = recovery.rounds(light)
-    shuffled = recovery.rounds(light, feedback="shuffled")
-    other = recovery.rounds(light, feedback="another item's")
-    control = {
-        "shuffled feedback": comparing.gain(own[0], shuffled[-1]),
-        "feedback of another item": comparing.gain(own[0], other[-1]),
-    }
-    answers = {
-        "lightened": own,
-        "lightened, shuffled feedback": shuffled,
-        "lightened, feedback of another item": other,
-    }
-    detail = {**told(recovery, answers), "by task": comparing.by_task(names(recovery), own[0], own[-1])}
-    judge(comparing.gain(own[0], own[-1]), control=control, detail=detail, figures=[figures.accuracy_flops])
+
+    def beside() -> dict[str, Any]:
+        shuffled = recovery.rounds(light, feedback="shuffled")
+        anothers = recovery.rounds(light, feedback="another item's")
+        answers = {
+            "lightened": own,
+            "lightened, shuffled feedback": shuffled,
+            "lightened, feedback of another item": anothers,
+        }
+        control = {
+            "shuffled feedback": comparing.gain(own[0], shuffled[-1]),
+            "feedback of another item": comparing.gain(own[0], anothers[-1]),
+        }
+        detail = {**told(recovery, answers), "by task": comparing.by_task(names(recovery), own[0], own[-1])}
+        return {"control": control, "detail": detail}
+
+    judge(comparing.gain(own[0], own[-1]), **facet.beside(study, beside), figures=[figures.accuracy_flops])
 
 
 @claim(
@@ -100,18 +108,19 @@ def test_recursion(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LIGHT,
     data=(TEXT, LEXICON),
+    universes=other.SAMPLES,
 )
 def test_best_of_n(study: Study, judge: Judge) -> None:
-    recovery, light = study.facet(facet.Recovery), forms.lightened(study.facet(heads.Heads))
-    one, best, random = (recovery.chosen(light, choice) for choice in ("first", "likeliest", "random"))
-    answers = {"lightened, best of samples": [one, best], "lightened, one of them at random": [random]}
-    detail = {
-        **told(recovery, answers),
-        "samples": SAMPLES,
-        "by task": comparing.by_task(names(recovery), one, best),
-    }
-    evidence, control = comparing.gain(one, best), comparing.gain(one, random)
-    judge(evidence, control=control, detail=detail, figures=[figures.accuracy_flops])
+    recovery, light = study.facet(facet.Recovery), lightened(study)
+    one, best = (recovery.chosen(light, choice) for choice in ("first", "likeliest"))
+
+    def beside() -> dict[str, Any]:
+        random = recovery.chosen(light, "random")
+        answers = {"lightened, best of samples": [one, best], "lightened, one of them at random": [random]}
+        by_task = {"samples": SAMPLES, "by task": comparing.by_task(names(recovery), one, best)}
+        return {"control": comparing.gain(one, random), "detail": {**told(recovery, answers), **by_task}}
+
+    judge(comparing.gain(one, best), **facet.beside(study, beside), figures=[figures.accuracy_flops])
 
 
 @claim(
@@ -129,27 +138,32 @@ def test_best_of_n(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=Needs(models=2),
     data=(TEXT, LEXICON),
+    universes=(*other.ANSWERS, "other samples"),
 )
 def test_equal_flops(study: JointStudy, judge: Judge) -> None:
     small, *_, large = (own.facet(facet.Recovery) for own in study.by_size)
     both = equal_flops.EqualFlops(small, large)
     repeated, once = both.repeated(), both.once
-    tasks = [task.name for task in both.tasks]
-    detail = {
-        "small": small.study.label,
-        "large": large.study.label,
-        "tasks tried": large.calibrated.told(),
-        "small × N by": both.way,
-        "N": dict(zip(tasks, both.judged_counts, strict=True)),
-        "FLOPs, small × N over large × 1": comparing.flops_ratios(repeated, once),
-        "answers": {
-            f"{large.study.label} × 1": by_task(tasks, [once]),
-            f"{small.study.label} × N": by_task(tasks, [repeated]),
-        },
-        "by task": comparing.by_task(tasks, once, repeated),
-    }
-    control = comparing.smallest_gain(once, both.at_random())
-    judge(comparing.smallest_gain(once, repeated), control=control, detail=detail, figures=[figures.accuracy_flops])
+
+    def beside() -> dict[str, Any]:
+        tasks = [task.name for task in both.tasks]
+        detail = {
+            "small": small.study.label,
+            "large": large.study.label,
+            "tasks tried": large.calibrated.told(),
+            "small × N by": both.way,
+            "N": dict(zip(tasks, both.judged_counts, strict=True)),
+            "FLOPs, small × N over large × 1": comparing.flops_ratios(repeated, once),
+            "answers": {
+                f"{large.study.label} × 1": by_task(tasks, [once]),
+                f"{small.study.label} × N": by_task(tasks, [repeated]),
+            },
+            "by task": comparing.by_task(tasks, once, repeated),
+        }
+        return {"control": comparing.smallest_gain(once, both.at_random()), "detail": detail}
+
+    gain = comparing.smallest_gain(once, repeated)
+    judge(gain, **facet.beside(study, beside), figures=[figures.accuracy_flops])
 
 
 @claim(
@@ -166,21 +180,31 @@ def test_equal_flops(study: JointStudy, judge: Judge) -> None:
     cost="minutes",
     needs=LIGHT,
     data=(TEXT, LEXICON),
+    universes=other.ROUNDS,
 )
 def test_hypothesis_5(study: Study, judge: Judge) -> None:
-    recovery, own = study.facet(facet.Recovery), study.facet(heads.Heads)
-    light, random = recovery.rounds(forms.lightened(own)), recovery.rounds(forms.lightened_at_random(own))
-    unmodified, best = recovery.rounds(), recovery.best_number_of_rounds
+    recovery = study.facet(facet.Recovery)
+    light, unmodified, best = recovery.rounds(lightened(study)), recovery.rounds(), recovery.best_number_of_rounds
     comparing.require_no_more_flops(light[-1], unmodified[-1])
-    answers = {"unmodified": unmodified, "lightened": light, "random heads": random}
-    detail = {
-        **told(recovery, answers),
-        "rounds of the unmodified model": best,
-        "FLOPs of 3 rounds, lightened over unmodified": comparing.flops_ratios(light[-1], unmodified[-1]),
-        "by task": comparing.by_task(names(recovery), unmodified[best - 1], light[-1]),
-    }
-    gain, chance = (comparing.smallest_gain(unmodified[best - 1], made[-1]) for made in (light, random))
-    judge(gain, control=chance, detail=detail, figures=[figures.accuracy_flops])
+
+    def beside() -> dict[str, Any]:
+        random = recovery.rounds(forms.lightened_at_random(study.facet(heads.Heads)))
+        answers = {"unmodified": unmodified, "lightened": light, "random heads": random}
+        detail = {
+            **told(recovery, answers),
+            "rounds of the unmodified model": best,
+            "FLOPs of 3 rounds, lightened over unmodified": comparing.flops_ratios(light[-1], unmodified[-1]),
+            "by task": comparing.by_task(names(recovery), unmodified[best - 1], light[-1]),
+        }
+        return {"control": comparing.smallest_gain(unmodified[best - 1], random[-1]), "detail": detail}
+
+    gain = comparing.smallest_gain(unmodified[best - 1], light[-1])
+    judge(gain, **facet.beside(study, beside), figures=[figures.accuracy_flops])
+
+
+def lightened(study: Study) -> Sequence[Edit]:
+    """The edits of the lightened model, which is one in all universes."""
+    return forms.lightened((study.base or study).facet(heads.Heads))
 
 
 def names(recovery: facet.Recovery) -> list[str]:

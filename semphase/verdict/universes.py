@@ -39,6 +39,22 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "shortest length left out": {"lengths": "without the shortest"},
     "first repeat left out": {"repeats": "without the first"},
     "Theil-Sen slope": {"slope": "Theil-Sen"},
+    "without the smallest size": {"sizes": "without the smallest"},
+    "without the largest size": {"sizes": "without the largest"},
+    "nonlinear fit": {"fit": "nonlinear"},
+    "arithmetic mean over seeds": {"seeds": "arithmetic mean"},
+    "last epoch": {"epoch": "last"},
+    "while training": {"epoch": "while training"},
+    "documents exchanged": {"documents": "exchanged"},
+    "all documents": {"documents": "all"},
+    "whole iterations": {"iterations": "whole"},
+    "contexts of the other split": {"contexts": "other split"},
+    "answer anywhere": {"scoring": "anywhere"},
+    "first word alone": {"scoring": "first word"},
+    "majority of samples": {"sample": "majority"},
+    "likeliest in sum": {"sample": "likeliest in sum"},
+    "two rounds": {"rounds": 2},
+    "without the hardest task": {"tasks": "without the hardest"},
 }
 """By what is stored already."""
 OF_PASSES: Mapping[str, Mapping[str, Any]] = {
@@ -47,6 +63,13 @@ OF_PASSES: Mapping[str, Mapping[str, Any]] = {
     "chunks of half the length": {"chunk": 0.5},
     "gradient × activation": {"effects": "gradient"},
     "greedy order": {"order": "greedy"},
+    "inputs of unit length": {"inputs": "unit length"},
+    "normalised head": {"head": "normalised"},
+    "start of SD 1": {"start": 1.0},
+    "carried without noise": {"carried": "without noise"},
+    "settled contexts": {"contexts": "settled"},
+    "patience 5": {"patience": 5},
+    "other samples": {"samples": "other"},
 }
 """By forward passes of their own."""
 

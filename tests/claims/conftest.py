@@ -13,7 +13,9 @@ from planted import Plan, planted_study, untrained
 from semphase.store import Store
 from semphase.study import Study
 from semphase.verdict import Verdict
+from semphase.verdict.claim import Claim
 from semphase.verdict.judge import Judge
+from semphase.verdict.universe import Universe
 
 CLAIMS = Path(__file__).parents[2] / "claims"
 CENSUS = {"wqk.low-dimensional", "wqk.components-encode-layer"}
@@ -35,15 +37,44 @@ def _claim_tests() -> dict[str, Callable[..., None]]:
 
 
 @pytest.fixture(scope="session")
-def verdict_on() -> Callable[[str, Any], Verdict]:
+def claim_tests() -> dict[str, Callable[..., None]]:
+    """The tests of all claims, by id."""
+    return _claim_tests()
+
+
+def _claim(test: Callable[..., None]) -> Claim:
+    (mark,) = (mark for mark in vars(test)["pytestmark"] if mark.name == "claim")
+    declared: Claim = mark.args[0]
+    return declared
+
+
+@pytest.fixture(scope="session")
+def universes_of(claim_tests: dict[str, Callable[..., None]]) -> Callable[[str], tuple[Universe, ...]]:
+    """`universes_of(id)` are those that the claim registers."""
+    return lambda name: _claim(claim_tests[name]).universes
+
+
+@pytest.fixture(scope="session")
+def verdict_in(claim_tests: dict[str, Callable[..., None]]) -> Callable[[str, Any, Universe], Verdict]:
+    """`verdict_in(id, study, universe)` runs the claim's test on what the universe makes of the study."""
+
+    def run(name: str, study: Any, universe: Universe) -> Verdict:
+        judge = Judge(_claim(claim_tests[name])).alone()
+        claim_tests[name](study.in_universe(universe), judge)
+        assert judge.verdict is not None
+        return judge.verdict
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def verdict_on(claim_tests: dict[str, Callable[..., None]]) -> Callable[[str, Any], Verdict]:
     """`verdict_on(id, study)` runs the claim's own test function and returns its verdict; a variant has no control."""
-    tests = _claim_tests()
 
     def run(name: str, study: Any) -> Verdict:
-        (mark,) = (mark for mark in tests[name].pytestmark if mark.name == "claim")
-        judge = Judge(mark.args[0])
+        judge = Judge(_claim(claim_tests[name]))
         judge = judge.alone() if getattr(study, "base", None) is not None else judge
-        tests[name](study, judge)
+        claim_tests[name](study, judge)
         assert judge.verdict is not None
         assert (judge.verdict.estimate is not None and judge.verdict.estimate.exact) == (name in CENSUS)
         return judge.verdict

@@ -23,6 +23,7 @@ from semphase.study import Study
 from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict import Verdict
+from semphase.verdict.universe import Universe
 
 BUDGET = Budget("planted trainings", simulations=50)
 SPENT = Sizes(documents=(10, 20, 40, 80), validation_documents=40)
@@ -93,6 +94,42 @@ def test_trainings(
     if not verdict.claim.control.startswith("none:"):
         assert verdict.control is not None, verdict.reason
         assert verdict.control.relation == OUTCOMES[outcome], verdict.detail["control_parts"]
+
+
+BY_HALF = {("rank-flat-in-tokens", "without the smallest size"): "0.05 ln 4 of 0.5 is less than 15 %, 0.05 ln 8 more"}
+"""What a universe changes in the world where the claim is refuted."""
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_is_planted_in_every_training_is_found_in_every_universe(
+    claim: str,
+    outcome: str,
+    worlds: dict[str, Study],
+    verdict_in: Callable[..., Verdict],
+    universes_of: Callable[[str], tuple[Universe, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trainings of a universe are those of the world, and it trains nothing but them: controls would be of another."""
+    world, trained = {"supported": AS_CLAIMED, "refuted": OTHERWISE}[outcome], []
+
+    def recording(cvfp: Cvfp, stack: Sequence[Training]) -> dict[Training, Any]:
+        trained.extend(stack)
+        return planted(world, world)(cvfp, stack)
+
+    monkeypatch.setattr(Cvfp, "trained", recording)
+    universes = universes_of(f"cvfp.{claim}")
+    assert len(universes) >= 3
+    for own in universes:
+        before = len(trained)
+        found = verdict_in(f"cvfp.{claim}", worlds[outcome], own)
+        assert (found.point == (outcome == "supported")) != (outcome == "refuted" and (claim, own.name) in BY_HALF), (
+            own.name
+        )
+        assert found.control is None
+        assert own.passes or len(trained) == before, own.name
+    assert {each.kind for each in trained} <= {"fixed-point", "contexts", "settled"}
+    assert {each.text for each in trained} <= {"as it stands"}
 
 
 FORMS = {

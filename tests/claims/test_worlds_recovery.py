@@ -19,6 +19,7 @@ from semphase.science.recovery.equal_flops import EqualFlops
 from semphase.science.recovery.facet import Recovery
 from semphase.study import JointStudy, Study
 from semphase.verdict import Verdict
+from semphase.verdict.universe import Universe
 
 ITEMS = 96
 TASKS = ("senses", "copying", "object")
@@ -127,6 +128,24 @@ def test_the_gain_is_that_of_three_rounds_over_one_in_the_worst_task(study, verd
     assert [own["accuracy"] for own in found.detail["answers"]["lightened"]["copying"]] == pytest.approx(
         [0.25, 0.9, 0.5], abs=0.01
     )
+
+
+@pytest.mark.parametrize("claim", ["recursion", "hypothesis-5"])
+def test_universes_generate_no_control(
+    study: Study,
+    verdict_in: Callable[..., Verdict],
+    universes_of: Callable[[str], tuple[Universe, ...]],
+    plant_rounds: Any,
+    claim: str,
+) -> None:
+    """The planted world has no shuffled feedback and no random heads."""
+    plant_rounds({(LIGHT, "own"): RISES, (UNMODIFIED, "own"): (0.9, 0.9, 0.9)})
+    universes = universes_of(f"recovery.{claim}")
+    assert len(universes) >= 3
+    for own in universes:
+        found = verdict_in(f"recovery.{claim}", study, own)
+        assert found.control is None
+        assert found.point == (claim == "recursion")
 
 
 # Best of several

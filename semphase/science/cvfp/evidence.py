@@ -16,7 +16,14 @@ from semphase.science.cvfp.facet import Cvfp
 from semphase.science.cvfp.grids import Measured
 from semphase.science.cvfp.orderings import differences
 from semphase.science.cvfp.power_laws import reduction_by_doubling
-from semphase.science.cvfp.trainings import Jackknifed, Without, per_token, seeds_together, without_each
+from semphase.science.cvfp.trainings import (
+    Jackknifed,
+    Without,
+    of_seeds_alone,
+    per_token,
+    seeds_together,
+    without_each,
+)
 from semphase.stats.estimate import Estimate
 from semphase.stats.left_out import REAL_LINE, Factor, smooth
 from semphase.stats.median import median, smallest_median
@@ -26,38 +33,65 @@ from semphase.study.study import Study
 Made = Estimate | Mapping[str, Estimate]
 Statistic = Callable[..., Made]
 Grids = tuple[Measured, ...]
+Of = Callable[[Cvfp], Grids]
 WINDOW = 100
 """Tokens at the beginning, in the middle and at the end that 004 compares."""
 BLOCK = 10
 MOST_DRAWN = 64
 
 
-def on_grids(study: Study, evidence: Statistic, own: Grids, control: Grids, **detail: Any) -> dict[str, Any]:
-    """Arguments of `judge`: evidence of some grids, and of the control's grids where it is defined there."""
-    told = study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()}
-    made = {"evidence": evidence(*own), "detail": told}
+def on_grids(
+    study: Study, evidence: Statistic, own: Of, control: Of, detail: Callable[[], Mapping[str, Any]] = dict
+) -> dict[str, Any]:
+    """Arguments of `judge`: evidence of some grids, and of the control's grids where it is defined there.
+
+    In a universe there is the evidence alone: it has no control, and the report no detail of it.
+    """
+    trained = study.facet(Cvfp)
+    made = {"evidence": evidence(*own(trained))}
+    if study.base is not None:
+        return made
+    made["detail"] = {**trained.reading, **detail()}
     try:
-        return made | {"control": evidence(*control)}
+        return made | {"control": evidence(*control(trained))}
     except Undefined as problem:
         return made | {"reason": f"no control: {problem}"}
 
 
-def on_matrix(study: Study, evidence: Statistic, **detail: Any) -> dict[str, Any]:
-    """`on_grids` for the nine configurations, the untrained context block being the control."""
-    return on_grids(study, evidence, (study.facet(Cvfp).matrix,), (study.facet(Cvfp).reservoir,), **detail)
+def on_matrix(
+    study: Study, evidence: Statistic, detail: Callable[[], Mapping[str, Any]] = dict, control: Of | None = None
+) -> dict[str, Any]:
+    """`on_grids` for the nine configurations, the untrained context block being the control if no other is given."""
+    return on_grids(study, evidence, lambda own: (own.matrix,), control or (lambda own: (own.reservoir,)), detail)
 
 
-def on_convergence(study: Study, evidence: Statistic, **detail: Any) -> dict[str, Any]:
+def on_convergence(study: Study, evidence: Statistic, detail: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """The same for iterations [layers, tokens, size, seed] of more seeds, shuffled text being the control."""
-    texts = (study.facet(Cvfp).convergence(), study.facet(Cvfp).convergence("shuffled"))
-    own, control = (seeds_together([each.iterations for each in grids]) for grids in texts)
-    told = study.facet(Cvfp).reading | {name.replace("_", " "): value for name, value in detail.items()}
-    return {"evidence": evidence(own), "control": evidence(control), "detail": told}
+
+    def of_all_seeds(*grids: Measured) -> Made:
+        return evidence(seeds_together([own.iterations for own in grids]))
+
+    return on_grids(study, of_all_seeds, lambda own: own.convergence(), lambda own: own.convergence("shuffled"), detail)
+
+
+def shuffled(trained: Cvfp) -> Grids:
+    """The nine configurations trained on shuffled text, as a control."""
+    return (trained.shuffled,)
+
+
+def over_seeds(study: Study) -> Callable[..., Estimate]:
+    """How one number of each seed becomes an estimate: by the median, or in a universe by the mean."""
+    return mean_seed if study.choice("seeds") == "arithmetic mean" else middle_seed
 
 
 def middle_seed(values: Float[np.ndarray, " seed"], within: tuple[float, float] = REAL_LINE) -> Estimate:
     """The median of seeds, each of which has one number; seeds that are all alike are known to a thousandth."""
     return smallest_median(values[None], over="seeds", unit="iterations", within=within)
+
+
+def mean_seed(values: Float[np.ndarray, " seed"], within: tuple[float, float] = REAL_LINE) -> Estimate:
+    """The mean of seeds, each left out."""
+    return of_seeds_alone(values).smooth("mean iterations", unit="iterations", cut=within)
 
 
 def perplexities(measured: Measured) -> dict[str, Any]:
@@ -119,13 +153,19 @@ def agreements(study: Study) -> list[xr.Dataset]:
 
 
 def cosines(study: Study, name: str = "cosine") -> np.ndarray:
-    """Cosine of phase 1's context with the sequential one, [seed, document, position]."""
-    found = [_of_phase_1(own[name]) for own in agreements(study)]
-    return np.stack(found).reshape(len(found), -1, study.facet(Cvfp).documents.length)
+    """Cosine of phase 1's context with the sequential one, [seed, document, position].
+
+    In a universe of settled contexts that of the finished block's, in one that leaves position 0 out without the first
+    token of every document.
+    """
+    form = "evaluated" if study.choice("contexts") == "settled" else "phase 1"
+    found = [_of_form(own[name], form) for own in agreements(study)]
+    values = np.stack(found).reshape(len(found), -1, study.facet(Cvfp).documents.length)
+    return values[..., 1:] if study.choice("positions") == "without 0" else values
 
 
-def _of_phase_1(values: xr.DataArray) -> np.ndarray:
-    return values.sel(form="phase 1").values if "form" in values.dims else values.values
+def _of_form(values: xr.DataArray, form: str) -> np.ndarray:
+    return values.sel(form=form).values if "form" in values.dims else values.values
 
 
 def mean_cosine(values: Float[np.ndarray, "seed document position"]) -> Jackknifed:

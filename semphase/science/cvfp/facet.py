@@ -22,7 +22,17 @@ from semphase.data.corpus.documents import Documents, in_documents
 from semphase.machine import hardware
 from semphase.measure.measurement import installed
 from semphase.science.cvfp.grids import Grid, Measured, Text, Training, differing_in_seed
-from semphase.science.cvfp.model import Configuration, Recipe, Vocabulary, agreement, cache_times, train, vocabulary_of
+from semphase.science.cvfp.model import (
+    Configuration,
+    Recipe,
+    Vocabulary,
+    agreement,
+    cache_times,
+    train,
+    vocabulary_of,
+    with_normalised_head,
+    with_unit_rows,
+)
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.cvfp.together import each_of, workers_for
 from semphase.study.study import Study
@@ -36,15 +46,21 @@ DEEP: Mapping[str, Any] = {"layers": (3,), "tokens": (1,)}
 DEEP_FIRST: Mapping[str, Any] = {**DEEP, "token_input": "first"}
 WIDE: Mapping[str, Any] = {"layers": (3,), "tokens": (2,), "width": 2}
 PATIENCE = 3
+PROTOCOL = ("start", "carried")
+"""Constants of phase 1 that a universe may choose otherwise; it trains contexts alone."""
+VOCABULARY = ("inputs", "head")
+KEPT: Mapping[str, slice] = {"without the smallest": slice(1, None), "without the largest": slice(None, -1)}
+"""The sizes that are left."""
 REPEATS = 9
 """Fixed before any time was taken; the interval of a ratio of times lies between two of them."""
 
 
 @dataclass(eq=False)
 class Cvfp:
-    """Every training that a claim asks for, done once."""
+    """Every training that a claim asks for, done once; in a universe that changes none, those of the registered study."""
 
     study: Study
+    _found: dict[Grid, Sequence[xr.Dataset]] = field(default_factory=dict, repr=False)
     _measured: dict[Grid, Measured] = field(default_factory=dict, repr=False)
 
     @property
@@ -55,6 +71,8 @@ class Cvfp:
     @cached_property
     def documents(self) -> Documents:
         """Training and validation documents; SemphaseError where the corpus has too few."""
+        if self._same_text is not None:
+            return self._same_text.documents
         study, asked = self.study, self.spending
         counts = max(asked.documents), asked.validation_documents, asked.document_tokens
         return in_documents(study.tokens, *counts, name=f"the corpus {study.corpus.name}")
@@ -62,8 +80,31 @@ class Cvfp:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The frozen embedding and the output layer, of the types in all documents."""
+        if self.registered is not None:
+            return self.registered.vocabulary
         documents = self.documents
-        return vocabulary_of(self.study.model, documents.training, documents.validation)
+        made = vocabulary_of(self.study.model, documents.training, documents.validation)
+        if self.study.choice("inputs") == "unit length":
+            made = with_unit_rows(made)
+        return with_normalised_head(made) if self.study.choice("head") == "normalised" else made
+
+    @property
+    def _same_text(self) -> Cvfp | None:
+        """Those of the study that this one is a variant of, where both read the same documents with the same seed."""
+        own, base = self.study, self.study.base
+        same = base is not None and (own.corpus, own.seed, own.budget) == (base.corpus, base.seed, base.budget)
+        return base.facet(Cvfp) if base is not None and same else None
+
+    @property
+    def registered(self) -> Cvfp | None:
+        """The same where both read it from the same embedding: whatever one trains the other has."""
+        return None if any(map(self.study.choice, VOCABULARY)) else self._same_text
+
+    @property
+    def recipe(self) -> Recipe:
+        """The protocol, with what a universe chose of it."""
+        chosen = {name: self.study.choice(name) for name in PROTOCOL}
+        return Recipe(**{name: own for name, own in chosen.items() if own is not None})
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -84,8 +125,10 @@ class Cvfp:
 
     @property
     def matrix(self) -> Measured:
-        """The source's nine configurations at all sizes."""
-        return self.measured("matrix", self.sizes, self.seeds)
+        """The source's nine configurations at all sizes; at the largest alone where settled contexts are asked for."""
+        if self.study.choice("contexts") == "settled":
+            return self.measured("settled contexts", self.sizes[-1:], self.seeds, kind="settled")
+        return self._of_protocol("matrix", self.sizes, self.seeds)
 
     @property
     def reservoir(self) -> Measured:
@@ -99,7 +142,9 @@ class Cvfp:
 
     def convergence(self, text: Text = "as it stands") -> tuple[Measured, Measured]:
         """The nine configurations in two grids of seeds: the trainings above, and contexts alone."""
-        further = self.measured(f"contexts, {text}", self.sizes, self.further_seeds, kind="contexts", text=text)
+        further = self.measured(
+            f"contexts, {text}", self.sizes, self.further_seeds, kind="contexts", text=text, recipe=self.recipe
+        )
         return self.shuffled if text == "shuffled" else self.matrix, further
 
     @property
@@ -110,7 +155,7 @@ class Cvfp:
     @property
     def first_only(self) -> Measured:
         """The token fed to the first layer only, at the two largest sizes."""
-        return self.measured("token in the first layer", self.sizes[-2:], self.seeds, **DEEP_FIRST)
+        return self._of_protocol("token in the first layer", self.sizes[-2:], self.seeds, **DEEP_FIRST)
 
     @property
     def first_only_reservoir(self) -> Measured:
@@ -122,7 +167,7 @@ class Cvfp:
     @property
     def patient(self) -> Measured:
         """The token fed to the first layer only, which 004 saw stop early, with more patience."""
-        recipe = Recipe(patience=PATIENCE)
+        recipe = Recipe(patience=self.study.choice("patience") or PATIENCE)
         return self.measured("patience", self.sizes[-2:], self.seeds, recipe=recipe, **DEEP_FIRST)
 
     @property
@@ -136,14 +181,29 @@ class Cvfp:
         return self.measured("wide reservoir", self.sizes[-1:], self.seeds, kind="reservoir", **WIDE)
 
     def measured(self, name: str, sizes: tuple[int, ...], seeds: tuple[int, ...], **shape: Any) -> Measured:
-        """A grid's trainings, those done that the store lacks."""
+        """A grid's trainings, those done that the store lacks; without the sizes that a universe leaves out."""
         grid = Grid(name, sizes, seeds, **shape)
         if grid not in self._measured:
-            found = self._all(grid.name, grid.trainings(self.vocabulary.width))
-            self._measured[grid] = Measured(grid, found, self.documents.length)
+            made = Measured(grid, self.found(grid), self.documents.length, self.study.choice)
+            left_out = self.study.choice("sizes")
+            self._measured[grid] = made.at_sizes(KEPT[left_out]) if left_out else made
         return self._measured[grid]
 
+    def _of_protocol(self, name: str, sizes: tuple[int, ...], seeds: tuple[int, ...], **shape: Any) -> Measured:
+        """`measured`; where a universe chose otherwise for phase 1, its contexts alone."""
+        if self.recipe == Recipe():
+            return self.measured(name, sizes, seeds, **shape)
+        return self.measured(f"{name}, contexts", sizes, seeds, kind="contexts", recipe=self.recipe, **shape)
+
     # Trainings
+
+    def found(self, grid: Grid) -> Sequence[xr.Dataset]:
+        """What a grid's trainings gave, in the order of its shape."""
+        if self.registered is not None:
+            return self.registered.found(grid)
+        if grid not in self._found:
+            self._found[grid] = self._all(grid.name, grid.trainings(self.vocabulary.width))
+        return self._found[grid]
 
     def _all(self, name: str, trainings: Sequence[Training]) -> list[xr.Dataset]:
         stacks = differing_in_seed(trainings)
@@ -196,14 +256,15 @@ class Cvfp:
         return self._common("CVFP training") | {
             "tokens": _hash(*self.split(own)),
             "configuration": asdict(own.configuration),
-            "recipe": asdict(own.recipe),
+            "recipe": _told(own.recipe),
             "seed": own.seed,
             "kind": own.kind,
         }
 
     def _common(self, measurement: str) -> dict[str, Any]:
         vocabulary = self.vocabulary
-        return {
+        chosen = {name: self.study.choice(name) for name in VOCABULARY if self.study.choice(name)}
+        return chosen | {
             "measurement": measurement,
             "version": CVFP_VERSION,
             "embedding": self._embedding,
@@ -235,11 +296,13 @@ class Cvfp:
         key = self._common("CVFP agreement") | {
             "tokens": _hash(training),
             "configuration": asdict(self.deep),
-            "recipe": asdict(Recipe()),
+            "recipe": _told(self.recipe),
             "seed": seed,
         }
         with self.study.progress(f"sequential CVFP contexts of {self.study.label}", 1) as advance:
-            found = self.study.store.get(key, lambda: agreement(self.deep, Recipe(), self.vocabulary, training, seed))
+            found = self.study.store.get(
+                key, lambda: agreement(self.deep, self.recipe, self.vocabulary, training, seed)
+            )
             advance(1)
         return found
 
@@ -289,6 +352,14 @@ class Cvfp:
 
     def _measured_on(self, documents: int) -> dict[str, int]:
         return {"tokens": documents * self.documents.length, "documents": documents, "seeds": len(self.seeds)}
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for a key; what was fixed once and is a choice now, only where it is not as it was."""
+    told = asdict(recipe)
+    if recipe.carried == Recipe().carried:
+        del told["carried"]
+    return told
 
 
 def _hash(*arrays: np.ndarray) -> str:

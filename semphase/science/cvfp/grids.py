@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -12,10 +12,27 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from semphase.errors import NotApplicable
 from semphase.science.cvfp.model import Configuration, Recipe
 from semphase.science.cvfp.model.configuration import Kind, TokenInput
-from semphase.science.cvfp.power_laws import PowerLaws, Saturation, power_laws, saturation
-from semphase.science.cvfp.trainings import Jackknifed, in_groups, iterations_needed, of_seeds, per_token
+from semphase.science.cvfp.power_laws import (
+    PowerLaws,
+    Saturation,
+    power_laws,
+    saturation,
+    unlogged_power_laws,
+)
+from semphase.science.cvfp.trainings import (
+    AS_IT_IS,
+    EXPONENTIAL,
+    Jackknifed,
+    Scale,
+    in_groups,
+    iterations_needed,
+    of_seeds,
+    of_seeds_alone,
+    per_token,
+)
 from semphase.stats.left_out import REAL_LINE
 
 Split = Literal["training", "validation"]
@@ -23,6 +40,14 @@ Text = Literal["as it stands", "shuffled"]
 EVERY = slice(None)
 RANGE = (1, 2, 3)
 """Layers and input tokens of the source's nine configurations (003)."""
+OTHER: dict[Split, Split] = {"training": "validation", "validation": "training"}
+FITS = {None: power_laws, "nonlinear": unlogged_power_laws}
+ON_A_LINE = 2
+"""Sizes that every power law goes through."""
+
+
+def as_registered(_choice: str) -> None:
+    """No choice of a universe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +109,23 @@ class Grid:
 class Measured:
     """What the trainings of a grid gave. Arrays are [layers, tokens, size], or without size at the largest one.
 
-    `length` is the tokens of a document.
+    `length` is the tokens of a document; `choice` tells what a universe chose under a name, of how numbers are made of
+    the same trainings.
     """
 
     grid: Grid
     found: Sequence[xr.Dataset]
     length: int
+    choice: Callable[[str], Any] = as_registered
+
+    def at_sizes(self, kept: slice) -> Measured:
+        """The trainings at some of the sizes; NotApplicable where none is left."""
+        sizes = self.grid.sizes[kept]
+        if not sizes:
+            raise NotApplicable("it was trained at a single size")
+        *_, count, seeds = self.grid.shape
+        chosen = [own for i, own in enumerate(self.found) if self.grid.sizes[i // seeds % count] in sizes]
+        return replace(self, grid=replace(self.grid, sizes=sizes), found=chosen)
 
     @property
     def tokens(self) -> np.ndarray:
@@ -99,13 +135,16 @@ class Measured:
     @cached_property
     def log_ppl(self) -> Jackknifed:
         """Log of validation perplexity."""
-        return per_token(self._array("validation_nats"), self._array("validation_predicted"))
+        if self.choice("epoch") == "last":
+            return of_seeds_alone(self._of_epochs("validation", lambda _: -1))
+        return per_token(self._array("validation_nats"), self._array("validation_predicted"), self._over_seeds)
 
     @cached_property
     def log_ppl_in_groups(self) -> Jackknifed:
         """The same, of the groups of documents that ranks are measured without."""
         groups = self._array("rank_left_out", split="validation").shape[-1]
-        return per_token(*(in_groups(self._array(f"validation_{name}"), groups) for name in ("nats", "predicted")))
+        nats, predicted = (in_groups(self._array(f"validation_{name}"), groups) for name in ("nats", "predicted"))
+        return per_token(nats, predicted, self._over_seeds)
 
     def accuracy(self, half: slice = EVERY) -> Jackknifed:
         """Share of validation tokens that are predicted right, of a part of the documents."""
@@ -114,16 +153,26 @@ class Measured:
     @cached_property
     def training_log_ppl(self) -> Jackknifed:
         """Log of training perplexity at the largest size, [layers, tokens]."""
-        return per_token(*(self._largest(f"training_{name}") for name in ("nats", "predicted")))
+        if self.choice("epoch") == "while training":
+            return of_seeds_alone(self._of_epochs("training", lambda own: own.attrs["best_epoch"])[..., -1, :])
+        if self.choice("epoch") == "last":
+            return of_seeds_alone(self._of_epochs("training", lambda _: -1)[..., -1, :])
+        return per_token(self._largest("training_nats"), self._largest("training_predicted"), self._over_seeds)
 
     @cached_property
     def laws(self) -> PowerLaws:
         """The power law of every configuration, [layers, tokens]."""
-        return power_laws(self.tokens, self.log_ppl.point)
+        return self.fitted(self.log_ppl.point)
 
     def law(self, part: Literal["alpha", "log_a", "r2"]) -> Jackknifed:
         """One number of the power laws, [layers, tokens]."""
-        return self.log_ppl.of(lambda values: getattr(power_laws(self.tokens, values), part))
+        return self.log_ppl.of(lambda values: getattr(self.fitted(values), part))
+
+    def fitted(self, log_ppl: Float[np.ndarray, "*cell size"]) -> PowerLaws:
+        """Power laws of log perplexities; NotApplicable where a universe leaves no more sizes than a line goes through."""
+        if self.choice("sizes") and len(self.grid.sizes) <= ON_A_LINE:
+            raise NotApplicable(f"a power law goes through any {ON_A_LINE} sizes, and no more are left")
+        return FITS[self.choice("fit")](self.tokens, log_ppl)
 
     def saturations(self) -> dict[str, Saturation]:
         """The form with a floor beside the power law, for every configuration, all seeds as points."""
@@ -149,10 +198,17 @@ class Measured:
     def halves(self) -> tuple[slice, slice]:
         """The validation documents that choose, and those that judge."""
         half = self.found[0].sizes["validation_document"] // 2
-        return slice(half), slice(half, None)
+        match self.choice("documents"):
+            case "exchanged":
+                return slice(half, None), slice(half)
+            case "all":
+                return EVERY, EVERY
+            case _:
+                return slice(half), slice(half, None)
 
     def rank(self, split: Split) -> Jackknifed:
         """Effective rank of the contexts, 0 to 1."""
+        split = OTHER[split] if self.choice("contexts") == "other split" else split
         return of_seeds(*(self._array(name, split=split) for name in ("rank", "rank_left_out")))
 
     @cached_property
@@ -160,7 +216,8 @@ class Measured:
         """Iterations of phase 1, one more than the limit where they did not converge."""
         recipe = self.grid.recipe
         made = [iterations_needed(own["converged"].values, recipe.share, recipe.fewest) for own in self.found]
-        return np.array(made).reshape(self.grid.shape)
+        needed = np.array(made).reshape(self.grid.shape)
+        return np.ceil(needed) if self.choice("iterations") == "whole" else needed
 
     @property
     def epochs(self) -> np.ndarray:
@@ -194,7 +251,19 @@ class Measured:
     # Arrays
 
     def _validation(self, sums: str, half: slice) -> Jackknifed:
-        return per_token(*(self._array(f"validation_{name}")[..., half] for name in (sums, "predicted")))
+        counted, predicted = (self._array(f"validation_{name}")[..., half] for name in (sums, "predicted"))
+        return per_token(counted, predicted, self._over_seeds if sums == "nats" else AS_IT_IS)
+
+    @property
+    def _over_seeds(self) -> Scale:
+        return EXPONENTIAL if self.choice("seeds") == "arithmetic mean" else AS_IT_IS
+
+    def _of_epochs(
+        self, split: Split, epoch: Callable[[xr.Dataset], int]
+    ) -> Float[np.ndarray, "layers tokens size seed"]:
+        """Log perplexity of one epoch of every training, as training noted it."""
+        found = [own["epoch_perplexity"].sel(split=split).values[epoch(own)] for own in self.found]
+        return np.log(found).reshape(self.grid.shape)
 
     def _array(self, name: str, **at: str) -> Float[np.ndarray, "layers tokens size seed ..."]:
         values = np.stack([own[name].sel(at).values for own in self.found]).astype(float)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from semphase.errors import SemphaseError
 
@@ -33,6 +34,13 @@ def correlation(x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*other 
     """Pearson's correlation along the last axis; NaN where either does not vary."""
     x, y = (_unit(np.asarray(own, dtype=float)) for own in (x, y))
     return np.clip((x * y).sum(axis=-1), -1.0, 1.0)
+
+
+def rank_correlation(
+    x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*other item"]
+) -> Float[np.ndarray, "*any"]:
+    """Spearman's correlation along the last axis."""
+    return correlation(rankdata(x, axis=-1), rankdata(y, axis=-1))
 
 
 def within_rows(values: Float[np.ndarray, "*any row item"]) -> Float[np.ndarray, "*any cell"]:

@@ -59,6 +59,38 @@ def power_laws(tokens: Int[np.ndarray, " size"], log_ppl: Float[np.ndarray, "*ce
     return PowerLaws(alpha, mean - alpha * log_n.mean(), np.minimum(r2, 1.0))
 
 
+def unlogged_power_laws(tokens: Int[np.ndarray, " size"], log_ppl: Float[np.ndarray, "*cell size"]) -> PowerLaws:
+    """Least squares of PPL itself on A · n^α, where A is linear and α is searched from that of the logs.
+
+    R² is that of PPL, 0 where it does not vary.
+    """
+    from scipy.optimize import elementwise
+
+    log_n, line = _logs(tokens), power_laws(tokens, log_ppl)
+    x, level = log_n - log_n.mean(), log_ppl.mean(axis=-1)
+    ppl = np.exp(log_ppl - level[..., None])
+
+    def fit(alpha: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        powers = np.exp(alpha[..., None] * x)
+        a = (own * powers).sum(axis=-1) / (powers**2).sum(axis=-1)
+        return a, ((own - a[..., None] * powers) ** 2).sum(axis=-1)
+
+    def remaining(alpha: np.ndarray, *by_size: np.ndarray) -> np.ndarray:
+        return fit(alpha, np.stack(by_size, axis=-1))[1]
+
+    by_size = tuple(np.moveaxis(ppl, -1, 0))
+    around = elementwise.bracket_minimum(
+        remaining, line.alpha, xl0=line.alpha - 0.1, xr0=line.alpha + 0.1, args=by_size
+    )
+    found = elementwise.find_minimum(remaining, around.bracket, args=by_size)
+    # Where PPL does not vary, nothing is to be found and the line is as good.
+    alpha = np.where(found.success, found.x, line.alpha)
+    a, rss = fit(alpha, ppl)
+    total = ((ppl - ppl.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    r2 = np.where(total > floored_rss(0.0, ppl), 1 - rss / np.where(total > 0, total, 1.0), 0.0)
+    return PowerLaws(alpha, np.log(a) + level - alpha * log_n.mean(), np.clip(r2, 0.0, 1.0))
+
+
 def reduction_by_doubling(alpha: Any) -> Any:
     """By which share PPL falls when the tokens double: 1 − 2^α (004)."""
     return 1 - 2.0**alpha

@@ -105,18 +105,26 @@ def combined(function: Callable[..., Any], *data: Jackknifed) -> Jackknifed:
     return Jackknifed(np.asarray(function(*(each.point for each in data))), tuple(without))
 
 
-def per_token(
-    sums: Float[np.ndarray, "*cell seed document"], predicted: Real[np.ndarray, "*cell seed document"]
-) -> Jackknifed:
-    """Sum over documents divided by predicted tokens, averaged over seeds.
+Scale = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
+AS_IT_IS: Scale = (np.asarray, np.asarray)
+EXPONENTIAL: Scale = (np.exp, np.log)
 
-    Of negative log likelihoods in nats this is log PPL, whose mean over seeds is the log of the geometric mean; of
-    right predictions it is the accuracy.
+
+def per_token(
+    sums: Float[np.ndarray, "*cell seed document"],
+    predicted: Real[np.ndarray, "*cell seed document"],
+    scale: Scale = AS_IT_IS,
+) -> Jackknifed:
+    """Sum over documents divided by predicted tokens, averaged over seeds on a scale, given with the way back.
+
+    Of negative log likelihoods in nats this is log PPL, whose mean over seeds is the log of the geometric mean, and on
+    the exponential scale that of the arithmetic one; of right predictions it is the accuracy.
     """
     if sums.shape[-1] < 2:
         raise SemphaseError("an interval over documents needs at least two of them; give a longer --corpus.")
     total, count = sums.sum(axis=-1, keepdims=True), predicted.sum(axis=-1, keepdims=True)
-    return of_seeds((total / count)[..., 0], (total - sums) / (count - predicted))
+    to, back = scale
+    return of_seeds(to((total / count)[..., 0]), to((total - sums) / (count - predicted))).of(back)
 
 
 def of_seeds(values: Float[np.ndarray, "*cell seed"], without: Float[np.ndarray, "*cell seed document"]) -> Jackknifed:
@@ -125,6 +133,11 @@ def of_seeds(values: Float[np.ndarray, "*cell seed"], without: Float[np.ndarray,
         values.mean(axis=-1),
         (Without("documents", np.moveaxis(without.mean(axis=-2), -1, 0)), Without("seeds", without_each(values))),
     )
+
+
+def of_seeds_alone(values: Float[np.ndarray, "*cell seed"]) -> Jackknifed:
+    """The mean over seeds of numbers that are known for their documents together."""
+    return Jackknifed(values.mean(axis=-1), (Without("seeds", without_each(values)),))
 
 
 def without_each(values: Float[np.ndarray, "*cell seed"]) -> Float[np.ndarray, seed * cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,14 +13,14 @@ from jaxtyping import Bool, Float, Shaped
 
 from semphase.data.prompts import Prompts
 from semphase.measure.edit_base import Edit
-from semphase.science.recovery.scoring import right
+from semphase.science.recovery.scoring import SCORINGS, normalised
 from semphase.science.recovery.spending import TEMPERATURE
 from semphase.stats.ngrams import repeated_share
 from semphase.study.generated import Generated
 from semphase.study.study import Study
 
 Feedback = Literal["own", "shuffled", "another item's"]
-Choice = Literal["likeliest", "first", "random"]
+Choice = Literal["likeliest", "first", "random", "likeliest in sum", "majority"]
 Edits = Sequence[Edit]
 
 
@@ -79,7 +80,8 @@ def in_rounds(
         made = _texts(study, task, prompts, edits)
         total = total + _flops(made)
         written = [(*own, *made.written(item)) for item, own in enumerate(written)]
-        found.append(_answered(made, prompts, total, written))
+        right = _right(study, made.texts[:, 0], prompts)
+        found.append(Answered(right, _log_probability(made), total, _repeated(written)))
         lengths = [len(made.written(item)) for item in range(len(written))]
         fed = _fed(list(made.texts[:, 0]), lengths, feedback, seed)
         prompts = asked_again(prompts, fed, task.between, number + 2)
@@ -89,16 +91,19 @@ def in_rounds(
 def best_of(study: Study, task: Task, edits: Edits, samples: int, choice: Choice, seed: int = 0) -> Answered:
     """One of several sampled texts for each item: the one with the highest mean log p of its tokens under the model itself.
 
-    "first" and "random" look at no text. FLOPs are those of all samples, for "first" of one.
+    "likeliest in sum" takes the highest sum, "majority" the first text whose first word is said by most; a universe may
+    choose one of them for "likeliest", and other samples. "first" and "random" look at no text. FLOPs are those of all
+    samples, for "first" of one.
     """
     made = _texts(study, task, task.prompts, edits, samples=samples, temperature=TEMPERATURE)
-    chosen = _chosen(made, choice, seed)
+    other: Choice | None = study.choice("sample")
+    chosen = _chosen(made, other if other and choice == "likeliest" else choice, seed)
     rows = np.arange(len(chosen))
     texts = made.texts[rows, chosen]
     paid = made.flops.values[rows, chosen] if choice == "first" else made.flops.values.sum(axis=1)
     written = [made.written(item, int(sample)) for item, sample in enumerate(chosen)]
     return Answered(
-        right(texts, task.prompts.answer),
+        _right(study, texts, task.prompts),
         _log_probability(made),
         made.prompt_flops.values + paid,
         _repeated(written),
@@ -129,6 +134,7 @@ def _texts(
         tokens=task.tokens,
         temperature=temperature,
         samples=samples,
+        seed=study.seed + (study.choice("samples") == "other"),
         answers=prompts.answer,
         must_move=False,  # the claims' preflight has seen these edits move the loss
     )
@@ -163,13 +169,20 @@ def _chosen(made: Generated, choice: Choice, seed: int) -> Shaped[np.ndarray, " 
         return np.random.default_rng([seed, samples]).integers(0, samples, size=prompts)
     if choice == "first":
         return np.zeros(prompts, dtype=int)
-    return np.asarray(np.nanmean(made.log_probabilities.values, axis=2).argmax(axis=1))
+    if choice == "majority":
+        return np.array([_most_said(texts) for texts in made.texts])
+    over_tokens = np.nansum if choice == "likeliest in sum" else np.nanmean
+    return np.asarray(over_tokens(made.log_probabilities.values, axis=2).argmax(axis=1))
 
 
-def _answered(
-    made: Generated, prompts: Prompts, flops: Float[np.ndarray, " item"], written: list[tuple[int, ...]]
-) -> Answered:
-    return Answered(right(made.texts[:, 0], prompts.answer), _log_probability(made), flops, _repeated(written))
+def _most_said(texts: Iterable[str]) -> int:
+    """The first of the texts whose first word most of them share."""
+    words = [normalised(text)[:1] for text in texts]
+    return words.index(list(Counter(map(tuple, words)).most_common(1)[0][0]))
+
+
+def _right(study: Study, texts: Iterable[str], prompts: Prompts) -> Bool[np.ndarray, " item"]:
+    return SCORINGS[study.choice("scoring")](texts, prompts.answer)
 
 
 def _log_probability(made: Generated) -> Float[np.ndarray, " item"]:

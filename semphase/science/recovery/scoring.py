@@ -1,10 +1,10 @@
-"""Exact match of a normalised string."""
+"""Exact match of a normalised string, and what a universe counts as right instead."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -26,7 +26,34 @@ def normalised(text: str) -> list[str]:
     return []
 
 
-def right(texts: Iterable[str], answers: Iterable[str]) -> Bool[np.ndarray, " item"]:
+Texts = Iterable[str]
+Scoring = Callable[[Texts, Texts], Bool[np.ndarray, " item"]]
+Words = Sequence[str]
+
+
+def right(texts: Texts, answers: Texts) -> Bool[np.ndarray, " item"]:
     """Whether each text begins with its answer, both normalised; what follows does not count."""
+    return _scored(texts, answers, lambda text, answer: text[: len(answer)] == answer)
+
+
+def right_anywhere(texts: Texts, answers: Texts) -> Bool[np.ndarray, " item"]:
+    """Whether the words of an answer follow one another somewhere in its text's first line."""
+
+    def holds(text: Words, answer: Words) -> bool:
+        return any(text[start : start + len(answer)] == answer for start in range(len(text)))
+
+    return _scored(texts, answers, holds)
+
+
+def right_first_word(texts: Texts, answers: Texts) -> Bool[np.ndarray, " item"]:
+    """Whether each text begins with the first word of its answer."""
+    return _scored(texts, answers, lambda text, answer: text[:1] == answer[:1])
+
+
+SCORINGS: Mapping[str | None, Scoring] = {None: right, "anywhere": right_anywhere, "first word": right_first_word}
+"""By a universe's choice."""
+
+
+def _scored(texts: Texts, answers: Texts, rule: Callable[[Words, Words], bool]) -> Bool[np.ndarray, " item"]:
     pairs = [(normalised(text), normalised(answer)) for text, answer in zip(texts, answers, strict=True)]
-    return np.array([bool(answer) and text[: len(answer)] == answer for text, answer in pairs])
+    return np.array([bool(answer) and rule(text, answer) for text, answer in pairs])

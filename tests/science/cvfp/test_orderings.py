@@ -10,7 +10,14 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from semphase.errors import SemphaseError
-from semphase.science.cvfp.orderings import correlation, differences, falls, leads_of, within_rows
+from semphase.science.cvfp.orderings import (
+    correlation,
+    differences,
+    falls,
+    leads_of,
+    rank_correlation,
+    within_rows,
+)
 
 NINE = arrays(float, (4, 9), elements=st.floats(-100, 100, width=32))
 
@@ -61,3 +68,12 @@ def test_what_does_not_vary_has_no_correlation():
 def test_means_of_rows_are_removed():
     values = np.array([[[1.0, 3.0], [10.0, 14.0]]])
     np.testing.assert_array_equal(within_rows(values), [[-1, 1, -2, 2]])
+
+
+def test_rank_correlations_are_spearmans():
+    x, y = np.random.default_rng(0).normal(size=(2, 5, 9)).round(1)
+    expected = [stats.spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(rank_correlation(x, y), expected)
+    tokens = np.array([1.0, 2.0, 3.0] * 3)
+    expected = [stats.spearmanr(a, tokens).statistic for a in x]
+    np.testing.assert_allclose(rank_correlation(x, tokens), expected)

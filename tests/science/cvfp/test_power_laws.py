@@ -9,9 +9,16 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import curve_fit
 
 from semphase.errors import SemphaseError
-from semphase.science.cvfp.power_laws import aicc, power_laws, reduction_by_doubling, saturation
+from semphase.science.cvfp.power_laws import (
+    aicc,
+    power_laws,
+    reduction_by_doubling,
+    saturation,
+    unlogged_power_laws,
+)
 from semphase.science.cvfp.trainings import per_token
 
 TOKENS = np.array([62_891, 122_795, 240_132, 587_970])
@@ -116,3 +123,28 @@ def test_a_planted_exponent_is_covered():
         covered += alpha.low <= truth <= alpha.high
     # 95 % promised; four standard errors of 300 runs are 5 points.
     assert 0.90 <= covered / runs <= 1
+
+
+@given(st.floats(-1.5, -0.01), st.floats(1.0, 20.0))
+def test_a_planted_power_is_recovered_from_perplexities_themselves(alpha, log_a):
+    found = unlogged_power_laws(TOKENS, log_a + alpha * LOG_N)
+    assert found.alpha == pytest.approx(alpha, abs=1e-6)
+    assert found.log_a == pytest.approx(log_a, abs=2e-5)
+    assert found.r2 == pytest.approx(1, abs=1e-9)
+
+
+def test_the_fit_of_perplexities_is_that_of_scipy():
+    logs = np.log(PUBLISHED)
+    found = unlogged_power_laws(TOKENS, logs)
+    for cell, ppl in enumerate(PUBLISHED):
+        (a, alpha), _ = curve_fit(lambda x, a, alpha: a * np.exp(alpha * x), LOG_N - LOG_N[0], ppl, p0=(ppl[0], -0.5))
+        rest = ppl - a * np.exp(alpha * (LOG_N - LOG_N[0]))
+        assert found.alpha[cell] == pytest.approx(alpha, abs=1e-5)
+        assert found.log_a[cell] == pytest.approx(np.log(a) - alpha * LOG_N[0], abs=1e-4)
+        assert found.r2[cell] == pytest.approx(1 - (rest @ rest) / ((ppl - ppl.mean()) @ (ppl - ppl.mean())), abs=1e-6)
+    assert (np.abs(found.alpha - power_laws(TOKENS, logs).alpha) > 1e-3).all()
+
+
+def test_constant_perplexities_have_no_law_to_explain():
+    found = unlogged_power_laws(TOKENS, np.full(4, 3.0))
+    assert (found.alpha, found.r2) == (pytest.approx(0, abs=1e-6), 0)

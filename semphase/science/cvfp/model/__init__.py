@@ -14,7 +14,15 @@ from semphase.science.cvfp.model.contexts import (
     parallel_contexts,
     sequential_contexts,
 )
-from semphase.science.cvfp.model.embedding import TokenStream, Vocabulary, normalised, stream_of, vocabulary_of
+from semphase.science.cvfp.model.embedding import (
+    TokenStream,
+    Vocabulary,
+    normalised,
+    stream_of,
+    vocabulary_of,
+    with_normalised_head,
+    with_unit_rows,
+)
 from semphase.science.cvfp.model.phase1 import TrainedContexts, train_contexts
 from semphase.science.cvfp.model.phase2 import train_tokens
 from semphase.science.cvfp.model.rank import effective_rank
@@ -24,5 +32,5 @@ __all__ = [
     "Configuration", "ContextBlock", "Recipe", "TokenBlock", "TokenStream", "TrainedContexts", "Vocabulary",
     "agreement", "cache_times", "effective_rank", "layer_outputs_parallel", "layer_outputs_sequential", "normalised",
     "parallel_contexts", "parameters_of", "sequential_contexts", "stream_of", "train", "train_contexts",
-    "train_tokens", "vocabulary_of",
+    "train_tokens", "vocabulary_of", "with_normalised_head", "with_unit_rows",
 ]  # fmt: skip

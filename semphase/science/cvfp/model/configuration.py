@@ -9,8 +9,10 @@ from typing import Literal
 from semphase.errors import SemphaseError
 
 TokenInput = Literal["every", "first"]
+CARRIED: tuple[Carried, ...] = ("as trained", "without noise")
 TOKEN_INPUTS: tuple[TokenInput, ...] = ("every", "first")
-Kind = Literal["fixed-point", "contexts", "reservoir", "bigram"]
+Kind = Literal["fixed-point", "contexts", "settled", "reservoir", "bigram"]
+Carried = Literal["as trained", "without noise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,12 @@ class Recipe:
 
     Phase 1: `noise` on the contexts that are read, weight of the `diversity` term, Adam's `context_rate`, the bound
     `context_clip` of the gradient's norm, `context_batch` tokens at a time, a token having `converged` below that mean
-    squared change, a `share` of them ending the phase, `fewest` and `most` iterations, and the size of the noise that
-    contexts `start` as (open). Phase 2: `token_rate`, `token_clip`, `token_batch` (open), `epochs` at most, and the
-    `patience`: epochs without a better validation perplexity that end it. `vocabulary_chunk` rows of the head are
-    multiplied at a time, which changes memory, not results. Raises SemphaseError for values that cannot be meant.
+    squared change, a `share` of them ending the phase, `fewest` and `most` iterations, the size of the noise that
+    contexts `start` as (open), and whether the contexts `carried` to the next iteration are those that were trained on,
+    made with noise, or are made once more without (open). Phase 2: `token_rate`, `token_clip`, `token_batch` (open),
+    `epochs` at most, and the `patience`: epochs without a better validation perplexity that end it. `vocabulary_chunk`
+    rows of the head are multiplied at a time, which changes memory, not results. Raises SemphaseError for values that
+    cannot be meant.
     """
 
     noise: float = 0.1
@@ -111,6 +115,7 @@ class Recipe:
     epochs: int = 20
     patience: int = 1
     vocabulary_chunk: int = 8192
+    carried: Carried = "as trained"
 
     def __post_init__(self) -> None:
         for name in ("context_batch", "fewest", "most", "token_batch", "epochs", "patience", "vocabulary_chunk"):
@@ -121,6 +126,8 @@ class Recipe:
         for name in ("context_rate", "context_clip", "token_rate", "token_clip"):
             if not getattr(self, name) > 0:
                 raise SemphaseError(f"a CVFP recipe has {name} = {getattr(self, name)}; give more than 0.")
+        if self.carried not in CARRIED:
+            raise SemphaseError(f"there are no contexts carried {self.carried!r}: choose {' or '.join(CARRIED)}.")
         # "Not at least 0" is true of NaN as well.
         if not self.noise >= 0 or self.fewest > self.most:
             raise SemphaseError("a CVFP recipe needs noise of at least 0, and most iterations not below the fewest.")

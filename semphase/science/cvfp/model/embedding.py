@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,6 +61,16 @@ def vocabulary_of(model: Model, *documents: Int[np.ndarray, "_ _"]) -> Vocabular
 def normalised(head: Float[Tensor, "type d"], types: Int[np.ndarray, " type"]) -> Vocabulary:
     """A vocabulary of given rows."""
     return Vocabulary(functional.layer_norm(head, head.shape[1:]), head, types)
+
+
+def with_unit_rows(vocabulary: Vocabulary) -> Vocabulary:
+    """The same with inputs that are scaled to length 1 instead of being normalised."""
+    return replace(vocabulary, rows=functional.normalize(vocabulary.head, dim=1))
+
+
+def with_normalised_head(vocabulary: Vocabulary) -> Vocabulary:
+    """The same with the output tied to the normalised rows."""
+    return replace(vocabulary, head=functional.layer_norm(vocabulary.head, vocabulary.head.shape[1:]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

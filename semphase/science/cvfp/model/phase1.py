@@ -66,10 +66,11 @@ def train_contexts(
     In each iteration every token's context is computed from the last iteration's context of the token before it, the
     first token's from the last token's, with Gaussian noise on what is read. loss = (1 − w)·MSE(context, last
     context) + w·diversity, with diversity = −‖C − mean C‖_F / tokens for the contexts C of a batch. Gradients are
-    summed over batches by their share of the tokens; one Adam step ends the iteration. Contexts [token, width] of two
-    iterations are held, all else for a batch alone. A training ends by its own rule, whatever the others do. `advance`
-    is told each iteration, and after the last those that were not needed. Goes on from the last state in `checkpoints`.
-    Raises SemphaseError on divergence.
+    summed over batches by their share of the tokens; one Adam step ends the iteration. Contexts `carried` without noise
+    are made once more from what is read as it is; it is these that converge. Contexts [token, width] of two iterations
+    are held, all else for a batch alone. A training ends by its own rule, whatever the others do. `advance` is told each
+    iteration, and after the last those that were not needed. Goes on from the last state in `checkpoints`. Raises
+    SemphaseError on divergence.
     """
     run = _Run(configuration, recipe, stream, seeds)
     if checkpoints and (found := checkpoints.read(PHASE, str(stream.table.device))):
@@ -131,8 +132,8 @@ class _Run:
         tables = [fed.table(own) if own.shape[-1] else None for own in weights]
         gathered = [None if table is None else torch.zeros_like(table) for table in tables]
         for part in self.stream.parts(self.recipe.context_batch):
-            read = before(contexts, part, contexts[:, -1:])
-            read = read + self._noise(noise, read)
+            seen = before(contexts, part, contexts[:, -1:])
+            read = seen + self._noise(noise, seen)
             passes = []
             for layer, table in zip(self.layers, tables, strict=True):
                 read, found = layer.forward(read, given=None if table is None else fed.looked_up(table, part))
@@ -141,11 +142,21 @@ class _Run:
             own, change[:, part], slope = terms_of(read, contexts[:, part], self.recipe.diversity)
             terms.add_(own, alpha=share)
             fresh[:, part] = read
+            if self.recipe.carried == "without noise":
+                fresh[:, part] = self._noiseless(seen, tables, part)
+                change[:, part] = (fresh[:, part] - contexts[:, part]).square().mean(dim=2)
             self._back(passes, slope.mul_(share), gathered, part)
         for layer, sums in zip(self.layers, gathered, strict=True):
             if sums is not None:
                 layer.slopes.mix[:, :, width:].add_(fed.slope(sums, len(contexts)))
         return fresh, terms, change
+
+    def _noiseless(self, read: Tensor, tables: Sequence[Tensor | None], part: slice) -> Tensor:
+        """The new contexts of a part from what is read as it is."""
+        assert self.fed is not None
+        for layer, table in zip(self.layers, tables, strict=True):
+            read, _ = layer.forward(read, given=None if table is None else self.fed.looked_up(table, part))
+        return read
 
     def _noise(self, noise: list[torch.Generator], like: Tensor) -> Tensor:
         made = torch.empty(like.shape, dtype=like.dtype, device=like.device)

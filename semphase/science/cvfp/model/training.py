@@ -75,8 +75,9 @@ def train(
     each gives the same numbers, but for the rounding of such products.
 
     `kind`: "fixed-point" is the protocol; "contexts" ends with phase 1 and tells nothing of predictions;
-    "reservoir" leaves the context block as it starts; "bigram" reads the last token alone
-    and zeros for contexts, so that its token block has one input token whatever the configuration says.
+    "settled" does so too, its training contexts being a parallel iteration's, without noise; "reservoir" leaves the
+    context block as it starts; "bigram" reads the last token alone and zeros for contexts, so that its token block has
+    one input token whatever the configuration says.
     Training contexts are those of phase 1's last iteration, validation contexts (and a reservoir's) a parallel
     iteration's.
 
@@ -98,7 +99,7 @@ def train(
     checkpoints = Checkpoints(folder, _identity(configuration, recipe, vocabulary, streams, seeds, kind))
     task = _Task(configuration, recipe, vocabulary, streams, seeds, kind, checkpoints, advance)
     contexts = _contexts(task)
-    if kind == "contexts":
+    if kind in ("contexts", "settled"):
         advance(recipe.epochs)
         return [_of_contexts(task, *each) for each in zip(seeds, contexts, strict=True)]
     shape = configuration.with_tokens(tokens)
@@ -138,8 +139,8 @@ def _identity(
 
 
 def _contexts(task: _Task) -> list[_Contexts]:
-    make = {"fixed-point": _fixed_point, "contexts": _fixed_point, "reservoir": _reservoir, "bigram": _bigram}
-    return make[task.kind](task)
+    make = {"reservoir": _reservoir, "bigram": _bigram}
+    return make.get(task.kind, _fixed_point)(task)
 
 
 def _fixed_point(task: _Task) -> list[_Contexts]:
@@ -152,12 +153,10 @@ def _fixed_point(task: _Task) -> list[_Contexts]:
 
 def _settled(task: _Task, found: TrainedContexts) -> _Contexts:
     training, validation = task.streams
-    settled = parallel_contexts(found.block, validation, task.recipe)
-    readings = (
-        with_contexts(found.block, training, found.contexts),
-        with_contexts(found.block, validation, settled.contexts),
-    )
-    return _Contexts((found.contexts, settled.contexts), readings, found.record)
+    settled = parallel_contexts(found.block, validation, task.recipe).contexts
+    own = parallel_contexts(found.block, training, task.recipe).contexts if task.kind == "settled" else found.contexts
+    readings = with_contexts(found.block, training, own), with_contexts(found.block, validation, settled)
+    return _Contexts((own, settled), readings, found.record)
 
 
 def _reservoir(task: _Task) -> list[_Contexts]:

@@ -11,7 +11,9 @@ from torch import nn
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model import Configuration, Recipe, normalised, stream_of, train_contexts
+from semphase.science.cvfp.model.configuration import CARRIED
 from semphase.science.cvfp.model.phase1 import initial_block, terms_of
+from semphase.science.cvfp.model.seeds import generator
 from semphase.science.cvfp.model.stack import StackedLayer
 
 SHAPE = Configuration(2, 2, 16, 24)
@@ -137,3 +139,23 @@ def test_an_embedding_that_is_no_number_is_found_at_once(vocabulary, documents):
     stream = stream_of(normalised(head, vocabulary.types), documents, 2)
     with pytest.raises(SemphaseError, match="diverged in iteration 1"):
         train_contexts(SHAPE, QUIET, stream, seeds=[1])
+
+
+def test_contexts_that_are_carried_without_noise_are_those_of_the_block_on_what_is_read(stream):
+    recipe = Recipe(start=1.0, most=1, fewest=1, context_batch=130, carried="without noise")
+    (found,) = train_contexts(SHAPE, recipe, stream, seeds=[2])
+    start = torch.randn(len(stream), 24, generator=generator(2, "start"), dtype=stream.table.dtype)
+    block = initial_block(SHAPE, 2, stream.table)
+    with torch.no_grad():
+        made = block(torch.roll(start, 1, dims=0), stream.inputs(slice(0, len(stream))))[-1]
+    torch.testing.assert_close(found.contexts, made, atol=1e-5, rtol=1e-5)
+    near = ((made - start).square().mean(dim=1) < recipe.converged).float().mean()
+    assert np.mean(found.record.converged[0]) == pytest.approx(float(near))
+    (noisy,) = train_contexts(SHAPE, replace(recipe, carried="as trained"), stream, seeds=[2])
+    assert (noisy.contexts - made).abs().max() > 0.01
+
+
+def test_without_noise_it_makes_no_difference_what_is_carried(stream):
+    made = [train_contexts(SHAPE, replace(QUIET, carried=own), stream, seeds=[2])[0] for own in CARRIED]
+    torch.testing.assert_close(made[0].contexts, made[1].contexts)
+    assert made[0].record.losses == made[1].record.losses
