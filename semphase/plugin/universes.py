@@ -11,8 +11,9 @@ from semphase.errors import NotApplicable, SemphaseError, Undefined
 from semphase.plugin.collect import claim_of
 from semphase.plugin.options import explores
 from semphase.plugin.running import JUDGE, lacks
+from semphase.verdict.agreement import found_in
 from semphase.verdict.judge import Judge
-from semphase.verdict.universe import Found, Universe, found_in
+from semphase.verdict.universe import Found, Universe
 from semphase.verdict.verdict import Verdict
 
 

@@ -17,11 +17,11 @@ from typing import Any, Literal, NotRequired, TypedDict
 from semphase.report.strength import Reach, Strength, strengths
 from semphase.report.undecided import UndecidedForm, undecided_form
 from semphase.verdict import Claim, Verdict
+from semphase.verdict.agreement import agreement
 from semphase.verdict.decision import Relation
 from semphase.verdict.plain import plain
 from semphase.verdict.registry import Status
 from semphase.verdict.scope import Kind
-from semphase.verdict.universe import agreement
 
 SCHEMA = 2
 Outcome = Literal["passed", "failed", "xfailed", "inconclusive", "skipped", "error"]

@@ -25,7 +25,7 @@ def test_the_document_is_ordered_by_model_and_id(document: Document) -> None:
 
 def test_verdicts_and_failures_are_counted(document: Document) -> None:
     assert document["summary"] == {
-        "supported": 2, "specific": 1, "refuted": 2, "firm": 2, "nominal": 2, "inconclusive": 1,
+        "supported": 2, "specific": 1, "refuted": 2, "firm": 2, "nominal": 2, "fragile": 0, "inconclusive": 1,
         "not_applicable": 1, "failed": 3,
     }  # fmt: skip
 

@@ -56,7 +56,7 @@ def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
     text = to_markdown(document)
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(document["claims"])
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 13 for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 14 for row in rows)
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["## Without a model", "## gpt2", "## tiny", "## Origin"]
     assert "**supported (not specific) (unexpected)**" in text

@@ -7,10 +7,11 @@ import pytest
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import above, weigh
+from semphase.verdict.agreement import agreement, found_in
 from semphase.verdict.claim import Claim
 from semphase.verdict.decision import Evidence
 from semphase.verdict.judge import Judge
-from semphase.verdict.universe import UNMOVED, Found, Universe, agreement, found_in
+from semphase.verdict.universe import UNMOVED, Found, Universe
 from semphase.verdict.universes import CHOICES, OF_PASSES, universe
 
 CLAIM = Claim("a.b", "s", "x > 0", (above(0.0),), "mean", "ours", "untrained copies")
