@@ -59,7 +59,7 @@ def t_units(effect: float, half: float, units: int, parts: int = 1) -> float:
 
 
 @given(
-    st.text("abc :<>=|r²", min_size=1, max_size=8), NUMBERS, NUMBERS, LEVELS,
+    st.text("abc :<>=|r²", min_size=1, max_size=8).filter(str.strip), NUMBERS, NUMBERS, LEVELS,
     st.sampled_from([above, at_least, below, at_most, between, significant, not_rejected]),
 )  # fmt: skip
 def test_a_criterion_is_read_back_from_what_is_told(part: str, one: float, two: float, alpha: float, make: Any) -> None:
