@@ -328,7 +328,8 @@ def _trials(value: float, low: float, high: float, units: int) -> float:
     """Of how many independent trials a share with this interval is."""
 
     def too_wide(trials: float) -> float:
-        found = exact_share(value * trials, trials)
+        # What is less than a billionth of a trial is none: the incomplete beta function has no such number.
+        found = exact_share(round(value * trials, 9), trials)
         return (found[1] - found[0]) - (high - low)
 
     few, many = min(1.0, float(units)), 1e3 * units
