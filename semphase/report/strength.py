@@ -2,7 +2,8 @@
 
 The family of a model holds every claim of the registry that may apply to it, whatever was selected: what was left out,
 broke or came out undecided counts with p = 1. Support and refutation are two families, each by Holm's procedure (1979)
-at 2.5 %. So neither choosing claims nor adding many to them makes one firm. A verdict on a census or on rounding is no
+at 2.5 %. So neither choosing claims nor adding many to them makes one firm
+that would not be in the whole run. A verdict on a census or on rounding is no
 test: it is firm as it is, and no member.
 """
 

@@ -66,7 +66,7 @@ def p_supported(criterion: Criterion, evidence: Evidence) -> float:
     """One-sided p of the hypothesis that the criterion is missed."""
     estimate = evidence.estimate
     if criterion.comparison == "p<":
-        return _test(criterion, evidence.p_value)
+        return max(_test(criterion, evidence.p_value), estimate.p_above(0.0))
     if criterion.comparison == "not-rejected":
         if evidence.p_equivalent is not None:
             return evidence.p_equivalent
@@ -105,7 +105,8 @@ def point_of(criterion: Criterion, evidence: Evidence) -> bool:
 def _supported(criterion: Criterion, evidence: Evidence) -> bool:
     estimate = evidence.estimate
     if criterion.comparison == "p<":
-        return _test(criterion, evidence.p_value) < _alpha(criterion)
+        # A permutation test takes units for symmetric: where they are skewed the interval of their mean has the say.
+        return _test(criterion, evidence.p_value) < _alpha(criterion) and estimate.low > 0
     if criterion.comparison == "not-rejected":
         if evidence.equivalent is None:
             raise SemphaseError(f"the criterion on {criterion.part!r} needs a p-value and an equivalence test")

@@ -18,6 +18,8 @@ from semphase.verdict.plain import plain
 Drawing = Callable[[Mapping[str, Any]], Any]
 Given = Evidence | Estimate | Mapping[str, Evidence | Estimate]
 Controlling = Iterable[Given] | Given
+FEWEST_COPIES = 3
+"""Of fewer nobody knows how they scatter; a control that is no draw is given by itself, not as a list."""
 _TESTS = ("p<", "not-rejected")
 
 
@@ -136,6 +138,8 @@ class Judge:
             each = [weigh(self.claim, copy) for copy in copies]
             told = [{"verdict": own.call, "parts": _told_parts(own)} for own in each]
             found, mean = beside(self.claim, self.claim.control, model, copies)
+            if len(copies) < FEWEST_COPIES:
+                found = replace(found, contrast=_unknown(found.contrast))
             return _Judged(found, found.apart, {"control_copies": told, "control_parts": _told_parts(mean)})
         found, own = beside(self.claim, self.claim.control, model, [self._named(control)])
         return _Judged(found, found.apart, {"control_parts": _told_parts(own)})
@@ -194,6 +198,12 @@ def _lacking(weighed: Weighed) -> str:
         return ""
     lacks = dict.fromkeys(part.evidence.estimate.lacks for part in weighed.parts)
     return ", ".join(f"needs {own}" for own in lacks if own)
+
+
+def _unknown(contrast: Estimate | None) -> Estimate | None:
+    """The contrast with too few copies to say how they scatter."""
+    few = f"{FEWEST_COPIES} copies at least"
+    return contrast and replace(contrast, low=-math.inf, high=math.inf, lacks=few, sampling=None)
 
 
 def _undecided(control: Control | None) -> str:

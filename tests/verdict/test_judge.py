@@ -253,3 +253,20 @@ def test_detail_that_holds_itself_is_refused() -> None:
         Judge(claim(above(0)))(estimate(1), reason="none", detail=endless)
     with pytest.raises(SemphaseError, match="is a text, got 5"):
         Judge(claim(above(0)))(estimate(1), reason=5)  # type: ignore[arg-type]
+
+
+def test_of_fewer_than_three_copies_nobody_knows_how_they_scatter() -> None:
+    copies = [estimate(-1 - step / 9) for step in range(3)]
+    for few in (1, 2):
+        verdict = Judge(claim(above(0)))(estimate(1), control=copies[:few])
+        assert verdict.control is not None
+        assert (verdict.control.relation, verdict.specific) == ("model only", False)
+        assert verdict.control.contrast is not None
+        assert verdict.control.contrast.lacks == "3 copies at least"
+    assert Judge(claim(above(0)))(estimate(1), control=copies).specific
+
+
+def test_a_significant_test_whose_interval_holds_0_supports_nothing() -> None:
+    rule = claim(significant(0.05, "gain"))
+    assert Judge(rule)(Evidence(estimate(1, 1.5), 0.01), reason="none").verdict == "inconclusive"
+    assert Judge(rule)(Evidence(estimate(1, 0.5), 0.01), reason="none").verdict == "supported"

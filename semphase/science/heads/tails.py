@@ -178,11 +178,10 @@ def _share_estimate(count: int, draws: int, moved: list[tuple[int, int]], what: 
     )
     if moved:
         method += f"; widened to {len(moved)} draws of a measurement error of {error:.2g}"
-    value = (count + 1) / (draws + 1)
-    return Estimate(
-        value, low, high, method, draws,
-        population=("samples",), units=(draws,), sampling=Sampling.of_bounds(bounds),
-    )  # fmt: skip
+    value, drawn = (count + 1) / (draws + 1), Sampling.of_bounds(bounds)
+    # Under the law itself the share is below p in p of all worlds: refuting takes that p, however many samples are drawn.
+    sampling = Sampling(drawn.above, lambda bound: max(drawn.p_below(bound), value))
+    return Estimate(value, low, high, method, draws, population=("samples",), units=(draws,), sampling=sampling)
 
 
 def extreme_shares(

@@ -285,3 +285,10 @@ def test_a_law_of_the_tail_is_none_of_all_values():
     assert best.goodness.low > 0.1
     assert whole.goodness.high < 0.1
     assert whole.fit.n_tail == 300
+
+
+def test_refuting_takes_the_p_of_the_fit_however_many_samples_are_drawn() -> None:
+    made = power_law_estimates(exponential(100, 2), 400, np.random.default_rng(2)).goodness
+    assert made.high < 0.1
+    assert made.p_below(0.1) == made.value
+    assert made.p_above(0.001) < made.value  # the share itself is known as well as 400 samples tell
