@@ -115,7 +115,7 @@ def test_a_refuted_claim_is_never_specific() -> None:
 def test_parts_and_kinds_of_control_are_told_apart_by_their_names() -> None:
     parts = {"r": estimate(0), "rmse": estimate(1)}
     one = Judge(claim(*TWO))(parts, control=parts)
-    several = Judge(claim(*TWO))(parts, control={"shuffled": parts, "untrained": [parts, parts]})
+    several = Judge(claim(*TWO))(parts, control={"shuffled": parts, "untrained": [parts, parts, parts]})
     assert one.control is not None
     assert several.control is not None
     assert (one.control.name, one.control.call) == ("random direction", "refuted")
