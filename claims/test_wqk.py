@@ -21,7 +21,7 @@ from semphase import (
     claim,
     on_copies,
 )
-from semphase.science.wqk import agreement, facet, figures
+from semphase.science.wqk import agreement, facet, figures, universes
 from semphase.stats.ranges import POSITIVE
 
 REINITIALISED = "re-initialised weights"
@@ -59,6 +59,7 @@ VERDICTS = {
     control=REINITIALISED,
     needs=LAYERS,
     published={"gpt2": Published("refuted", "82 of 144")},
+    universes=universes.SPECTRUM,
 )
 def test_low_dimensional(study: Study, judge: Judge) -> None:
     def dimension(own: Study) -> Estimate:
@@ -82,6 +83,7 @@ def test_low_dimensional(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("refuted", "K = 32: 19×")},
     data=TEXT,
+    universes=(*universes.REBUILT, "K rounded up"),
 )
 def test_compressible(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -102,6 +104,7 @@ def test_compressible(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2×")},
     data=TEXT,
+    universes=universes.REBUILT,
 )
 def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -122,6 +125,7 @@ def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2 → 1.07")},
     data=TEXT,
+    universes=universes.REBUILT,
 )
 def test_tail_matters(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -145,6 +149,7 @@ def test_tail_matters(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "no figure")},
     data=TEXT,
+    universes=universes.CLUSTERS,
 )
 def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -164,6 +169,7 @@ def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=LAYERS,
     published={"gpt2": Published("supported", "qualitative")},
+    universes=universes.LEADING_COMPONENT,
 )
 def test_components_encode_layer(study: Study, judge: Judge) -> None:
     def correlation(own: Study) -> Estimate:
@@ -193,12 +199,13 @@ def test_components_encode_layer(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     data=TEXT,
+    universes=universes.FORMS,
 )
 def test_basis_free(study: Study, judge: Judge) -> None:
     weights = study.facet(facet.WeightBasis)
     registered, free = weights.evidence("registered"), weights.evidence("basis-free")
     others = [copy.evidence("other basis") for copy in weights.copies]
-    numbers = {"registered": registered, "basis-free": free, "other basis": others[0]}
+    numbers = {"registered": registered, "basis-free": free} | {"other basis": other for other in others[:1]}
     detail = text(study) | {
         "numbers": {form: {name: own.value for name, own in found.items()} for form, found in numbers.items()},
         "criteria met": {

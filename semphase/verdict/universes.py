@@ -25,14 +25,30 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "mean ablation": {"ablation": "mean"},
     "zero ablation": {"ablation": "zero"},
     "basis-free": {"form": "basis-free"},
+    "centred in each layer": {"heads": "centred in each layer"},
+    "Pearson": {"correlation": "Pearson"},
+    "second half of the text": {"text": "second half"},
+    "norms about the mean": {"norm": "about the mean"},
+    "first block left out": {"blocks": "without 0"},
+    "blocks of 20 positions": {"block": 20},
 }
 """By what is stored already."""
 OF_PASSES: Mapping[str, Mapping[str, Any]] = {
     "BOS the other way": {"bos": "other"},
     "halves exchanged": {"half": "other"},
     "chunks of half the length": {"chunk": 0.5},
+    "components not centred": {"heads": "not centred"},
+    "heads of unit norm": {"heads": "unit norm"},
+    "K rounded up": {"components": "rounded up"},
+    "k-means started again": {"clustering": "started again"},
+    "Ward's clusters": {"clustering": "Ward"},
+    "k = 1/3 of the heads": {"clusters": 1 / 3},
+    "2,000 positions": {"positions of moments": 2000},
+    "covariance not centred": {"moments": "about zero"},
+    "held-out positions": {"reconstructed": "judge"},
+    "the next 500 positions": {"text": "next 500"},
 }
-"""By forward passes of their own."""
+"""By forward passes of their own, wherever more than weights is read."""
 
 
 def universe(given: Any) -> Universe:
