@@ -46,7 +46,7 @@ OF_PASSES: Mapping[str, Mapping[str, Any]] = {
     "2,000 positions": {"positions of moments": 2000},
     "covariance not centred": {"moments": "about zero"},
     "held-out positions": {"reconstructed": "judge"},
-    "the next 500 positions": {"text": "next 500"},
+    "the next 500 positions": {"tokens": "next 500"},
 }
 """By forward passes of their own, wherever more than weights is read."""
 
