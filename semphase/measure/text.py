@@ -27,7 +27,7 @@ def text_chunks(
     """
     if length is not None and length > model.context:
         raise SemphaseError(f"{model.name} reads {model.context} positions, not {length}; ask for shorter chunks.")
-    size = length or min(CHUNK, model.context)
+    size = length or chunk_length(model)
     fresh = size - model.prepend_bos
     wanted = None if tokens is None else max(2, tokens // size) * fresh
     ids = _without_bos(model, text, wanted)
@@ -41,6 +41,11 @@ def text_chunks(
     if not model.prepend_bos:
         return body
     return np.concatenate([np.full((chunks, 1), bos_token(model.module, model.tokenizer)), body], axis=1)
+
+
+def chunk_length(model: Model) -> int:
+    """Positions of a chunk: 1,024, fewer where the model reads fewer (001, exp10)."""
+    return min(CHUNK, model.context)
 
 
 def _without_bos(model: Model, text: str, count: int | None) -> list[int]:

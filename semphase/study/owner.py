@@ -51,6 +51,10 @@ class Owner(Protocol):
         """Shows how far a measurement is."""
         ...
 
+    def choice(self, name: str) -> Any:
+        """What a universe chose under a name; None where it is as registered."""
+        ...
+
     def facet(self, kind: Callable[[Any], F]) -> F:
         """`kind(study)`, made once."""
         ...

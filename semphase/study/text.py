@@ -14,7 +14,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semphase.errors import SemphaseError
+from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
@@ -24,7 +24,7 @@ from semphase.measure.preflight import preflight
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.sites import Site
 from semphase.measure.sweeps import pass_tokens, require_finite
-from semphase.measure.text import text_chunks
+from semphase.measure.text import chunk_length, text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
 from semphase.store.store import canonical
@@ -40,7 +40,9 @@ LOSSES_VERSION = 2
 class Reading:
     """The study's text as chunks of tokens, and the losses on it.
 
-    The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it.
+    The first half of the chunks, "choose", serves to find an order or a basis; the second, "judge", to judge it. A
+    universe can exchange the halves ("half"), cut shorter chunks ("chunk"), leave out each chunk's first block of losses
+    ("blocks"), or make chunks the units ("units").
     """
 
     study: Owner
@@ -50,13 +52,18 @@ class Reading:
     def ids(self) -> Int[np.ndarray, "chunk position"]:
         """Token ids of all chunks."""
         corpus = self.study.corpus
-        model = self.study.tokenizing_model
-        return text_chunks(model, corpus.text, self.study.budget.tokens, name=f"the corpus {corpus.name}")
+        model, share = self.study.tokenizing_model, self.study.choice("chunk")
+        length = None if share is None else max(2, int(share * chunk_length(model)))
+        name = f"the corpus {corpus.name}"
+        return text_chunks(model, corpus.text, self.study.budget.tokens, name=name, length=length)
 
     def chunks(self, half: Half) -> Int[np.ndarray, "chunk position"]:
         """Token ids of one half, or of both."""
         middle = len(self.ids) // 2
-        halves = {"choose": self.ids[:middle], "judge": self.ids[middle:], "both": self.ids}
+        first, second = self.ids[:middle], self.ids[middle:]
+        if self.study.choice("half") == "other":
+            first, second = second, first
+        halves = {"choose": first, "judge": second, "both": self.ids}
         if half not in halves:
             raise SemphaseError(f"the text has no half {half!r}; choose choose, judge or both.")
         return halves[half]
@@ -142,7 +149,17 @@ class Reading:
             return xr.Dataset({"sums": ((*dims, "block"), sums), "counts": ("block", counts)}, attrs={"unit": "nats"})
 
         found = self.study.store.get(self.key(measurement, ids, **what), measure)
-        return BlockLosses(found["sums"].values, found["counts"].values)
+        return self._as_read(BlockLosses(found["sums"].values, found["counts"].values), len(ids))
+
+    def _as_read(self, losses: BlockLosses, chunks: int) -> BlockLosses:
+        """Losses of so many chunks in the units of the study's universe."""
+        if self.study.choice("blocks") == "without 0":
+            losses = _without_first(losses, chunks)
+        if self.study.choice("units") != "chunks":
+            return losses
+        if len(self.chunks("judge")) < 2:
+            raise NotApplicable("the half of the text that judges is one chunk")
+        return losses.in_runs(chunks)
 
     def baseline(self, half: Half) -> BlockLosses:
         """Losses of the unchanged model."""
@@ -164,7 +181,8 @@ class Reading:
         if len(own) > 1:  # of one alone the sweep tells
             self._require(own, half, must_move=must_move)
         losses = self._swept({"": own}, half, must_move=must_move)
-        return BlockLosses(*in_blocks(losses.values[0]), text=self.items(half).identity)
+        in_units = self._as_read(BlockLosses(*in_blocks(losses.values[0])), len(self.chunks(half)))
+        return replace(in_units, text=self.items(half).identity)
 
     def sweep(self, edits: Edits, what: str | Site, half: Half, *, must_move: bool = True) -> xr.DataArray:
         """Mean losses of blocks under each label's edits, [label, block], `tokens` in each block; or a site's values."""
@@ -175,10 +193,10 @@ class Reading:
         if what != "losses":
             raise SemphaseError(f"{what!r} is not read of a text; choose losses or a site.")
         losses = self._swept(edits, half, must_move=must_move)
-        sums, counts = in_blocks(losses.values)
-        found = xr.DataArray(sums / counts, dims=("label", "block"), attrs={"unit": "nats per token"})
-        labels = {name: own for name, own in losses.coords.items() if own.dims == ("label",)}
-        return found.assign_coords(labels | {"tokens": ("block", counts)})
+        own = self._as_read(BlockLosses(*in_blocks(losses.values)), len(self.chunks(half)))
+        found = xr.DataArray(own.sums / own.counts, dims=("label", "block"), attrs={"unit": "nats per token"})
+        labels = {name: coord for name, coord in losses.coords.items() if coord.dims == ("label",)}
+        return found.assign_coords(labels | {"tokens": ("block", own.counts)})
 
     def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> Float[xr.DataArray, "label chunk predicted"]:
         self.require_preflight()
@@ -249,6 +267,14 @@ class LazyReplay:
         if self._made is None:
             self._made = self._make()
         return self._made
+
+
+def _without_first(losses: BlockLosses, chunks: int) -> BlockLosses:
+    blocks = len(losses.counts) // chunks
+    if blocks < 2:
+        raise NotApplicable("a chunk of the text is one block of losses, and nothing is left without its first")
+    kept = np.arange(len(losses.counts)) % blocks > 0
+    return BlockLosses(losses.sums[..., kept], losses.counts[kept], losses.text)
 
 
 def joined(parts: list[BlockLosses]) -> BlockLosses:

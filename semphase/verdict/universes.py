@@ -25,11 +25,13 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "mean ablation": {"ablation": "mean"},
     "zero ablation": {"ablation": "zero"},
     "basis-free": {"form": "basis-free"},
+    "first block left out": {"blocks": "without 0"},
+    "chunks as units": {"units": "chunks"},
     "centred in each layer": {"heads": "centred in each layer"},
     "Pearson": {"correlation": "Pearson"},
     "second half of the text": {"text": "second half"},
     "norms about the mean": {"norm": "about the mean"},
-    "first block left out": {"blocks": "without 0"},
+    "first layer left out": {"layers": "without 0"},
     "blocks of 20 positions": {"block": 20},
 }
 """By what is stored already."""

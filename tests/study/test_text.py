@@ -12,13 +12,18 @@ from random_models import random_model
 from torch.nn import functional
 
 import semphase.study.text as perplexity
-from semphase.errors import SemphaseError
+from semphase.errors import NotApplicable, SemphaseError
+from semphase.measure import sites
 from semphase.measure.changes import Ablated
+from semphase.measure.edits import zeroed
 from semphase.measure.text import text_chunks
+from semphase.stats.blocks import in_blocks
 from semphase.stats.estimates import perplexity_ratio
 from semphase.store import Store
+from semphase.study.subject import Trained
 from semphase.study.text import LazyReplay, joined
 from semphase.tolerances import loss_tolerance
+from semphase.verdict.universes import universe
 
 HALVES = ("choose", "judge", "both")
 CONTEXT = 64
@@ -30,6 +35,15 @@ def few(study_of, random_gpt2, monkeypatch):
     monkeypatch.setattr(perplexity, "pass_tokens", lambda _model: 4 * CONTEXT)
     study = study_of(random_gpt2)
     return replace(study, budget=replace(study.budget, tokens=13 * CONTEXT))
+
+
+@pytest.fixture
+def tiny_text(study_of, tiny):
+    """A study whose chunks have several blocks, its model, and how many blocks each has."""
+    whole = study_of(tiny)
+    length = whole.text.ids.shape[1] // 4
+    study = replace(whole, subject=Trained(replace(tiny, context=length)))
+    return study, study.model, len(in_blocks(np.zeros((1, study.text.ids.shape[1] - 1)))[1])
 
 
 @contextmanager
@@ -246,3 +260,64 @@ def test_losses_of_different_halves_are_not_paired(few):
 def test_a_half_that_there_is_not_is_named(few, ask):
     with pytest.raises(SemphaseError, match=r"^the text has no half 'nope'; choose choose, judge or both\.$"):
         ask(few.text)
+
+
+def in_universe(study, name):
+    """The text as it is read in a named universe."""
+    return study.in_universe(universe(name)).text
+
+
+def test_exchanged_halves_are_the_other_ones(few):
+    exchanged = in_universe(few, "halves exchanged")
+    np.testing.assert_array_equal(exchanged.chunks("choose"), few.text.chunks("judge"))
+    np.testing.assert_array_equal(exchanged.chunks("judge"), few.text.chunks("choose"))
+    np.testing.assert_array_equal(exchanged.chunks("both"), few.text.chunks("both"))
+
+
+def test_losses_of_exchanged_halves_are_those_of_the_other_from_the_store(few, random_gpt2):
+    judged = few.text.baseline("judge")
+    with passes(random_gpt2) as entered:
+        found = in_universe(few, "halves exchanged").baseline("choose")
+    assert entered == []
+    np.testing.assert_array_equal(found.sums, judged.sums)
+
+
+def test_chunks_of_half_the_length_hold_the_same_text(few):
+    short = in_universe(few, "chunks of half the length").ids
+    assert short.shape == (26, CONTEXT // 2)
+    np.testing.assert_array_equal(short, text_chunks(few.model, few.corpus.text, 13 * CONTEXT, length=CONTEXT // 2))
+
+
+@pytest.mark.parametrize("name", ["first block left out", "chunks as units"])
+def test_other_units_are_made_of_the_stored_blocks(tiny_text, name):
+    study, model, blocks = tiny_text
+    losses = study.text.baseline("both")
+    each = losses.sums.reshape(-1, blocks)
+    with passes(model) as entered:
+        found = in_universe(study, name).baseline("both")
+    assert entered == []
+    expected = each[:, 1:].ravel() if name == "first block left out" else each.sum(axis=1)
+    np.testing.assert_allclose(found.sums, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["first block left out", "chunks as units"])
+def test_losses_under_edits_pair_with_the_unchanged_ones_in_every_unit(tiny_text, name):
+    study = tiny_text[0]
+    text = in_universe(study, name)
+    edited, unchanged = text.losses(zeroed(sites.heads([(0, 0)]))), text.losses()
+    np.testing.assert_array_equal(edited.counts, unchanged.counts)
+    assert perplexity_ratio(edited, unchanged).units == (len(unchanged.counts),)
+    swept = study.in_universe(universe(name)).sweep(text, {"a": zeroed(sites.heads([(0, 0)]))})
+    np.testing.assert_allclose(swept.values[0] * swept["tokens"].values, edited.sums, rtol=1e-12)
+
+
+def test_one_chunk_in_the_judging_half_is_no_sample_of_chunks(study_of, random_gpt2):
+    study = study_of(random_gpt2)
+    short = replace(study, budget=replace(study.budget, tokens=2 * CONTEXT))
+    with pytest.raises(NotApplicable, match="one chunk"):
+        in_universe(short, "chunks as units").baseline("judge")
+
+
+def test_a_chunk_of_one_block_has_no_first_one_to_leave_out(few):
+    with pytest.raises(NotApplicable, match="one block"):
+        in_universe(few, "first block left out").baseline("judge")
