@@ -26,7 +26,7 @@ from semphase import (
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
-from semphase.science.lexical.universes import RESPONSES
+from semphase.science.lexical.universes import RESPONSES, TURNS
 from semphase.stats.nested import BestLead, Quantity
 from semphase.stats.ranges import POSITIVE
 
@@ -163,6 +163,7 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
     control=REINITIALISED,
     published={"gpt2": Published("refuted", "Θ/π ≈ 1.58"), "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58")},
     data=TEXT,
+    universes=TURNS,
 )
 def test_rotation(study: Study, judge: Judge) -> None:
     def near_pi(own: Study) -> Estimate:
@@ -226,6 +227,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=3),
     data=TEXT,
+    universes=TURNS,
 )
 def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     def growth(joint: JointStudy) -> Any:

@@ -1,6 +1,6 @@
 """What an analyst of the heads' query-key matrices could have chosen as well, for claims to register."""
 
-TEXT = ("second half of the text", "chunks of half the length")
+TEXT = ("second half of the text", "first block left out", "chunks of half the length")
 """For perplexity of whatever is rebuilt."""
 PREPARED = ("components not centred", "heads of unit norm")
 """For what is made of the matrices before their components."""

@@ -10,7 +10,9 @@ RANKS = ("position 0 left out", "covariance not centred", *STARTS)
 """For numbers of components."""
 FIRST_TOKEN = ("covariance not centred", *STARTS)
 """For claims that compare position 0 in with position 0 out."""
-RUN = ("position 0 left out", "covariance not centred", *TEXT)
-"""For what bases of few components do, where they were not taken from."""
-RECONSTRUCTED = (*RUN, "chunks of half the length", "held-out positions")
-"""For what bases reconstruct, where they were taken from."""
+BASES = ("position 0 left out", "covariance not centred", *TEXT)
+"""For what becomes of few components."""
+RUN = (*BASES, "first block left out")
+"""For perplexity on them."""
+RECONSTRUCTED = (*BASES, "chunks of half the length", "held-out positions")
+"""For what they reconstruct of the positions that they are taken from."""
