@@ -27,7 +27,7 @@ from semphase.science.audit.published import stated
 from semphase.science.lexical import between_models, facet, figures, shapes, widths
 from semphase.science.lexical import evidence as lexical
 from semphase.science.lexical import total_rotation as rotation
-from semphase.science.lexical.universes import RESPONSES
+from semphase.science.lexical.universes import RESPONSES, TURNS
 from semphase.stats.nested import BestLead, Quantity
 from semphase.stats.ranges import POSITIVE
 
@@ -177,6 +177,7 @@ def bic_lead(study: Study, names: tuple[str, ...]) -> dict[str, Any]:
         "gpt2-medium": Published("refuted", "Θ/π ≈ 1.58", stated("001", "exp8 C")),
     },
     data=TEXT,
+    universes=TURNS,
 )
 def test_rotation(study: Study, judge: Judge) -> None:
     def near_pi(own: Study) -> Estimate:
@@ -240,6 +241,7 @@ def test_sigma_converges(study: JointStudy, judge: Judge) -> None:
     control="re-initialised weights of every model",
     needs=Needs(models=3),
     data=TEXT,
+    universes=TURNS,
 )
 def test_rotation_scaling(study: JointStudy, judge: Judge) -> None:
     def growth(joint: JointStudy) -> Any:

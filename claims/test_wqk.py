@@ -22,7 +22,7 @@ from semphase import (
     on_copies,
 )
 from semphase.science.audit.published import stated
-from semphase.science.wqk import agreement, facet, figures
+from semphase.science.wqk import agreement, facet, figures, universes
 from semphase.stats.ranges import POSITIVE
 
 EXP6 = stated("001", "exp6")
@@ -61,6 +61,7 @@ VERDICTS = {
     control=REINITIALISED,
     needs=LAYERS,
     published={"gpt2": Published("refuted", "82 of 144", EXP6)},
+    universes=universes.SPECTRUM,
 )
 def test_low_dimensional(study: Study, judge: Judge) -> None:
     def dimension(own: Study) -> Estimate:
@@ -84,6 +85,7 @@ def test_low_dimensional(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("refuted", "K = 32: 19×", EXP6)},
     data=TEXT,
+    universes=(*universes.REBUILT, "K rounded up"),
 )
 def test_compressible(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -104,6 +106,7 @@ def test_compressible(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2×", EXP6)},
     data=TEXT,
+    universes=universes.REBUILT,
 )
 def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -124,6 +127,7 @@ def test_variance_is_not_function(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "2.2 → 1.07", EXP6)},
     data=TEXT,
+    universes=universes.REBUILT,
 )
 def test_tail_matters(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -147,6 +151,7 @@ def test_tail_matters(study: Study, judge: Judge) -> None:
     needs=LAYERS,
     published={"gpt2": Published("supported", "no figure", EXP6)},
     data=TEXT,
+    universes=universes.CLUSTERS,
 )
 def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     own = study.facet(facet.WeightBasis)
@@ -166,6 +171,7 @@ def test_heads_irreplaceable(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=LAYERS,
     published={"gpt2": Published("supported", "qualitative", EXP6)},
+    universes=universes.LEADING_COMPONENT,
 )
 def test_components_encode_layer(study: Study, judge: Judge) -> None:
     def correlation(own: Study) -> Estimate:
@@ -195,12 +201,13 @@ def test_components_encode_layer(study: Study, judge: Judge) -> None:
     cost="minutes",
     needs=LAYERS,
     data=TEXT,
+    universes=universes.FORMS,
 )
 def test_basis_free(study: Study, judge: Judge) -> None:
     weights = study.facet(facet.WeightBasis)
     registered, free = weights.evidence("registered"), weights.evidence("basis-free")
     others = [copy.evidence("other basis") for copy in weights.copies]
-    numbers = {"registered": registered, "basis-free": free, "other basis": others[0]}
+    numbers = {"registered": registered, "basis-free": free} | {"other basis": other for other in others[:1]}
     detail = text(study) | {
         "numbers": {form: {name: own.value for name, own in found.items()} for form, found in numbers.items()},
         "criteria met": {

@@ -25,9 +25,8 @@ from semphase import (
     where_defined,
 )
 from semphase.science.audit.published import stated
-from semphase.science.writes import facet, figures, spectra
+from semphase.science.writes import facet, figures, spectra, universes
 from semphase.stats.left_out import median_row, ordered, smallest
-from semphase.stats.orders import spearman
 from semphase.stats.ranges import POSITIVE
 
 EXP7 = stated("002", "exp7")
@@ -55,17 +54,15 @@ THIRD, TWO_THIRDS = 256, 512
     needs=NEEDS,
     published={"gpt2": Published("supported", "16 … 354", EXP7)},
     data=TEXT,
+    universes=universes.NORMS,
 )
 def test_norm_grows(study: Study, judge: Judge) -> None:
     def made(own: Study) -> dict[str, Estimate]:
-        measured = own.facet(facet.Writes).spectra
-        norms, groups = measured.each(lambda ranks: ranks.norm[spectra.WITH_FIRST, 1:])
-        last = measured.estimate(
-            lambda ranks: ranks.norm[spectra.WITH_FIRST, -1] / np.median(ranks.norm[spectra.WITH_FIRST]),
-            "last over median",
-            POSITIVE,
+        writes = own.facet(facet.Writes)
+        last = writes.spectra.estimate(
+            lambda ranks: ranks.norm[writes.read, -1] / np.median(ranks.norm[writes.read]), "last over median", POSITIVE
         )
-        return {"Spearman": spearman(norms, np.arange(len(norms)), groups), "last over median": last}
+        return {"Spearman": writes.growth(), "last over median": last}
 
     with where_defined():
         found = made(study)
@@ -85,10 +82,12 @@ def test_norm_grows(study: Study, judge: Judge) -> None:
     needs=NEEDS,
     published={"gpt2": Published("supported", "K 85–235, layers 2 and 11 excepted", EXP7)},
     data=TEXT,
+    universes=universes.RANKS,
 )
 def test_not_low_rank(study: Study, judge: Judge) -> None:
     def third(own: Study) -> Estimate:
-        layers, groups = own.facet(facet.Writes).spectra.each(lambda ranks: ranks.layers[spectra.WITH_FIRST])
+        writes = own.facet(facet.Writes)
+        layers, groups = writes.spectra.each(lambda ranks: ranks.layers[writes.read])
         return ordered(layers, (3, 3), groups, what="third smallest K(90 %)", unit=UNIT, within=COMPONENTS)
 
     detail, control = study.facet(facet.Writes).detail, on_copies(study, third)
@@ -107,6 +106,7 @@ def test_not_low_rank(study: Study, judge: Judge) -> None:
     control=REINITIALISED,
     needs=NEEDS,
     data=TEXT,
+    universes=universes.FIRST_TOKEN,
 )
 def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     def evidence(own: Study) -> Estimate:
@@ -141,20 +141,20 @@ def test_outliers_are_first_token(study: Study, judge: Judge) -> None:
     needs=NEEDS,
     published={"gpt2": Published("supported", "6; the scaling was not tried", EXP7)},
     data=TEXT,
+    universes=universes.RANKS,
 )
 def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
     def made(own: Study) -> dict[str, Estimate]:
-        measured = own.facet(facet.Writes).spectra
-        layers, groups = measured.each(lambda ranks: ranks.layers[spectra.WITH_FIRST])
+        writes = own.facet(facet.Writes)
+        measured, read = writes.spectra, writes.read
+        layers, groups = measured.each(lambda ranks: ranks.layers[read])
         return {
             "shared K(90 %)": measured.estimate(
-                lambda ranks: ranks.shared[spectra.WITH_FIRST, spectra.RAW], "shared K(90 %)", COMPONENTS, UNIT
+                lambda ranks: ranks.shared[read, spectra.RAW], "shared K(90 %)", COMPONENTS, UNIT
             ),
             "median layer's K(90 %)": median_row(layers, groups, what="median K(90 %)", unit=UNIT, within=COMPONENTS),
             "rise by scaling": measured.estimate(
-                lambda ranks: (
-                    ranks.shared[spectra.WITH_FIRST, spectra.SCALED] / ranks.shared[spectra.WITH_FIRST, spectra.RAW]
-                ),
+                lambda ranks: ranks.shared[read, spectra.SCALED] / ranks.shared[read, spectra.RAW],
                 "rise by scaling",
                 POSITIVE,
             ),
@@ -176,6 +176,7 @@ def test_shared_basis_dominated(study: Study, judge: Judge) -> None:
     needs=NEEDS,
     published={"gpt2": Published("supported", "0.845", EXP7)},
     data=TEXT,
+    universes=universes.RECONSTRUCTED,
 )
 def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     writes = study.facet(facet.Writes)
@@ -199,6 +200,7 @@ def test_shared_reconstruction(study: Study, judge: Judge) -> None:
     needs=NEEDS,
     published={"gpt2": Published("supported", "8.3×, 1.49×", stated("002", "exp7 D"))},
     data=TEXT,
+    universes=universes.RUN,
 )
 def test_low_rank_inference(study: Study, judge: Judge) -> None:
     writes, widths = study.facet(facet.Writes), {"ratio at d/3": THIRD, "ratio at 2d/3": TWO_THIRDS}
@@ -206,7 +208,7 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
     def evidence(kind: facet.Kind) -> dict[str, Estimate]:
         return {name: writes.ratio(kind, writes.scaled(k)) for name, k in widths.items()}
 
-    control = [evidence(kind) for kind in facet.random_like(facet.INDIVIDUAL)]
+    control = [evidence(kind) for kind in writes.random_like(facet.INDIVIDUAL)]
     detail = {"baseline perplexity": study.text.baseline("judge").perplexity, **writes.ratios_told(facet.INDIVIDUAL)}
     judge(evidence(facet.INDIVIDUAL), control=control, detail=detail, figures=[figures.writes_inference])
 
@@ -229,6 +231,7 @@ def test_low_rank_inference(study: Study, judge: Judge) -> None:
         "gpt2": Published("supported", "383× against 122× at 16; 136× at 8, 463× at 32", stated("002", "exp7 D"))
     },
     data=TEXT,
+    universes=universes.RUN,
 )
 def test_shared_worse(study: Study, judge: Judge) -> None:
     writes = study.facet(facet.Writes)
@@ -238,7 +241,7 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
         margin = writes.smallest_margin(kind, facet.INDIVIDUAL, low, high)
         return {"smallest margin": margin, "largest rise": writes.largest_rise(kind)}
 
-    control = [evidence(kind) for kind in facet.random_like(facet.SHARED)]
+    control = [evidence(kind) for kind in writes.random_like(facet.SHARED)]
     detail = writes.ratios_told(facet.SHARED, facet.INDIVIDUAL)
     judge(evidence(facet.SHARED), control=control, detail=detail, figures=[figures.writes_inference])
 
@@ -255,10 +258,12 @@ def test_shared_worse(study: Study, judge: Judge) -> None:
     needs=NEEDS,
     published={"gpt2": Published("supported", "0.42–0.68 in the middle", EXP7)},
     data=TEXT,
+    universes=universes.RANKS,
 )
 def test_attention_lower_rank(study: Study, judge: Judge) -> None:
     def lower(own: Study) -> Estimate:
-        attention, mlp = own.facet(facet.Writes).spectra.part_ranks[spectra.WITH_FIRST]
+        writes = own.facet(facet.Writes)
+        attention, mlp = writes.spectra.part_ranks[writes.read]
         return share(attention / mlp < 0.7, over="layers")
 
     detail, control = study.facet(facet.Writes).detail, on_copies(study, lower)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Int
 
-from semphase.errors import SemphaseError
+from semphase.errors import NotApplicable, SemphaseError
 from semphase.models import Model
 from semphase.models.model import bos_token
 
@@ -60,3 +60,15 @@ def leading_tokens(encode: Callable[[str], list[int]], text: str, count: int) ->
     beginning = encode(text[: LONG_TOKEN * count])
     # The last one may be cut short, so one more than asked for has to be there.
     return (beginning if len(beginning) > count else encode(text))[:count]
+
+
+def with_other_start(model: Model, tokens: Sequence[int]) -> tuple[int, ...]:
+    """The tokens without the BOS token in front, or as many with one in front where there was none.
+
+    Raises NotApplicable for a model that has none.
+    """
+    try:
+        bos = bos_token(model.module, model.tokenizer)
+    except SemphaseError:
+        raise NotApplicable(f"{model.name} has no BOS token") from None
+    return tuple(tokens[1:]) if tokens[0] == bos else (bos, *tokens[:-1])

@@ -156,6 +156,7 @@ class Reading:
         return self._as_read(losses, len(self.chunks(half)))
 
     def _as_read(self, losses: BlockLosses, chunks: int) -> BlockLosses:
+        """Losses of so many chunks in the units of the study's universe."""
         if self.study.choice("blocks") == "without 0":
             losses = _without_first(losses, chunks)
         if self.study.choice("units") != "chunks":

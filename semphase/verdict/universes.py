@@ -55,6 +55,12 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "likeliest in sum": {"sample": "likeliest in sum"},
     "two rounds": {"rounds": 2},
     "without the hardest task": {"tasks": "without the hardest"},
+    "centred in each layer": {"heads": "centred in each layer"},
+    "Pearson": {"correlation": "Pearson"},
+    "second half of the text": {"text": "second half"},
+    "norms about the mean": {"norm": "about the mean"},
+    "first layer left out": {"layers": "without 0"},
+    "blocks of 20 positions": {"block": 20},
 }
 """By what is stored already."""
 OF_PASSES: Mapping[str, Mapping[str, Any]] = {
@@ -70,8 +76,18 @@ OF_PASSES: Mapping[str, Mapping[str, Any]] = {
     "settled contexts": {"contexts": "settled"},
     "patience 5": {"patience": 5},
     "other samples": {"samples": "other"},
+    "components not centred": {"heads": "not centred"},
+    "heads of unit norm": {"heads": "unit norm"},
+    "K rounded up": {"components": "rounded up"},
+    "k-means started again": {"clustering": "started again"},
+    "Ward's clusters": {"clustering": "Ward"},
+    "k = 1/3 of the heads": {"clusters": 1 / 3},
+    "2,000 positions": {"positions of moments": 2000},
+    "covariance not centred": {"moments": "about zero"},
+    "held-out positions": {"reconstructed": "judge"},
+    "the next 500 positions": {"tokens": "next 500"},
 }
-"""By forward passes of their own."""
+"""By forward passes of their own, wherever more than weights is read."""
 
 
 def universe(given: Any) -> Universe:

@@ -206,5 +206,6 @@ def test_twelve_layers_alike_are_too_few_for_three_quarters(in_world: Callable[.
     assert verdict.estimate.low == pytest.approx(0.025 ** (1 / 12))
 
 
-def test_random_bases_of_the_facet_are_those_that_the_worlds_name() -> None:
-    assert [kind.random for kind in facet.random_like(facet.SHARED)] == [0, 1, 2, 3, 4]
+def test_random_bases_of_the_facet_are_those_that_the_worlds_name(tmp_path: Path) -> None:
+    with planted_study(tmp_path) as study:
+        assert [kind.random for kind in study.facet(Writes).random_like(facet.SHARED)] == [0, 1, 2, 3, 4]

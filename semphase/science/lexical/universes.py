@@ -4,3 +4,11 @@ CONDITIONS = ("projection", "final norm", "processed weights", "9 words", "4 wor
 """For σ under the conditions."""
 RESPONSES = ("h from the step", *CONDITIONS)
 """For the response of σ to h."""
+TURNS = (
+    "position 0 left out",
+    "first layer left out",
+    "blocks of 20 positions",
+    "the next 500 positions",
+    "BOS the other way",
+)
+"""For the angles by which blocks turn the stream."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy
@@ -22,6 +23,10 @@ Gram = Float[np.ndarray, "head head"]
 Mixing = Float[np.ndarray, "head head"]
 Weights = Float[np.ndarray, "head d_model d_head"]
 Products = Float[np.ndarray, "head d_head d_head"]
+Preparation = Literal["centred", "not centred", "centred in each layer", "unit norm"]
+"""What is made of the heads' matrices before their components: centred over all heads, over those of their layer, or not,
+or scaled to unit norm and centred over all."""
+Correlation = Literal["Spearman", "Pearson"]
 
 ROUNDING = 1e-12
 """Shares of the variance below this are rounding."""
@@ -35,13 +40,16 @@ ROWS_BYTES = 2**26
 class HeadBasis:
     """Principal components of centred matrices, one for each head; `layer` says where the heads stand.
 
-    `variances` are sums of squares in falling order; the columns of `vectors` are orthonormal over heads.
+    `variances` are sums of squares in falling order; the columns of `vectors` are orthonormal over heads. Matrices are
+    divided by `lengths`, then what `means` makes of them is taken off; what is rebuilt is brought back from both.
     """
 
     gram: Gram
     layer: Int[np.ndarray, " head"]
     variances: Float[np.ndarray, " component"]
     vectors: Float[np.ndarray, "head component"]
+    means: Mixing
+    lengths: Float[np.ndarray, " head"]
 
     @property
     def heads(self) -> int:
@@ -65,14 +73,14 @@ class HeadBasis:
     def leading(self, count: int) -> Mixing:
         """Every head rebuilt from the first `count` components, the mean kept."""
         kept = self.vectors[:, : self._counted(count)]
-        return _about_the_mean(kept @ kept.T)
+        return self._about_the_means(kept @ kept.T)
 
     def random(self, count: int, rng: np.random.Generator) -> Mixing:
         """The same for `count` random orthonormal directions of the space that the centred matrices span."""
         rank = int(np.sum(self.variances > ROUNDING * self.variances[0]))
         turned = np.linalg.qr(rng.standard_normal((rank, rank)))[0][:, : self._counted(count)]
         vectors, lengths = self.vectors[:, :rank], np.sqrt(self.variances[:rank])
-        return _about_the_mean((vectors * lengths) @ turned @ turned.T @ (vectors / lengths).T)
+        return self._about_the_means((vectors * lengths) @ turned @ turned.T @ (vectors / lengths).T)
 
     def as_far(self, mixing: Mixing, wanted: Mixing) -> Mixing:
         """A mixture taken only so far that all heads together move as far (root of squares) as by the one wanted.
@@ -89,10 +97,27 @@ class HeadBasis:
 
     def clusters(self, count: int, rng: np.random.Generator) -> Mixing:
         """Every head replaced by the member of its k-means cluster that is nearest to the centroid."""
-        centroids, own = _best_clusters(self.scores, self._counted(count), rng)
-        distance = np.linalg.norm(self.scores - centroids[own], axis=-1)
-        nearest = {label: min(np.flatnonzero(own == label), key=distance.__getitem__) for label in set(own.tolist())}
-        return replacement(np.array([nearest[label] for label in own]))
+        return self._stood_for(_best_clusters(self.scores, self._counted(count), rng))
+
+    def merged(self, count: int) -> Mixing:
+        """The same for clusters that Ward's criterion merges."""
+        tree = scipy.cluster.hierarchy.linkage(self.scores, "ward")
+        return self._stood_for(scipy.cluster.hierarchy.fcluster(tree, self._counted(count), "maxclust"))
+
+    def _stood_for(self, own: Int[np.ndarray, " head"]) -> Mixing:
+        """Every head replaced by the one that is nearest to the centroid of its cluster."""
+        centroids = {label: self.scores[own == label].mean(axis=0) for label in set(own.tolist())}
+        distance = np.linalg.norm(self.scores - np.array([centroids[label] for label in own.tolist()]), axis=-1)
+        nearest = {label: min(np.flatnonzero(own == label), key=distance.__getitem__) for label in centroids}
+        return self._brought_back(replacement(np.array([nearest[label] for label in own.tolist()])))
+
+    def _about_the_means(self, projection: Mixing) -> Mixing:
+        """The heads' means, and the projection of what each differs from its own."""
+        return self._brought_back(projection - projection @ self.means + self.means)
+
+    def _brought_back(self, mixing: Mixing) -> Mixing:
+        """A mixture of scaled matrices as one of the matrices themselves."""
+        return np.asarray(self.lengths[:, None] * mixing / self.lengths)
 
     def _counted(self, count: int) -> int:
         if not 1 <= count <= self.heads:
@@ -100,13 +125,18 @@ class HeadBasis:
         return count
 
 
-def principal(gram: Gram, layer: Int[np.ndarray, " head"]) -> HeadBasis:
-    """The principal components of matrices with these inner products; Undefined where all heads are equal."""
-    values, vectors = np.linalg.eigh(_centred(gram))
+def principal(gram: Gram, layer: Int[np.ndarray, " head"], prepared: Preparation = "centred") -> HeadBasis:
+    """The principal components of matrices with these inner products; Undefined where all heads are equal.
+
+    Undefined also for a head without weights that is to be scaled to unit norm.
+    """
+    means, lengths = _means(layer, prepared), _lengths(gram, prepared)
+    scaled = gram / np.outer(lengths, lengths)
+    values, vectors = np.linalg.eigh(_centred(scaled, means))
     # What centring leaves of equal matrices is the rounding of their own squares.
-    if not values[-1] > ROUNDING * np.abs(gram).max():
+    if not values[-1] > ROUNDING * np.abs(scaled).max():
         raise Undefined("the heads' query-key matrices are all equal, so they have no principal components.")
-    return HeadBasis(gram, layer, np.clip(values[::-1], 0, None), vectors[:, ::-1])
+    return HeadBasis(gram, layer, np.clip(values[::-1], 0, None), vectors[:, ::-1], means, lengths)
 
 
 def scattered(heads: int, count: int, rng: np.random.Generator) -> Mixing:
@@ -128,10 +158,11 @@ def dimension(basis: HeadBasis, share: float, scale: int) -> Estimate:
     return census(value, "principal components of all heads", basis.heads, f"components of {scale}")
 
 
-def layer_correlation(basis: HeadBasis) -> Estimate:
-    """Absolute Spearman correlation of all heads' scores on component 1 with their layer."""
-    value = abs(float(scipy.stats.spearmanr(basis.scores[:, 0], basis.layer).statistic))
-    return census(value, "absolute Spearman correlation over all heads", basis.heads)
+def layer_correlation(basis: HeadBasis, kind: Correlation = "Spearman") -> Estimate:
+    """Absolute correlation of all heads' scores on component 1 with their layer."""
+    correlate = {"Spearman": scipy.stats.spearmanr, "Pearson": scipy.stats.pearsonr}[kind]
+    value = abs(float(correlate(basis.scores[:, 0], basis.layer).statistic))
+    return census(value, f"absolute {kind} correlation over all heads", basis.heads)
 
 
 def inside_products(queries: Weights, keys: Weights, frames: Products | None = None) -> Products:
@@ -192,20 +223,33 @@ def _readers(keys: Weights) -> Weights:
     return np.asarray(keys @ np.linalg.pinv(keys.transpose(0, 2, 1) @ keys, hermitian=True))
 
 
-def _centred(gram: Gram) -> Gram:
-    across = gram - gram.mean(axis=0, keepdims=True)
-    return np.asarray(across - across.mean(axis=1, keepdims=True))
+def _means(layer: Int[np.ndarray, " head"], prepared: Preparation) -> Mixing:
+    """The mixture that gives every head the mean that is taken off it."""
+    if prepared == "not centred":
+        return np.zeros((len(layer), len(layer)))
+    together = layer[:, None] == layer if prepared == "centred in each layer" else np.ones((len(layer), len(layer)))
+    return np.asarray(together / together.sum(axis=1, keepdims=True))
 
 
-def _about_the_mean(projection: Mixing) -> Mixing:
-    """The heads' mean, and the projection of what each differs from it."""
-    return np.asarray(projection - projection.mean(axis=1, keepdims=True) + 1 / len(projection))
+def _lengths(gram: Gram, prepared: Preparation) -> Float[np.ndarray, " head"]:
+    """What each head's matrix is divided by."""
+    if prepared != "unit norm":
+        return np.ones(len(gram))
+    lengths = np.sqrt(np.clip(np.diagonal(gram), 0, None))
+    if not lengths.min() > 0:
+        raise Undefined("a head's query-key matrix is zero, so it cannot be scaled to unit norm; check the weights.")
+    return lengths
+
+
+def _centred(gram: Gram, means: Mixing) -> Gram:
+    across = gram - means @ gram
+    return np.asarray(across - across @ means.T)
 
 
 def _best_clusters(
     points: Float[np.ndarray, "head component"], count: int, rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "cluster component"], Int[np.ndarray, " head"]]:
-    """Centroids and labels of the tightest of several k-means runs without an empty cluster."""
+) -> Int[np.ndarray, " head"]:
+    """Labels of the tightest of several k-means runs without an empty cluster."""
     found = []
     for _ in range(STARTS):
         try:
@@ -214,8 +258,7 @@ def _best_clusters(
             )
         except scipy.cluster.vq.ClusterError:
             continue
-        found.append((float(np.sum((points - centroids[own]) ** 2)), centroids, own))
+        found.append((float(np.sum((points - centroids[own]) ** 2)), own))
     if not found:
         raise Undefined(f"k-means found no {count} clusters of {len(points)} heads.")
-    _, centroids, own = min(found, key=lambda run: run[0])
-    return centroids, own
+    return min(found, key=lambda run: run[0])[1]

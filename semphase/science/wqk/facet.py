@@ -47,6 +47,7 @@ class WeightBasis:
     that change the matrices no more than these, in sum of squares: as many random directions "as far as leading" leave out
     less than all, as many random heads that stand for random others "as far as clusters" do so in part. What is drawn
     differs from `copy` to copy. No text chooses anything, so all of it is read.
+    Where no form is asked for it is the registered one, or that of the study's universe.
     """
 
     study: Study
@@ -56,8 +57,22 @@ class WeightBasis:
 
     @cached_property
     def copies(self) -> list[WeightBasis]:
-        """The same with other draws."""
+        """The same with other draws; none in a universe, which has no control."""
+        if self.study.base is not None:
+            return []
         return [self, *(WeightBasis(self.study, copy) for copy in range(1, COPIES))]
+
+    @property
+    def form(self) -> Form:
+        """The form that is judged."""
+        found: Form = self.study.choice("form") or "registered"
+        return found
+
+    @property
+    def prepared(self) -> bases.Preparation:
+        """What is made of the heads' matrices before their components."""
+        found: bases.Preparation = self.study.choice("heads") or "centred"
+        return found
 
     @property
     def heads(self) -> int:
@@ -73,59 +88,71 @@ class WeightBasis:
     @property
     def grid(self) -> tuple[int, ...]:
         """Numbers of components up to 32/144 of the heads; NotApplicable where that is none."""
-        counts = sorted({self.heads * count // HEADS for count in GRID} - {0})
+        added = HEADS - 1 if self.study.choice("components") == "rounded up" else 0
+        counts = sorted({(self.heads * count + added) // HEADS for count in GRID} - {0})
         if not counts:
             raise NotApplicable(f"needs 5 attention heads, the model has {self.heads}")
         return tuple(counts)
 
     @property
     def clusters(self) -> int:
-        """4/9 of the heads."""
-        return max(1, round(CLUSTERS * self.heads))
+        """4/9 of the heads, or the universe's share of them."""
+        return max(1, round((self.study.choice("clusters") or CLUSTERS) * self.heads))
 
-    def basis(self, form: Form = "registered") -> HeadBasis:
+    def basis(self, form: Form | None = None) -> HeadBasis:
         """The principal components; the heads' inner products come from the store when they are there."""
-        if form not in self._bases:
-            seed = self._seed if form == "other basis" else None
-            self._bases[form] = bases.principal(self.study.measured(head_products, form=form, seed=seed), self.layer)
-        return self._bases[form]
+        own = form or self.form
+        if own not in self._bases:
+            seed = self._seed if own == "other basis" else None
+            products = self.study.measured(head_products, form=own, seed=seed)
+            self._bases[own] = bases.principal(products, self.layer, self.prepared)
+        return self._bases[own]
 
-    def components(self, share: float, form: Form = "registered") -> int:
+    def components(self, share: float, form: Form | None = None) -> int:
         """K(share): the fewest components with this share of the variance."""
         return self.basis(form).components(share)
 
-    def dimension(self, share: float, form: Form = "registered") -> Estimate:
+    def dimension(self, share: float, form: Form | None = None) -> Estimate:
         """K(share), scaled to 144 heads."""
         return bases.dimension(self.basis(form), share, HEADS)
 
-    def layer_correlation(self, form: Form = "registered") -> Estimate:
+    def layer_correlation(self, form: Form | None = None) -> Estimate:
         """|Spearman| of the score on component 1 with the layer."""
-        return bases.layer_correlation(self.basis(form))
+        return bases.layer_correlation(self.basis(form), self.study.choice("correlation") or "Spearman")
 
-    def losses(self, kind: Kind, components: int, form: Form = "registered") -> BlockLosses:
+    def losses(self, kind: Kind, components: int, form: Form | None = None) -> BlockLosses:
         """Token losses of the model with rebuilt W_Q; `components` also counts clusters and heads that stay."""
-        asked = (kind, components, form)
+        asked = (kind, components, form or self.form)
         if asked not in self._found:
             if not 1 <= components <= self.heads:
                 raise SemphaseError(
                     f"{self.study.label} has {self.heads} heads, so it cannot be rebuilt from {components} components; "
                     f"choose 1 to {self.heads}."
                 )
-            self._found[asked] = self._losses(kind, components, form)
+            self._found[asked] = self._losses(*asked)
         return self._found[asked]
 
-    def ratio(self, kind: Kind, components: int, form: Form = "registered") -> Estimate:
+    def ratio(self, kind: Kind, components: int, form: Form | None = None) -> Estimate:
         """Perplexity of the rebuilt model over the model's own."""
         return self.ratios(kind, [components], form).estimate()
 
-    def smallest_ratio(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Estimate:
+    def smallest_ratio(self, kind: Kind, counts: Sequence[int], form: Form | None = None) -> Estimate:
         """The smallest ratio over several numbers of components, each with bounds of its own."""
         return self.ratios(kind, counts, form).best()
 
-    def ratios(self, kind: Kind, counts: Sequence[int], form: Form = "registered") -> Ratios:
+    def ratios(self, kind: Kind, counts: Sequence[int], form: Form | None = None) -> Ratios:
         """Ratios at several numbers of components."""
         base = self.study.text.baseline("both")
-        return ratios(BlockLosses(np.stack([self.losses(kind, k, form).sums for k in counts]), base.counts), base)
+        rebuilt = BlockLosses(np.stack([self.losses(kind, k, form).sums for k in counts]), base.counts)
+        return ratios(self._judged(rebuilt), self._judged(base))
+
+    def _judged(self, losses: BlockLosses) -> BlockLosses:
+        """All of the text, or in the universe of its second half the blocks of the chunks there."""
+        if self.study.choice("text") != "second half":
+            return losses
+        chunks, later = len(self.study.text.chunks("both")), len(self.study.text.chunks("judge"))
+        start = len(losses.counts) // chunks * (chunks - later)
+        return BlockLosses(losses.sums[..., start:], losses.counts[start:])
 
     def evidence(self, form: Form) -> dict[str, Estimate]:
         """What the claims of the group compare."""
@@ -144,30 +171,39 @@ class WeightBasis:
         ratios = [self.ratio("leading", count, form) for count in counts]
         return {"cumulative variance": self.basis(form).cumulative, "components": counts, "ratios": ratios}
 
-    def mixing(self, kind: Kind, count: int, form: Form = "registered") -> Mixing:
+    def mixing(self, kind: Kind, count: int, form: Form | None = None) -> Mixing:
         """Which mixture of the heads' matrices each head gets."""
         basis, rng = self.basis(form), generator(self._seed, "random heads")
         if kind == "leading":
             return basis.leading(count)
+        if kind == "clusters" and self.study.choice("clustering") == "Ward":
+            return basis.merged(count)
         if kind == "clusters":
-            return basis.clusters(count, self.study.rng("clusters heads"))
+            return basis.clusters(count, self.study.rng(self._start))
         if kind == "as far as clusters":
             return basis.as_far(bases.scattered(self.heads, count, rng), self.mixing("clusters", count, form))
         drawn = basis.random(count, rng)
         return drawn if kind == "random" else basis.as_far(drawn, basis.leading(count))
 
     @property
+    def _start(self) -> str:
+        """What k-means starts from."""
+        return (
+            "clusters heads, started again" if self.study.choice("clustering") == "started again" else "clusters heads"
+        )
+
+    @property
     def _seed(self) -> int:
         return self.study.seed * COPIES + self.copy
 
-    def rebuilt(self, kind: Kind, count: int, form: Form = "registered") -> Float[np.ndarray, "layer head d d_head"]:
+    def rebuilt(self, kind: Kind, count: int, form: Form | None = None) -> Float[np.ndarray, "layer head d d_head"]:
         """W_Q rebuilt, for the model as it is."""
         queries, keys = _flat(self.study.model)
-        mixing = self.mixing(kind, count, form)
-        if form == "basis-free":
+        own, mixing = form or self.form, self.mixing(kind, count, form)
+        if own == "basis-free":
             made = bases.rebuilt_outer(queries, keys, mixing)
         else:
-            made = bases.rebuilt_inside(queries, keys, mixing, _frames(form, queries, self._seed))
+            made = bases.rebuilt_inside(queries, keys, mixing, _frames(own, queries, self._seed))
         return made.reshape(self.study.model.layers, -1, *made.shape[1:])
 
     def _losses(self, kind: Kind, components: int, form: Form) -> BlockLosses:
@@ -183,7 +219,13 @@ class WeightBasis:
             what["seed"] = self._seed
         if kind in ("clusters", "as far as clusters"):
             what["clusters from"] = self.study.seed
+            what |= self._chosen("clustering")
+        what |= self._chosen("heads")
         return self.study.text.measured_losses("rebuilt weights", "both", run, **what)
+
+    def _chosen(self, name: str) -> dict[str, Any]:
+        """For a key: what the universe chose under a name; nothing where it is as registered."""
+        return {} if self.study.choice(name) is None else {name: self.study.choice(name)}
 
 
 @measurement(version=1)

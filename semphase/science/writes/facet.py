@@ -15,13 +15,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semphase.errors import SemphaseError
+from semphase.measure.text import with_other_start
 from semphase.models import Model
 from semphase.science.writes import spectra
-from semphase.science.writes.moments import measure_bases, measure_spectra
+from semphase.science.writes.moments import About, measure_bases, measure_spectra
 from semphase.science.writes.spectra import Spectra
 from semphase.science.writes.sums import (
     GROUPS,
     PARTS,
+    POSITIONS,
     Rows,
     cosine_sums,
     leading_rows,
@@ -32,10 +34,11 @@ from semphase.science.writes.sums import (
 from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.left_out import Factor, largest, smallest, smooth
+from semphase.stats.orders import spearman
 from semphase.stats.ratios import Ratios, ratios
 from semphase.study.study import Study
 from semphase.study.subject import COPIES
-from semphase.study.text import Ids
+from semphase.study.text import Half, Ids
 
 Basis = Literal["individual", "shared"]
 WRITES_VERSION = 1
@@ -67,11 +70,6 @@ class Kind:
 INDIVIDUAL, SHARED = (Kind(basis) for basis in get_args(Basis))
 
 
-def random_like(kind: Kind) -> list[Kind]:
-    """Random bases in place of a kind's own."""
-    return [Kind(kind.basis, copy) for copy in range(COPIES)]
-
-
 @dataclass(eq=False)
 class Writes:
     """Writes of the blocks: moments and bases come from the half of the text that chooses, losses from the other.
@@ -86,7 +84,23 @@ class Writes:
     @cached_property
     def rows(self) -> Rows:
         """The token ids that moments are taken over, by chunk."""
-        return leading_rows(self.study.text.chunks("choose"))
+        return self._leading("choose")
+
+    def _leading(self, half: Half) -> Rows:
+        rows = leading_rows(self.study.text.chunks(half), self.study.choice("positions of moments") or POSITIONS)
+        if self.study.choice("bos") is None:
+            return rows
+        return [np.array(with_other_start(self.study.tokenizing_model, row.tolist())) for row in rows]
+
+    @property
+    def read(self) -> int:
+        """Which positions claims read of the spectra: with position 0, or in a universe without it."""
+        return spectra.WITHOUT_FIRST if self.study.choice("positions") == "without 0" else spectra.WITH_FIRST
+
+    @property
+    def about(self) -> About:
+        """What squares of the writes are taken about."""
+        return "zero" if self.study.choice("moments") == "about zero" else "mean"
 
     @property
     def d(self) -> int:
@@ -114,6 +128,8 @@ class Writes:
         """Eigenvalues by layer, part and pooled, with and without position 0, whole and without single groups."""
         found = self._spectra
         layers, parts, shared, norm = (found[name].values for name in ("layers", "parts", "shared", "norm"))
+        if self.study.choice("norm") == "about the mean":
+            norm = np.sqrt(layers.sum(axis=-1))
         return Spectra(layers, parts, shared, norm)
 
     @property
@@ -141,7 +157,7 @@ class Writes:
 
         def measure() -> xr.Dataset:
             with self.study.progress(f"moments of the writes of {self.study.label}", self.layers) as advance:
-                return measure_spectra(self.study.model, self.rows, groups, at_once, advance)
+                return measure_spectra(self.study.model, self.rows, groups, at_once, advance, self.about)
 
         return self.study.store.get(self._key("write spectra", groups=groups), measure)
 
@@ -149,17 +165,27 @@ class Writes:
     def _plan(self) -> tuple[int, int]:
         return plan(self.study.text.memory, self.d, self.layers)
 
+    def growth(self) -> Estimate:
+        """Spearman's correlation (Pearson's in a universe) of the mean norm with depth, from block 1 on."""
+        if self.study.choice("correlation") == "Pearson":
+            depth = np.arange(self.layers - 1)
+            return self.spectra.estimate(
+                lambda ranks: np.corrcoef(ranks.norm[self.read, 1:], depth)[0, 1], "Pearson's correlation", (-1.0, 1.0)
+            )
+        norms, groups = self.spectra.each(lambda ranks: ranks.norm[self.read, 1:])
+        return spearman(norms, np.arange(len(norms)), groups)
+
     # Bases
 
     @cached_property
     def bases(self) -> Bases:
-        """Means and principal directions, position 0 included, as in the source."""
+        """Means and principal directions, position 0 included, as in the source (or in a universe without it)."""
 
         def measure() -> xr.Dataset:
             with self.study.progress(f"bases of the writes of {self.study.label}", self.layers) as advance:
-                return measure_bases(self.study.model, self.rows, self._plan[1], advance)
+                return measure_bases(self.study.model, self.rows, self._plan[1], advance, self.read, self.about)
 
-        found = self.study.store.get(self._key("write bases"), measure)
+        found = self.study.store.get(self._key("write bases", **self._without_first), measure)
         names = ("mean", "individual", "shared_mean", "shared")
         return Bases(*(torch.from_numpy(found[name].values).to(self.study.model.device) for name in names))
 
@@ -173,6 +199,10 @@ class Writes:
             return means, each
         shared = bases.shared if copy is None else self._random("shared write basis", copy)
         return bases.shared_mean.expand(self.layers, -1), shared.expand(self.layers, -1, -1)
+
+    def random_like(self, kind: Kind) -> list[Kind]:
+        """Random bases in place of a kind's own; none in a universe, which has no control."""
+        return [] if self.study.base is not None else [Kind(kind.basis, copy) for copy in range(COPIES)]
 
     def _random(self, purpose: str, copy: int) -> Float[Tensor, "d component"]:
         made = spectra.random_basis(self.d, self.study.rng(f"{purpose}, copy {copy}")).astype(np.float32)
@@ -202,7 +232,8 @@ class Writes:
         """Mean cosine of Δφ with its reconstruction over positions and layers, position 0 included; bases are kept."""
         found = self._cosines(kind)
         sums, count = found["cosine"].sel(k=components).values.mean(axis=1), found["count"].values
-        whole, n = sums.sum(), count.sum()
+        read = slice(None) if self.read == spectra.WITH_FIRST else slice(-1)
+        whole, n = sums[read].sum(), count[read].sum()
         groups = Factor("text", (whole - sums[:-1]) / (n - count[:-1]))
         return smooth(float(whole / n), groups, what="mean cosine, bases kept", within=(-1.0, 1.0))
 
@@ -212,12 +243,18 @@ class Writes:
         return np.asarray(found["cosine"].values.sum(axis=0) / found["count"].values.sum())
 
     def _cosines(self, kind: Kind) -> xr.Dataset:
+        held_out = self.study.choice("reconstructed") == "judge"
+
         def measure() -> xr.Dataset:
-            sums = cosine_sums(self.study.model, self.rows, *self.in_basis(kind), self.grid)
+            rows = self._leading("judge") if held_out else self.rows
+            sums = cosine_sums(self.study.model, rows, *self.in_basis(kind), self.grid)
             arrays = {"cosine": (("group", "layer", "k"), sums.cosine.cpu().numpy()), "count": ("group", sums.count)}
             return xr.Dataset(arrays, coords={"k": list(self.grid)}, attrs={"unit": "sums of cosines"})
 
-        return self.study.store.get(self._key("write cosines", kind, grid=self.grid, groups=GROUPS), measure)
+        what = {"grid": self.grid, "groups": GROUPS, **self._without_first}
+        if held_out:
+            what["reconstructed"] = hashed(self._leading("judge"))
+        return self.study.store.get(self._key("write cosines", kind, **what), measure)
 
     def losses(self, kind: Kind, components: int) -> BlockLosses:
         """Losses on the judging half when every block writes in `components` directions only."""
@@ -228,9 +265,9 @@ class Writes:
             def run(model: Model, ids: Ids) -> Tensor:
                 means, bases = self.in_basis(kind)
                 taken = torch.from_numpy(self.taken(kind, components))
-                return low_rank_losses(model, ids, means, bases[..., :components], taken)
+                return low_rank_losses(model, ids, means, bases[..., :components], taken, self.read)
 
-            what = {"components": components, **self._named(kind)}
+            what = {"components": components, **self._named(kind), **self._without_first}
             self._losses[kind, components] = self.study.text.measured_losses("low-rank writes", "judge", run, **what)
         return self._losses[kind, components]
 
@@ -244,7 +281,9 @@ class Writes:
         return self.ratios(kind, [components]).estimate()
 
     def ratios_told(self, *kinds: Kind) -> dict[str, Any]:
-        """For a report's detail: d, and the ratio at every K of the grid by kind."""
+        """For a report's detail: d, and the ratio at every K of the grid by kind; of a universe nothing is told."""
+        if self.study.base is not None:
+            return {}
         told = {kind.basis: {f"K = {k}": self.ratio(kind, k) for k in self.grid} for kind in kinds}
         return {"d": self.d, "ratios": told}
 
@@ -263,10 +302,21 @@ class Writes:
 
     def _named(self, kind: Kind) -> dict[str, Any]:
         """What a basis depends on beside the model."""
-        rows = [np.asarray(row, dtype=np.int64).tobytes() for row in self.rows]
-        digest = hashlib.sha256(repr((WRITES_VERSION, rows)).encode()).hexdigest()
-        named = {"kind": kind.basis, "basis from": digest}
+        named = {"kind": kind.basis, "basis from": hashed(self.rows)}
+        if self.about != "mean":
+            named["about"] = self.about
         return named if kind.random is None else named | {"random": kind.random, "seed": self.study.seed}
+
+    @property
+    def _without_first(self) -> dict[str, Any]:
+        """For keys: that position 0 is left out."""
+        return {} if self.read == spectra.WITH_FIRST else {"positions": "without 0"}
 
     def _key(self, measurement: str, kind: Kind = INDIVIDUAL, **what: Any) -> dict[str, Any]:
         return self.study.text.key(measurement, None, **self._named(kind), **what)
+
+
+def hashed(rows: Rows) -> str:
+    """SHA-256 of the token ids that moments are taken over."""
+    ids = [np.asarray(row, dtype=np.int64).tobytes() for row in rows]
+    return hashlib.sha256(repr((WRITES_VERSION, ids)).encode()).hexdigest()

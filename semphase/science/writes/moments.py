@@ -6,21 +6,27 @@ A few layers at a time, because the moments of all would not fit; only the poole
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from semphase.models import Model
-from semphase.science.writes.spectra import Moment, left_out, spectra_of
+from semphase.science.writes.spectra import WITH_FIRST, Moment, left_out, spectra_of
 from semphase.science.writes.sums import PARTS, WHOLE, Rows, WriteSums, write_sums
 
 Advance = Callable[[int], None]
+About = Literal["mean", "zero"]
+"""What squares are taken about: the mean write, or zero."""
 Pools = dict[tuple[int, int, int], Moment]
 """Moments of all layers stacked, by variant, first (with and without position 0) and scaled (as written, unit norm)."""
 
 
-def measure_spectra(model: Model, rows: Rows, groups: int, at_once: int, advance: Advance) -> xr.Dataset:
+def measure_spectra(
+    model: Model, rows: Rows, groups: int, at_once: int, advance: Advance, about: About = "mean"
+) -> xr.Dataset:
     """Eigenvalues and norms of all writes; see `semphase.science.writes.spectra.Spectra` for the axes."""
     d, layers = model.d_model, model.layers
     found = {
@@ -32,8 +38,8 @@ def measure_spectra(model: Model, rows: Rows, groups: int, at_once: int, advance
     }
     arrays, pools = {name: array for name, (_, array) in found.items()}, Pools()
     for chosen in slices(layers, at_once):
-        _fill_layers(model, rows, groups, chosen, arrays, pools)
-        _fill_parts(model, rows, chosen, arrays["parts"])
+        _fill_layers(model, rows, groups, chosen, arrays, pools, about)
+        _fill_parts(model, rows, chosen, arrays["parts"], about)
         advance(len(chosen))
     for at, spectrum in zip(pools, spectra_of(list(pools.values())), strict=True):
         arrays["shared"][at] = spectrum
@@ -41,11 +47,17 @@ def measure_spectra(model: Model, rows: Rows, groups: int, at_once: int, advance
 
 
 def _fill_layers(
-    model: Model, rows: Rows, groups: int, chosen: Sequence[int], arrays: dict[str, np.ndarray], pools: Pools
+    model: Model,
+    rows: Rows,
+    groups: int,
+    chosen: Sequence[int],
+    arrays: dict[str, np.ndarray],
+    pools: Pools,
+    about: About,
 ) -> None:
     sums = write_sums(model, rows, chosen, WHOLE, groups)
     for i, layer in enumerate(chosen):
-        *own, first = moments_of(sums, i, 0)
+        *own, first = moments_of(sums, i, 0, about)
         kept = list(left_out(own, first))
         spectra = spectra_of([moment for _, _, moment in kept])
         for (variant, at, moment), spectrum in zip(kept, spectra, strict=True):
@@ -59,25 +71,39 @@ def _fill_layers(
 
 
 def _fill_parts(
-    model: Model, rows: Rows, chosen: Sequence[int], parts: Float[np.ndarray, "first part layer component"]
+    model: Model,
+    rows: Rows,
+    chosen: Sequence[int],
+    parts: Float[np.ndarray, "first part layer component"],
+    about: About,
 ) -> None:
     sums = write_sums(model, rows, chosen, PARTS, groups=1)
     for i, layer in enumerate(chosen):
-        both = [moments_of(sums, i, part) for part in range(len(PARTS))]
+        both = [moments_of(sums, i, part, about) for part in range(len(PARTS))]
         found = spectra_of([kept for rest, first in both for kept in (rest + first, rest)])
         parts[:, :, layer] = found.reshape(len(PARTS), 2, -1).transpose(1, 0, 2)
 
 
-def measure_bases(model: Model, rows: Rows, at_once: int, advance: Advance) -> xr.Dataset:
-    """Means and principal directions of each layer's writes and of all layers stacked, position 0 included."""
+def measure_bases(
+    model: Model,
+    rows: Rows,
+    at_once: int,
+    advance: Advance,
+    first: int = WITH_FIRST,
+    about: About = "mean",
+) -> xr.Dataset:
+    """Means and principal directions of each layer's writes and of all layers stacked, with or without position 0.
+
+    About zero there are no means to be kept: they are 0.
+    """
     means = np.empty((model.layers, model.d_model), np.float32)
     individual = np.empty((model.layers, model.d_model, model.d_model), np.float32)
     pool: Moment | None = None
     for chosen in slices(model.layers, at_once):
         sums = write_sums(model, rows, chosen, WHOLE, groups=1)
         for i, layer in enumerate(chosen):
-            rest, first = moments_of(sums, i, 0)
-            moment = rest + first
+            rest, at_first = moments_of(sums, i, 0, about)
+            moment = rest + at_first if first == WITH_FIRST else rest
             means[layer], individual[layer] = moment.mean, moment.basis
             pool = moment if pool is None else pool + moment
             advance(1)
@@ -99,10 +125,12 @@ def slices(layers: int, at_once: int) -> Iterator[range]:
         yield range(start, min(layers, start + at_once))
 
 
-def moments_of(sums: WriteSums, layer: int, part: int) -> list[Moment]:
+def moments_of(sums: WriteSums, layer: int, part: int, about: About = "mean") -> list[Moment]:
     """The moments of each group, position 0 of the chunks last, of the layer and part at these places."""
     norm, total, outer = (array[:, layer, part].cpu().numpy() for array in (sums.norm, sums.total, sums.outer))
-    return [
+    found = [
         Moment(int(n), float(length), own, products)
         for n, length, own, products in zip(sums.count, norm, total, outer, strict=True)
     ]
+    # Without sums of the writes nothing is taken off their squares.
+    return found if about == "mean" else [replace(own, total=np.zeros_like(own.total)) for own in found]

@@ -182,24 +182,31 @@ def low_rank_losses(
     means: Float[Tensor, "layer d"],
     bases: Float[Tensor, "layer d component"] | Float[Tensor, "d component"],
     taken: Float[Tensor, " layer"] | None = None,
+    start: int = 0,
 ) -> Float[Tensor, "chunk predicted"]:
     """Token losses in nats when every block l writes mean + P Pᵀ(Δφ(l) − mean) only (002, exp7 D).
 
     Δφ is what the block makes of the stream so changed in all blocks before it. One basis may serve all layers. Of what
-    lies outside of P only the fraction `taken` is taken away; all of it where nothing is said.
+    lies outside of P only the fraction `taken` is taken away; all of it where nothing is said. Positions before `start`
+    write as they do.
     Raises SemphaseError naming the first layer after which the stream is not finite.
     """
     _require_components(0, bases)
     each = bases.expand(model.layers, *bases.shape[-2:])
     parts, ids = torch.ones(model.layers) if taken is None else taken, ids.to(model.device)
-    with torch.no_grad(), _low_rank(model, means.to(model.device), each.to(model.device), parts.tolist()) as leaving:
+    means, each = means.to(model.device), each.to(model.device)
+    with torch.no_grad(), _low_rank(model, means, each, parts.tolist(), start) as leaving:
         run_blocks(model, ids, torch.ones_like(ids))
         return token_losses(model, leaving[0], ids)
 
 
 @contextmanager
 def _low_rank(
-    model: Model, means: Float[Tensor, "layer d"], bases: Float[Tensor, "layer d component"], taken: Sequence[float]
+    model: Model,
+    means: Float[Tensor, "layer d"],
+    bases: Float[Tensor, "layer d component"],
+    taken: Sequence[float],
+    start: int,
 ) -> Iterator[list[Tensor]]:
     """Every block writes less outside of its basis; the list holds what leaves the block that ran last."""
     leaving: list[Tensor] = []
@@ -216,6 +223,7 @@ def _low_rank(
             if taken[layer] < 1:
                 changed += (1 - taken[layer]) * (write - kept)
             changed = changed.to(model.dtype)
+            changed[:, :start] = first_tensor(output)[:, :start]
             if not bool(changed.isfinite().all()):
                 raise SemphaseError(
                     f"the stream is not finite after block {layer} writes in {basis.shape[1]} components; check the "

@@ -10,7 +10,7 @@ import torch
 
 from semphase.errors import SemphaseError
 from semphase.science.writes import sums
-from semphase.science.writes.facet import INDIVIDUAL, SHARED, Kind, Writes, random_like
+from semphase.science.writes.facet import INDIVIDUAL, SHARED, Kind, Writes
 from semphase.science.writes.spectra import WITH_FIRST, WITHOUT_FIRST
 from semphase.science.writes.sums import GROUPS, POSITIONS
 
@@ -105,7 +105,7 @@ def test_random_bases_move_the_writes_no_farther(study_of, random_gpt2, basis):
     """By the squares of Δφ less its reconstruction, at every position and layer."""
     writes, k = study_of(random_gpt2).facet(Writes), 5
     moved = {}
-    for kind in (basis, random_like(basis)[1]):
+    for kind in (basis, writes.random_like(basis)[1]):
         means, bases = writes.in_basis(kind)
         squares = np.zeros(writes.layers)
 
@@ -118,7 +118,7 @@ def test_random_bases_move_the_writes_no_farther(study_of, random_gpt2, basis):
         moved[kind] = squares * writes.taken(kind, k) ** 2
     wanted, found = moved.values()
     assert np.all(writes.taken(basis, k) == 1)
-    part = writes.taken(random_like(basis)[1], k)
+    part = writes.taken(writes.random_like(basis)[1], k)
     assert np.all((part > 0) & (part <= 1))
     np.testing.assert_allclose(found[part < 1], wanted[part < 1], rtol=1e-5)
     assert np.all(found[part == 1] <= wanted[part == 1])
