@@ -131,8 +131,8 @@ def rank_correlations(study: Study) -> dict[str, float]:
     ),
     estimator="powerlaw fit with the cut-off of least Kolmogorov–Smirnov distance; each p by the same semi-parametric "
     "bootstrap, (r + 1)/(B + 1), of that distance and of the log likelihood by which either rival leads (1 where it does "
-    "not); all heads are there, so Clopper–Pearson intervals are over the B samples; where heads were screened, they are "
-    "widened to draws of the screening's error",
+    "not); Clopper–Pearson intervals over the B samples, and a refutation at the level of the p itself; where heads were "
+    "screened, the intervals are widened to draws of the screening's error",
     source=SOURCE,
     control="five times as many exponential values of the same mean",
     cost="minutes",

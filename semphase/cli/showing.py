@@ -112,9 +112,8 @@ def _agreement(entry: Entry) -> str:
 
 
 def _strength(entry: Entry) -> str:
-    p = entry["p_decision"]
-    told = wording.strength(entry)
-    return told if told == wording.NOTHING else told + ("" if p is None else f", p of the decision {wording.number(p)}")
+    told, p = wording.strength(entry), entry.get("p_decision")
+    return told + ("" if p is None else f", p of the decision {wording.number(p)}")
 
 
 def _universes(found: UniversesForm) -> Table:

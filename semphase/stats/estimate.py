@@ -62,8 +62,8 @@ class Estimate:
         """SemphaseError for fields of other kinds than a report can show and a verdict rests on."""
         if not all(map(_number, (self.value, self.low, self.high, self.level))):
             raise SemphaseError(f"an estimate is made of numbers, got {self.value!r} [{self.low!r}, {self.high!r}]")
-        if not 0 < self.level < 1:
-            raise SemphaseError(f"an estimate has its interval at a level between 0 and 1, not {self.level!r}")
+        if not 0 < self.level <= 1:
+            raise SemphaseError(f"an estimate has its interval at a level above 0, at most 1, not {self.level!r}")
         if not isinstance(self.unit, str) or len(self.unit.splitlines()) > 1:
             raise SemphaseError(f"an estimate has a unit in one line of text, not {self.unit!r}")
         if not isinstance(self.population, tuple) or not isinstance(self.units, tuple):

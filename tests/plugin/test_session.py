@@ -26,7 +26,7 @@ KEYS = {
     "control": {"name", "estimate", "relation", "contrast"},
     "model": {"name", "family", "layers", "heads", "d_model", "parameters", "sha256"},
     "summary": {
-        "supported", "specific", "refuted", "firm", "nominal", "inconclusive", "not_applicable", "failed",
+        "supported", "specific", "refuted", "firm", "nominal", "fragile", "inconclusive", "not_applicable", "failed",
     },
 }  # fmt: skip
 

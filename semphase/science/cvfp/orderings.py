@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from semphase.errors import SemphaseError
 
@@ -40,7 +40,7 @@ def rank_correlation(
     x: Float[np.ndarray, "*any item"], y: Float[np.ndarray, "*other item"]
 ) -> Float[np.ndarray, "*any"]:
     """Spearman's correlation along the last axis."""
-    return correlation(rankdata(x, axis=-1), rankdata(y, axis=-1))
+    return correlation(scipy.stats.rankdata(x, axis=-1), scipy.stats.rankdata(y, axis=-1))
 
 
 def within_rows(values: Float[np.ndarray, "*any row item"]) -> Float[np.ndarray, "*any cell"]:

@@ -40,6 +40,7 @@ class Fake:
     value: float
     copies: tuple[float, ...] = (10.0, 20.0)
     reading: dict = field(default_factory=lambda: {"words": ("bank",)})
+    base: None = None
 
     @property
     def label(self):
