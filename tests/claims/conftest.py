@@ -36,12 +36,13 @@ def _claim_tests() -> dict[str, Callable[..., None]]:
 
 @pytest.fixture(scope="session")
 def verdict_on() -> Callable[[str, Any], Verdict]:
-    """`verdict_on(id, study)` runs the claim's own test function and returns its verdict."""
+    """`verdict_on(id, study)` runs the claim's own test function and returns its verdict; a variant has no control."""
     tests = _claim_tests()
 
     def run(name: str, study: Any) -> Verdict:
         (mark,) = (mark for mark in tests[name].pytestmark if mark.name == "claim")
         judge = Judge(mark.args[0])
+        judge = judge.alone() if getattr(study, "base", None) is not None else judge
         tests[name](study, judge)
         assert judge.verdict is not None
         assert (judge.verdict.estimate is not None and judge.verdict.estimate.exact) == (name in CENSUS)

@@ -188,7 +188,9 @@ class WeightBasis:
     @property
     def _start(self) -> str:
         """What k-means starts from."""
-        return "clusters heads, started again" if self.study.choice("clustering") == "started again" else "clusters heads"
+        return (
+            "clusters heads, started again" if self.study.choice("clustering") == "started again" else "clusters heads"
+        )
 
     @property
     def _seed(self) -> int:

@@ -71,7 +71,11 @@ def _fill_layers(
 
 
 def _fill_parts(
-    model: Model, rows: Rows, chosen: Sequence[int], parts: Float[np.ndarray, "first part layer component"], about: About
+    model: Model,
+    rows: Rows,
+    chosen: Sequence[int],
+    parts: Float[np.ndarray, "first part layer component"],
+    about: About,
 ) -> None:
     sums = write_sums(model, rows, chosen, PARTS, groups=1)
     for i, layer in enumerate(chosen):
