@@ -207,7 +207,7 @@ def test_basis_free(study: Study, judge: Judge) -> None:
     weights = study.facet(facet.WeightBasis)
     registered, free = weights.evidence("registered"), weights.evidence("basis-free")
     others = [copy.evidence("other basis") for copy in weights.copies]
-    numbers = {"registered": registered, "basis-free": free} | dict(zip(["other basis"], others, strict=False))
+    numbers = dict(zip(("registered", "basis-free", "other basis"), (registered, free, *others), strict=False))
     detail = text(study) | {
         "numbers": {form: {name: own.value for name, own in found.items()} for form, found in numbers.items()},
         "criteria met": {

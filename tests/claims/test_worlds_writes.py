@@ -19,6 +19,7 @@ from semphase.science.writes.facet import Kind, Writes
 from semphase.stats.blocks import BlockLosses
 from semphase.study import Study
 from semphase.verdict import Verdict
+from semphase.verdict.universes import universe
 
 LAYERS, D = 13, 80
 WIDE = 62
@@ -170,15 +171,15 @@ OF_CONTROL = {"both": "-as-is-the-control", "control only": "-unlike-the-control
 def in_world(
     tmp_path: Path, verdict_on: Callable[[str, Study], Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Verdict]:
-    """`in_world(claim, world)` is the verdict there."""
+    """`in_world(claim, world)` is the verdict there, or that of a universe by its name."""
 
-    def judged(claim: str, world: World, layers: int = LAYERS) -> Verdict:
+    def judged(claim: str, world: World, layers: int = LAYERS, name: str = "") -> Verdict:
         monkeypatch.setattr(moments, "write_sums", world.write_sums)
         monkeypatch.setattr(sums, "_watch", world.watch)
         monkeypatch.setattr(Writes, "losses", lambda own, kind, components: world.losses(own, kind, components))
         monkeypatch.setattr(facet, "measure_spectra", world.measure_spectra)
         with planted_study(tmp_path, layers=layers, d_model=D) as study:
-            return verdict_on(f"writes.{claim}", study)
+            return verdict_on(f"writes.{claim}", study.in_universe(universe(name)) if name else study)
 
     return judged
 
@@ -197,6 +198,26 @@ def test_worlds(claim: str, expected: str, relation: str, world: World, in_world
     assert verdict.specific is (relation == "model only")
     assert verdict.p_decision is not None
     assert 0 < verdict.p_decision <= 0.025
+
+
+STEEP = np.exp(1.0 * np.arange(LAYERS))
+"""In the order of depth, and far from a straight line."""
+THREE_FIRST = Written(first={**TWO_OUT, 6: 1000.0})
+
+
+@pytest.mark.parametrize(
+    ("claim", "world", "name", "registered", "there"),
+    [
+        ("not-low-rank", World(THREE_FIRST), "position 0 left out", "refuted", "supported"),
+        ("norm-grows", World(Written(STEEP)), "Pearson", "supported", "refuted"),
+        ("norm-grows", World(Written(GROWING, first={6: 1e6})), "position 0 left out", "refuted", "supported"),
+    ],
+)
+def test_universes_of_worlds(
+    claim: str, world: World, name: str, registered: str, there: str, in_world: Callable[..., Verdict]
+) -> None:
+    assert in_world(claim, world).verdict == registered
+    assert in_world(claim, world, name=name).verdict == there
 
 
 def test_twelve_layers_alike_are_too_few_for_three_quarters(in_world: Callable[..., Verdict]) -> None:

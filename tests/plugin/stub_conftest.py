@@ -48,6 +48,12 @@ class Study:
     corpus: object = field(default_factory=corpus)
 
     @property
+    def budget(self):
+        from semphase.study.budget import BUDGETS
+
+        return BUDGETS[self.settings.budget]
+
+    @property
     def models(self):
         return tuple(Model(name) for name in self.names)
 

@@ -32,7 +32,8 @@ def checked(project: Project, *options: str) -> dict[str, Any] | None:
     """What the run asked to be checked; None where it checked nothing."""
     place = project.folder / "reads.txt"
     place.unlink(missing_ok=True)
-    assert project.run(*options).code == 0
+    ran = project.run(*options)
+    assert ran.code == 0, ran.out + ran.err
     return ast.literal_eval(place.read_text()) if place.exists() else None
 
 

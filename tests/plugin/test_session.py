@@ -20,7 +20,7 @@ KEYS = {
     "claim": {
         "id", "group", "statement", "criterion", "source", "model", "verdict", "point", "outcome",
         "estimate", "threshold", "p_value", "p_adjusted", "control", "published", "reason", "seconds",
-        "detail", "figures", "registration", "p_decision", "strength", "specific",
+        "detail", "figures", "registration", "p_decision", "strength", "specific", "scope", "undecided",
     },
     "estimate": {"value", "low", "high", "level", "method", "n", "unit", "population", "units"},
     "control": {"name", "estimate", "relation", "contrast"},

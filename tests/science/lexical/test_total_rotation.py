@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semphase.models import Model
 from semphase.science.lexical.total_rotation import (
     BLOCK,
+    Rotation,
     block_of,
     largest_growth,
     mean_without_blocks,
     near_pi,
     turns,
 )
+from semphase.study import Study
+from semphase.verdict.universes import universe
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -55,3 +61,47 @@ def test_the_largest_growth_is_that_of_the_means(seed):
     assert found.value == pytest.approx(max(np.diff([mean for mean, _ in models])))
     assert found.low < found.value < found.high
     assert (found.population, found.units) == (("text",), (50,))
+
+
+def within(study: Study, name: str) -> Rotation:
+    return study.in_universe(universe(name)).facet(Rotation)
+
+
+@pytest.mark.parametrize(
+    ("name", "shares"),
+    [("", (3 / 5, 4 / 5)), ("position 0 left out", (3 / 4, 3 / 4)), ("first layer left out", (0, 1 / 5))],
+)
+def test_what_of_the_angles_is_judged(
+    study_of: Callable[..., Study],
+    random_gpt2: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    shares: tuple[float, float],
+) -> None:
+    """Both layers turn the last three of five positions by π together; the second alone turns position 0 so, or does not."""
+    for first, wanted in zip((0.0, np.pi), shares, strict=True):
+        monkeypatch.setattr(Rotation, "measured", np.array([[0.0, first], [0.5, 0.5], *[[1.0, np.pi - 1.0]] * 3]))
+        study = study_of(random_gpt2)
+        found = within(study, name) if name else study.facet(Rotation)
+        assert near_pi(found.angle).mean() == pytest.approx(wanted)
+
+
+def test_units_of_universes_are_twice_as_long(
+    study_of: Callable[..., Study], random_gpt2: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rotation, "measured", np.random.default_rng(0).uniform(size=(400, 3)))
+    study = study_of(random_gpt2)
+    (own, without), (other, longer) = (
+        found.mean_turns() for found in (study.facet(Rotation), within(study, "blocks of 20 positions"))
+    )
+    assert own == other
+    assert (len(without), len(longer)) == (40, 20)
+
+
+def test_tokens_of_universes(study_of: Callable[..., Study], random_gpt2: Model) -> None:
+    """The model reads 64 positions: BOS and 63 tokens, the 63 after them, or the 63 alone."""
+    study = study_of(random_gpt2)
+    bos, *text = random_gpt2.encode(study.corpus.text)
+    assert study.facet(Rotation).tokens == (bos, *text[:63])
+    assert within(study, "the next 500 positions").tokens == (bos, *text[63:126])
+    assert within(study, "BOS the other way").tokens == tuple(text[:63])

@@ -186,6 +186,48 @@ def test_clusters_are_represented_by_their_nearest_member():
     np.testing.assert_array_equal(mixing.sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("prepared", ["not centred", "centred in each layer", "unit norm"])
+@pytest.mark.parametrize("count", [2, HEADS - LAYERS])
+def test_other_preparations_by_dense_algebra(prepared, count):
+    """Means that are taken off are kept, and lengths that are divided by come back."""
+    dense, lengths, means = outer(*random_heads()), np.ones((HEADS, 1)), 0.0
+    if prepared == "unit norm":
+        lengths = np.linalg.norm(dense, axis=1, keepdims=True)
+        means = (dense / lengths).mean(axis=0)
+    if prepared == "centred in each layer":
+        means = dense.reshape(LAYERS, PER_LAYER, -1).mean(axis=1).repeat(PER_LAYER, axis=0)
+    left, singular, right = np.linalg.svd(dense / lengths - means, full_matrices=False)
+    basis = bases.principal(dense @ dense.T, LAYER, prepared)
+    np.testing.assert_allclose(basis.variances, singular**2, atol=1e-8)
+    wanted = lengths * (means + (left[:, :count] * singular[:count]) @ right[:count])
+    np.testing.assert_allclose(basis.leading(count) @ dense, wanted, atol=1e-8)
+
+
+def test_heads_that_differ_by_length_alone_are_one_at_unit_norm():
+    flat = np.outer(np.arange(1, HEADS + 1), np.ones(5))
+    assert bases.principal(flat @ flat.T, LAYER).components(1.0) == 1
+    with pytest.raises(Undefined, match="all equal"):
+        bases.principal(flat @ flat.T, LAYER, "unit norm")
+    with pytest.raises(Undefined, match="matrix is zero, so it cannot be scaled"):
+        bases.principal(np.diag([0.0, *np.ones(HEADS - 1)]), LAYER, "unit norm")
+
+
+def test_ward_finds_the_clusters_that_k_means_finds():
+    rng = np.random.default_rng(3)
+    flat = 10 * rng.standard_normal((4, 20))[np.arange(HEADS) % 4] + 0.1 * rng.standard_normal((HEADS, 20))
+    basis = bases.principal(flat @ flat.T, LAYER)
+    np.testing.assert_array_equal(basis.merged(4), basis.clusters(4, np.random.default_rng(0)))
+
+
+def test_a_head_that_stands_for_others_takes_their_lengths_where_lengths_are_divided_by():
+    """Two directions, heads of each of every length: each keeps its own."""
+    directions = np.array([[1.0, 0.0, 0.1], [0.0, 1.0, 0.1]])[np.arange(HEADS) % 2]
+    lengths = np.arange(1.0, HEADS + 1)
+    flat = lengths[:, None] * directions
+    mixing = bases.principal(flat @ flat.T, LAYER, "unit norm").clusters(2, np.random.default_rng(0))
+    np.testing.assert_allclose(mixing @ flat, flat, atol=1e-12)
+
+
 @given(SEEDS, st.integers(1, HEADS))
 @settings(max_examples=20)
 def test_as_many_heads_stay_in_the_control(seed, count):
@@ -216,3 +258,14 @@ def test_what_has_no_basis_says_so():
         bases.principal(bases.outer_gram(queries, keys), LAYER).leading(HEADS + 1)
     with pytest.raises(Undefined, match="all equal"):
         bases.principal(bases.outer_gram(queries[:1].repeat(4, axis=0), keys[:1].repeat(4, axis=0)), LAYER[:4])
+
+
+def test_pearson_is_of_the_values_and_spearman_of_their_ranks():
+    """Scores that are the cubes of the heads' numbers."""
+    number = np.arange(HEADS)
+    flat = np.outer(number**3.0, np.ones(5))
+    basis = bases.principal(flat @ flat.T, LAYER)
+    by_values, by_ranks = (np.corrcoef(own, LAYER)[0, 1] for own in (number**3, number))
+    assert bases.layer_correlation(basis, "Pearson").value == pytest.approx(by_values)
+    assert bases.layer_correlation(basis, "Spearman").value == pytest.approx(by_ranks)
+    assert by_values < by_ranks - 0.05
