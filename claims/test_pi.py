@@ -82,7 +82,7 @@ def test_sigma_not_rejected(study: Study, judge: Judge) -> None:
     ),
     estimator="the width test of the model; the number of copies with p ≤ 0.05, of five, words left out in each",
     source="ours",
-    control="each untrained copy in the model's place, the other four as its copies",
+    control="the first untrained copy in the model's place, the other four as its copies: one draw",
     needs=Needs(layers=5),
     data=LEXICON,
     universes=RESPONSES,
@@ -102,8 +102,7 @@ def test_learned(study: Study, judge: Judge) -> None:
     }
     evidence: dict[str, Evidence | Estimate] = {"σ_free": own, "copies that reject": widths.rejections(copies, OF)}
     control: list[dict[str, Evidence | Estimate]] = [
-        {"σ_free": widths.width_of(copy), "copies that reject": widths.rejections([*copies[:i], *copies[i + 1 :]], OF)}
-        for i, copy in enumerate(copies)
+        {"σ_free": widths.width_of(copies[0]), "copies that reject": widths.rejections(copies[1:], OF)}
     ]
     judge(evidence, control=control, reason=widths.meaning(own), detail=detail, figures=[figures.g_untrained])
 
