@@ -168,6 +168,7 @@ CELLS: dict[str, Callable[[Entry], str]] = {
     "published": wording.published,
     "relation": wording.relation,
     "contrast": wording.contrast,
+    "universes": wording.universes,
 }
 
 
