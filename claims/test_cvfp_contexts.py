@@ -43,7 +43,6 @@ SEEDS = "the median over seeds, by order statistics"
 RANK = "each group of documents and each seed left out, of all trainings at once"
 LARGEST = -1
 LIMIT = 40
-CORRELATIONS = {None: orderings.correlation, "Spearman": orderings.rank_correlation}
 TOKENS, LAYERS = [1.0, 2.0, 3.0] * 3, [1.0] * 3 + [2.0] * 3 + [3.0] * 3
 
 
@@ -230,7 +229,7 @@ def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:
     def pooled(values: np.ndarray) -> np.ndarray:
         return orderings.within_rows(values.reshape(*values.shape[:-3], 9, -1))
 
-    correlation = CORRELATIONS[study.choice("correlation")]
+    correlation = orderings.rank_correlation if study.choice("correlation") == "Spearman" else orderings.correlation
 
     def evidence(measured: grids.Measured) -> dict[str, Estimate]:
         rank, ppl = measured.rank("validation").of(pooled), measured.log_ppl_in_groups.of(pooled)
@@ -247,7 +246,7 @@ def test_rank_is_not_the_cause(study: Study, judge: Judge) -> None:
 
 def rank_against(study: Study, other: list[float]) -> Callable[[grids.Measured], Estimate]:
     """Correlation of the training contexts' rank at the largest size with a property of the nine configurations."""
-    correlation = CORRELATIONS[study.choice("correlation")]
+    correlation = orderings.rank_correlation if study.choice("correlation") == "Spearman" else orderings.correlation
 
     def found(measured: grids.Measured) -> Estimate:
         at_largest = measured.rank("training").of(lambda rank: rank[..., LARGEST].reshape(*rank.shape[:-3], 9))

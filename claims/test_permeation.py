@@ -35,7 +35,6 @@ from semphase.science.lexical.universes import CONDITIONS, RESPONSES
 from semphase.stats.nested import Nested, Peak, Quantity
 
 REINITIALISED = "re-initialised weights"
-CORRELATIONS = {None: response.correlations, "Spearman": response.rank_correlations}
 FALLING_WORDS = 6
 PERMUTED = 5
 
@@ -93,9 +92,10 @@ def test_word_correlation(study: Study, judge: Judge) -> None:
         words, layers = own.f.shape
         return nulls.share_above(0.96, words, layers - 1, seed=study.seed)
 
+    pairs = response.rank_correlations if study.choice("correlation") == "Spearman" else response.correlations
     made = lexical.on_responses(
         study,
-        Quantity(CORRELATIONS[study.choice("correlation")], "smallest", (-1, 1)),
+        Quantity(pairs, "smallest", (-1, 1)),
         curves=lexical.f_curves,
         pairwise_r=response.correlations,
         share_of_random_rising_curves_that_pass=random_curves,

@@ -38,6 +38,8 @@ SMOOTH, SHARE, BOUNDS = "smooth", "share", "bounds"
 SIDES = BELOW, ABOVE = 0, 1
 
 _DRAWS = 4096
+_NO_SPREAD = 1e-200
+"""Of one unit; its power of 3/2 is a number still."""
 _DRAWN_UNITS, _DRAWN_RUNS = 160, 2048
 """Up to so many, units are drawn one by one, in so many runs."""
 _FEW_FREEDOM = 256
@@ -270,7 +272,7 @@ def _drawn(units: int, skewness: float, error: float) -> Pivot:
     """Runs of few units with this skewness and standard error each, about 0, with the moments that they show."""
     first, second, third = (sums[units - 1] for sums in _sums(round(skewness, 6)))
     mean = first / units
-    squares = np.maximum(second - units * mean**2, np.finfo(np.float64).tiny)
+    squares = np.maximum(second - units * mean**2, _NO_SPREAD)
     cubes = third - 3 * mean * second + 2 * units * mean**3
     variance = squares / (units * max(units - 1, 1))
     cumulant = cubes / (units * (units - 1) * (units - 2)) if units > 2 else np.zeros_like(mean)
