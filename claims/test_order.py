@@ -18,7 +18,7 @@ from semphase import (
 from semphase.science.audit.published import stated
 from semphase.science.lexical import conditions, derived, facet, figures
 from semphase.science.lexical import evidence as lexical
-from semphase.science.lexical.universes import CONDITIONS
+from semphase.science.lexical.universes import CONDITIONS, ON_COSINES
 from semphase.stats.nested import Quantity
 
 EXP1 = stated("001", "exp1")
@@ -40,7 +40,7 @@ BOTH_MODELS = {
     control="re-initialised weights",
     published=BOTH_MODELS,
     data=LEXICON,
-    universes=CONDITIONS,
+    universes=ON_COSINES,
 )
 def test_fan_out(study: Study, judge: Judge) -> None:
     made = lexical.on_measurement(
@@ -91,7 +91,7 @@ def test_two_stage_jump(study: Study, judge: Judge) -> None:
     control="the same texts put before the prompt",
     published={"gpt2": Published("supported", setting=EXP1)},
     data=LEXICON,
-    universes=CONDITIONS,
+    universes=ON_COSINES,
 )
 def test_causal_mask(study: Study, judge: Judge) -> None:
     words = study.facet(facet.Lexical)

@@ -12,3 +12,5 @@ TURNS = (
     "BOS the other way",
 )
 """For the angles by which blocks turn the stream."""
+ON_COSINES = tuple(name for name in CONDITIONS if name != "projection")
+"""For thresholds on σ itself, which a projection has in another unit."""
