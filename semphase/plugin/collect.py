@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,10 +50,15 @@ def claims_beside(item: pytest.Item) -> Iterator[Claim]:
     own = claim_of(item)
     if own is not None:
         yield own
-    for thing in list(vars(getattr(item, "module", None)).values()) if hasattr(item, "module") else ():
-        for mark in getattr(thing, "pytestmark", None) or () if callable(thing) else ():
-            if getattr(mark, "name", "") == "claim" and mark.args:
-                yield mark.args[0]
+    yield from _declared_in(getattr(item, "module", None))
+
+
+@cache
+def _declared_in(module: ModuleType | None) -> tuple[Claim, ...]:
+    """Looked up once for all tests of a file."""
+    things = [thing for thing in vars(module).values() if callable(thing)] if module is not None else []
+    marks = [mark for thing in things for mark in getattr(thing, "pytestmark", None) or ()]
+    return tuple(mark.args[0] for mark in marks if getattr(mark, "name", "") == "claim" and mark.args)
 
 
 def concerns(item: pytest.Item) -> bool:

@@ -35,7 +35,7 @@ def claim(
 
     `data` is what it reads besides weights: LEXICON, TEXT, prompts or a lexicon of its own, or several of these;
     `models` are the roles of the models that it compares, such as ("base", "tuned"), given as `--model base=NAME`;
-    `universes` are variants of the analysis: names of `semphase.study.universes`, functions from a study to a study, or
+    `universes` are variants of the analysis: names of `semphase.verdict.universes`, functions from a study to a study, or
     "none: REASON". Raises SemphaseError for a universe that is none of these, for roles that are no two names, and for
     fields that are not what `Claim` says.
     """

@@ -112,7 +112,7 @@ def require_fit(claim: Claim, criterion: Criterion, evidence: Evidence) -> None:
             f"{claim.id} declares {criterion.part!r} to lie between {least:g} and {most:g} and got {estimate.value:.6g}: "
             "correct the estimate, or the range"
         )
-    if estimate.level < LEVEL - slack:
+    if estimate.level < LEVEL - _ROUNDING:
         raise SemphaseError(
             f"{claim.id} is judged at {LEVEL:.0%} and got an interval of {criterion.part!r} at {estimate.level:.0%}"
         )
