@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -32,9 +33,30 @@ def softmax_outputs(seen: Attending) -> Outputs:
     """The heads' outputs under the model's own softmax attention."""
     if seen.softcap is not None:
         return seen.weighted(seen.scores().masked_fill(~seen.visible, float("-inf")).softmax(dim=-1))
+    if seen.mask is None and seen.group > 1 and not groups_fused(seen.query.device, seen.query.dtype):
+        return _ungrouped(seen)
     attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
     found: Tensor = attend(seen.module, seen.query, seen.key, seen.value, seen.mask, scaling=seen.scaling)[0]
     return found
+
+
+def groups_fused(device: torch.device, dtype: torch.dtype) -> bool:
+    """Has the device a fused kernel where several query heads share a key?
+
+    On CUDA only those in half precision have; in float32 torch falls back to whole matrices of scores.
+    """
+    return device.type != "cuda" or dtype in (torch.float16, torch.bfloat16)
+
+
+def _ungrouped(seen: Attending) -> Outputs:
+    """Causal attention with the keys and values of a group once for each of its heads."""
+    key, value = (own.repeat_interleave(seen.group, dim=1) for own in (seen.key, seen.value))
+    kept = slice(seen.query.shape[2])  # a cache may be longer than what it holds
+    causal = seen.query.shape[2] > 1
+    if causal:
+        key, value = key[:, :, kept], value[:, :, kept]
+    outputs = functional.scaled_dot_product_attention(seen.query, key, value, is_causal=causal, scale=seen.scaling)
+    return outputs.transpose(1, 2)
 
 
 @dataclass(frozen=True, eq=False)

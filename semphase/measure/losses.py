@@ -13,10 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from semphase.models import Model
 
-POSITIONS = 2048
-"""Positions whose logits are computed together."""
-ROWS = 4096
-"""Rows of the unembedding in one product: a tile of 32 MiB, which the processor's cache still holds."""
+POSITIONS, ROWS = 2048, 4096
+"""Positions whose logits are computed together, and rows of the unembedding in one product: a tile of 32 MiB, which a
+processor's cache still holds."""
+WIDE_POSITIONS, WIDE_ROWS = 8192, 16384
+"""The same on other devices: half a GiB, so that starting a product costs nothing beside it."""
 LEAST = 2.0**-80
 """Sums of exponentials below this consist of numbers so small that float32 has few digits left for them."""
 
@@ -33,7 +34,8 @@ class Unembedding:
     @property
     def tiles(self) -> list[slice]:
         """The vocabulary, a few thousand tokens at a time."""
-        return [slice(start, start + ROWS) for start in range(0, len(self.weight), ROWS)]
+        rows = tile_sizes(self.weight.device)[1]
+        return [slice(start, start + rows) for start in range(0, len(self.weight), rows)]
 
     def only(self, tokens: Bool[Tensor, " vocabulary"] | Int[Tensor, " some"]) -> Unembedding:
         """The same for some tokens, by a mask or by their ids."""
@@ -61,6 +63,11 @@ class Unembedding:
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
 
+def tile_sizes(device: torch.device) -> tuple[int, int]:
+    """How many positions and how many rows of the unembedding one product takes on a device."""
+    return (POSITIONS, ROWS) if device.type == "cpu" else (WIDE_POSITIONS, WIDE_ROWS)
+
+
 def unembedding(model: Model) -> Unembedding:
     """The unembedding of a model, with what its configuration does to the logits."""
     head, config = model.anatomy.unembed, model.module.config.get_text_config()
@@ -80,24 +87,30 @@ def token_losses(
     """
     readout = unembedding(model)
     normed = model.anatomy.final_norm(stream[:, :-1]).flatten(0, 1)
-    parts = zip(normed.split(POSITIONS), ids[:, 1:].flatten().split(POSITIONS), strict=True)
-    of_part = _shifted if normed.requires_grad else _direct
-    return torch.cat([of_part(readout, x, token) for x, token in parts]).view(len(ids), -1)
+    normaliser = _shifted(readout, normed) if normed.requires_grad else _direct(readout, normed)
+    return (normaliser - readout.of(normed, ids[:, 1:].flatten())).view(len(ids), -1)
 
 
-def _direct(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " position"]:
-    """Sums exponentials as they are, which saves a pass over the logits; shifts them where they are out of range."""
+def _direct(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " position"]:
+    """Sums exponentials as they are, which saves a pass over the logits; shifts them where one is out of range.
+
+    One answer of the device is waited for, after all has been given to it.
+    """
+    total = torch.cat([_summed(readout, part) for part in x.split(tile_sizes(x.device)[0])])
+    inside = bool(((total > LEAST) & (total < torch.inf)).all())
+    return total.log() if inside else _shifted(readout, x)
+
+
+def _summed(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " position"]:
     total = torch.zeros(len(x), device=x.device)
     for tile in readout.tiles:
         total = total + readout.logits(x, tile).exp_().sum(dim=-1)
-    if not bool(((total > LEAST) & (total < torch.inf)).all()):
-        return _shifted(readout, x, token)
-    return total.log() - readout.of(x, token)
+    return total
 
 
-def _shifted(readout: Unembedding, x: Tensor, token: Tensor) -> Float[Tensor, " position"]:
+def _shifted(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " position"]:
     """The same with each tile's logsumexp shifted by its largest logit."""
-    return log_normaliser(readout, x) - readout.of(x, token)
+    return torch.cat([log_normaliser(readout, part) for part in x.split(tile_sizes(x.device)[0])])
 
 
 def log_normaliser(readout: Unembedding, x: Float[Tensor, "position d"]) -> Float[Tensor, " position"]:

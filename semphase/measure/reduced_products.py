@@ -32,7 +32,7 @@ def rounded_products(model: Model, mantissa_bits: int) -> Iterator[None]:
     """
     fused = model.module.config._attn_implementation
     model.module.set_attn_implementation("eager")
-    mode = _Rounding(mantissa_bits)
+    mode = RoundedFactors(mantissa_bits)
     try:
         with mode:
             yield
@@ -42,7 +42,9 @@ def rounded_products(model: Model, mantissa_bits: int) -> Iterator[None]:
         raise SemphaseError(f"no matrix product of {model.name} passed the rounding; the emulation did nothing.")
 
 
-class _Rounding(TorchDispatchMode):
+class RoundedFactors(TorchDispatchMode):
+    """Inside the block both factors of every matrix product keep so many mantissa bits; counts the products."""
+
     def __init__(self, mantissa_bits: int) -> None:
         super().__init__()
         self.mantissa_bits = mantissa_bits

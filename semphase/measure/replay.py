@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -40,15 +42,18 @@ class Replay:
 
     No change is in force at first. Another one is evaluated from the first layer at which it differs, whatever it
     changes there. Streams that do not fit into `memory` bytes lie in a temporary file: use it in a `with` block.
-    Shorter chunks are filled up behind their end, where a causal model does not see it.
+    Shorter chunks are filled up behind their end, where a causal model does not see it. `attend` makes the outputs of
+    unchanged heads.
     """
 
-    def __init__(self, model: Model, ids: Int[Tensor, "chunk position"], memory: int = MEMORY) -> None:
+    def __init__(
+        self, model: Model, ids: Int[Tensor, "chunk position"], memory: int = MEMORY, attend: Change = softmax_outputs
+    ) -> None:
         self.model = model
         self.ids = ids.to(model.device)
         self.changes: dict[int, Change | BlockChange] = {}
         self._read: Read = partial(token_losses, model)
-        self._attend: Change = softmax_outputs
+        self._attend = self._probed_by = attend
         self._blocks = Blocks(model, self.ids[:1])
         self._streams = Shelf(
             model.layers,
@@ -81,7 +86,7 @@ class Replay:
         self.in_force = self._losses(self.stream(self.model.layers), self.ids)
 
     def attend_by(self, attend: Change) -> None:
-        """Make the outputs of unchanged heads in another way in what is run from now on; probes stay exact."""
+        """Make the outputs of unchanged heads in another way in what is run from now on; probes stay as they are."""
         self._attend = attend
 
     def stream(self, layer: int) -> Stream:
@@ -104,7 +109,7 @@ class Replay:
             found.append(look(seen))
             raise Seen
 
-        with torch.no_grad(), attending(self.model, {layer: change}), suppress(Seen):
+        with torch.no_grad(), attending(self.model, {layer: change}, self._probed_by), suppress(Seen):
             self._blocks.through(layer, self.stream(layer))
         return found[0]
 
@@ -129,16 +134,30 @@ class Replay:
         return self._losses(entered(changes.get(self.model.layers), stream), self.ids.repeat(copies, 1))
 
     def together(self, several: Sequence[BlockChanges]) -> Float[Tensor, "copy chunk position d"]:
-        """`final` of several changes that skip the same blocks, in one pass from the first difference of any."""
-        start = min(map(self._first_difference, several))
-        layers = dict.fromkeys(layer for changes in several for layer in changes)
-        changes = {layer: beside([changes.get(layer) for changes in several]) for layer in layers}
+        """`final` of several changes that skip the same blocks, in one pass.
+
+        Each joins the pass before the first block at which it differs from what is in force.
+        """
+        starts = [self._first_difference(changes) for changes in several]
+        order = sorted(range(len(several)), key=lambda copy: starts[copy])
+        running: list[BlockChanges] = []
+        parts: list[Stream] = []
+        begun = 0
+        for start, copies in groupby(order, key=lambda copy: starts[copy]):
+            if running:
+                parts = [self._run(begun, _beside(running), torch.cat(parts), until=start)]
+            joining = [several[copy] for copy in copies]
+            running, begun = running + joining, max(start, 0)
+            parts += self._joining(start, joining)
+        changes = _beside(running)
+        stream = entered(changes.get(self.model.layers), self._run(begun, changes, torch.cat(parts)))
+        return stream.unflatten(0, (len(several), -1))[np.argsort(order)]
+
+    def _joining(self, start: int, joining: Sequence[BlockChanges]) -> list[Stream]:
+        """The streams with which changes that differ from block `start` on begin."""
         if start == EMBEDDING:
-            stream = torch.cat([self._embedded(changes) for changes in several])
-        else:
-            stream = self._entering(start).repeat(len(several), 1, 1)
-        stream = self._run(max(start, 0), changes, stream)
-        return entered(changes.get(self.model.layers), stream).unflatten(0, (len(several), -1))
+            return [self._embedded(changes) for changes in joining]
+        return [self._entering(start)] * len(joining)
 
     def move(self, changes: BlockChanges) -> Losses:
         """Put other changes in force, from the first layer at which they differ; returns the token losses."""
@@ -159,12 +178,23 @@ class Replay:
         with torch.no_grad():
             return embedded(self.model, self.ids, changes.get(EMBEDDING))
 
-    def _run(self, start: int, changes: BlockChanges, stream: Stream | None = None, *, keep: bool = False) -> Stream:
-        """What leaves the last block, from what enters one before anything happens there: by default what is kept."""
+    def _run(
+        self,
+        start: int,
+        changes: BlockChanges,
+        stream: Stream | None = None,
+        *,
+        until: int | None = None,
+        keep: bool = False,
+    ) -> Stream:
+        """What enters block `until`, or leaves the last, from what enters one before anything happens there.
+
+        By default the latter is what is kept.
+        """
         if stream is None:
             stream = self._embedded(changes) if start == EMBEDDING else self._entering(start)
         with torch.no_grad(), attending(self.model, attention_changes(changes), self._attend):
-            for layer in range(max(start, 0), self.model.layers):
+            for layer in range(max(start, 0), self.model.layers if until is None else until):
                 if keep:
                     self._streams[layer] = stream
                 stream = self._blocks.through(layer, stream, changes.get(layer))
@@ -173,6 +203,12 @@ class Replay:
     def _losses(self, stream: Stream, ids: Tensor) -> Losses:
         with torch.no_grad():
             return self._read(stream, ids)
+
+
+def _beside(running: Sequence[BlockChanges]) -> dict[int, Change | BlockChange]:
+    """Changes of as many copies of the chunks."""
+    layers = dict.fromkeys(layer for changes in running for layer in changes)
+    return {layer: beside([changes.get(layer) for changes in running]) for layer in layers}
 
 
 def stream_bytes(model: Model, tokens: int) -> int:

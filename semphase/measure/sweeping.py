@@ -1,7 +1,7 @@
 """Many lists of edits on the same prompts or chunks of text, each replayed from the first block that it touches.
 
 A group of prompts is run once without edits, and its streams are kept; every label of the sweep starts from them.
-Labels that start at the same block run side by side, as many as fill a pass.
+Labels run side by side, as many as fill a pass, and each joins at the first block that it touches.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 import xarray as xr
+from jaxtyping import Bool
+from torch import Tensor
 
 from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
@@ -75,38 +77,52 @@ def swept_group(
     compiler.require(edit for own in edits.values() for edit in own)
     with Replay(model, group.ids, memory) as replay:
         before = replay.stream(model.layers)
-        for label, stream, _ in _streams(replay, compiler, group, edits):
+        inside = (torch.arange(group.width) < torch.tensor(group.lengths)[:, None]).to(before.device)
+        for labels, streams, _ in _passes(replay, compiler, group, edits):
             with torch.no_grad():
-                values = reader.read(model, group, stream)
-            require_finite_rows(reader, model, group, values)
-            yield label, values.cpu().numpy(), moves(before, stream, group)
+                values = [reader.read(model, group, stream) for stream in streams]
+                moved = torch.stack([moves(before, stream, inside) for stream in streams])
+            # What is found leaves the device once for all labels of a pass.
+            host, told = torch.stack(values).cpu(), moved.tolist()
+            for label, found, own in zip(labels, host, told, strict=True):
+                require_finite_rows(reader, model, group, found)
+                yield label, found.numpy(), own
 
 
-def moves(before: Stream, after: Stream, group: Batch) -> bool:
-    """Whether any position of any row differs by more than rounding."""
-    inside = torch.arange(group.width) < torch.tensor(group.lengths)[:, None]
+def moves(before: Stream, after: Stream, inside: Bool[Tensor, "row position"]) -> Bool[Tensor, ""]:
+    """Whether any position of any row differs by more than rounding, of those inside the prompts."""
     change = (after - before).norm(dim=-1) > EPSILONS * torch.finfo(before.dtype).eps * before.norm(dim=-1)
-    return bool((change & inside.to(change.device)).any())
+    return (change & inside).any()
 
 
 def _streams(
     replay: Replay, compiler: Compiler, group: Batch, edits: Edits[Label], *sites: Site
 ) -> Iterator[tuple[Label, Stream, list[Seeing]]]:
-    """Label by label what leaves the last block, and what was seen at sites on the way; run side by side."""
+    """Label by label what leaves the last block, and what was seen at sites on the way."""
+    for labels, streams, seen in _passes(replay, compiler, group, edits, *sites):
+        yield from zip(labels, streams, seen, strict=True)
+
+
+def _passes(
+    replay: Replay, compiler: Compiler, group: Batch, edits: Edits[Label], *sites: Site
+) -> Iterator[tuple[list[Label], list[Stream], list[list[Seeing]]]]:
+    """The same for all labels that one pass takes side by side."""
     width = max(1, pass_tokens(replay.model) // replay.ids.numel())
     for labels in _alike(compiler, edits, width):
         seen = [[Seeing(site) for site in sites] for _ in labels]
         looks = [[own.look for own in several] for several in seen]
         changes = [compiler.changes(edits[label], group, own) for label, own in zip(labels, looks, strict=True)]
         streams = list(replay.together(changes)) if len(labels) > 1 else [replay.final(changes[0])]
-        yield from zip(labels, streams, seen, strict=True)
+        yield labels, streams, seen
 
 
 def _alike(compiler: Compiler, edits: Edits[Label], width: int) -> Iterator[list[Label]]:
-    """Labels that start at the same block and skip the same ones, at most `width` of them."""
-    alike: dict[tuple[int, frozenset[int]], list[Label]] = {}
+    """Labels that skip the same blocks, at most `width` of them, those that start at the same one together."""
+    alike: dict[frozenset[int], list[tuple[int, Label]]] = {}
     for label, own in edits.items():
-        alike.setdefault(compiler.touched(own), []).append(label)
-    for labels in alike.values():
+        start, skipped = compiler.touched(own)
+        alike.setdefault(skipped, []).append((start, label))
+    for started in alike.values():
+        labels = [label for _, label in sorted(started, key=lambda own: own[0])]
         for first in range(0, len(labels), width):
             yield labels[first : first + width]

@@ -14,17 +14,29 @@ from semphase.measure.changes import FORMS, Constant, reformed
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
 from semphase.models import Model
+from semphase.models.device import device_memory
 
 Substitute = Callable[[Attending], Outputs]
 """What all heads of a layer would give under a change of any of them."""
-WIDTH = {"cpu": 2048}
-"""Tokens that one pass takes together: on a CPU as many as its caches hold, elsewhere what fills the device."""
+WIDTH = 2048
+"""Tokens that one pass takes together on a CPU: as many as its caches hold."""
 WIDE = 32768
+"""On other devices: as many as fill them."""
+HELD, SHARE = 24, 8
+"""A pass may take an eighth of a device's memory; of each token it holds at most 24 streams' worth: the stream, queries,
+keys and values, the neurons, and copies of them."""
 
 
 def pass_tokens(model: Model) -> int:
     """How many tokens one forward pass should take on the model's device."""
-    return WIDTH.get(model.device.type, WIDE)
+    if model.device.type == "cpu":
+        return WIDTH
+    return fitting_tokens(device_memory(model.device), model.d_model * model.dtype.itemsize)
+
+
+def fitting_tokens(memory: int | None, stream_bytes: int) -> int:
+    """`WIDE`, or as many tokens as fit into a share of so much memory; a token's stream takes `stream_bytes`."""
+    return WIDE if memory is None else max(1, min(WIDE, memory // (SHARE * HELD * stream_bytes)))
 
 
 def substitute(kind: str, means: Constant | None = None) -> Substitute:
@@ -61,11 +73,18 @@ def head_by_head(
         copies = own[None].repeat(len(batch), 1, 1, 1, 1)
         for copy, head in zip(copies, batch, strict=True):
             copy[:, :, head] = instead[:, :, head]
-        losses = replay.with_outputs(layer, copies).view(len(batch), len(replay.ids), -1)
-        for head, row in zip(batch, losses, strict=True):
+        found.append(replay.with_outputs(layer, copies).view(len(batch), len(replay.ids), -1))
+    losses = torch.cat(found)
+    _require_finite_heads(losses, layer, chosen)
+    return losses
+
+
+def _require_finite_heads(losses: Float[Tensor, "head chunk predicted"], layer: int, heads: list[int]) -> None:
+    """All heads are asked about together: each answer that is waited for stops the device."""
+    finite = losses.isfinite().flatten(1).all(dim=1).tolist()
+    for head, own, row in zip(heads, finite, losses, strict=True):
+        if not own:
             require_finite(row, f"head {head} of layer {layer} changed")
-        found.append(losses)
-    return torch.cat(found)
 
 
 def require_finite(losses: Tensor, what: str) -> None:

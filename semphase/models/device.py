@@ -24,6 +24,11 @@ def resolve(name: str) -> torch.device:
     return torch.device(name)
 
 
+def device_memory(device: torch.device) -> int | None:
+    """Bytes of a device's own memory; None where it has none or does not say."""
+    return int(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None
+
+
 def _present(kind: str) -> bool:
     if kind == "cuda":
         return torch.cuda.is_available()

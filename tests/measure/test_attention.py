@@ -12,8 +12,9 @@ from scaled import Scaled
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+import semphase.measure.attention as measured
 from semphase.errors import SemphaseError
-from semphase.measure.attention import NAME, Attending, attending
+from semphase.measure.attention import NAME, Attending, attending, groups_fused, softmax_outputs
 from semphase.measure.changes import FORMS, Ablated, Constant, Reformed, Together, reformed
 from semphase.measure.preflight import model_loss
 from semphase.measure.replay import Replay
@@ -246,6 +247,42 @@ def attention_of(heads, kv=None, softcap=None, mask=None):
     shape = (1, kv or heads, 6, 4)
     q, k, v = (torch.randn(size, generator=rng) for size in ((1, heads, 6, 4), shape, shape))
     return Attending(torch.nn.Module(), q, k, v, mask, 0.7, softcap)
+
+
+def test_grouped_keys_are_repeated_where_no_fused_kernel_takes_them():
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert all(groups_fused(cpu, dtype) for dtype in (torch.float32, torch.bfloat16))
+    assert groups_fused(cuda, torch.bfloat16)
+    assert groups_fused(cuda, torch.float16)
+    assert not groups_fused(cuda, torch.float32)
+    assert not groups_fused(cuda, torch.float64)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(9, 9), (1, 9), (4, 9)])
+def test_repeated_keys_give_the_same_outputs(loaded, monkeypatch, queries, keys):
+    """Also for the last token of a text that goes on, and where a cache has room for more than it holds."""
+    module = loaded("llama").anatomy.attention[0]
+    assert module.num_key_value_groups == 2
+    draw = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(2, heads, length, D_HEAD, generator=draw, dtype=torch.float64)
+        for heads, length in ((4, queries), (2, keys), (2, keys))
+    )
+    seen = Attending(module, query, key, value, None, 0.3)
+    fused = softmax_outputs(seen)
+    monkeypatch.setattr(measured, "groups_fused", lambda _device, _dtype: False)
+    np.testing.assert_allclose(softmax_outputs(seen), fused, atol=1e-14)
+
+
+def test_losses_with_repeated_keys_are_the_same(loaded, ids, monkeypatch):
+    model = loaded("llama")
+    changes = {1: Ablated((2,)), 2: Reformed((0,), "relu")}
+    with Replay(model, ids) as replay:
+        before = replay.in_force, replay.losses(changes)
+    monkeypatch.setattr(measured, "groups_fused", lambda _device, _dtype: False)
+    with Replay(model, ids) as replay:
+        for own, expected in zip((replay.in_force, replay.losses(changes)), before, strict=True):
+            np.testing.assert_allclose(own, expected, atol=CLOSE)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from waits import Waits
 
 import semphase.measure.losses as measured
 from semphase.measure.losses import token_losses, unembedding
@@ -95,6 +96,28 @@ def test_losses_do_not_depend_on_the_tiles(loaded, ids, monkeypatch, positions, 
     monkeypatch.setattr(measured, "POSITIONS", positions)
     monkeypatch.setattr(measured, "ROWS", rows)
     np.testing.assert_allclose(token_losses(model, stream, ids), before, atol=CLOSE)
+
+
+def test_tiles_are_those_of_the_device(loaded, ids, monkeypatch):
+    assert measured.tile_sizes(torch.device("cpu")) == (measured.POSITIONS, measured.ROWS)
+    wide = measured.tile_sizes(torch.device("cuda"))
+    assert wide == (measured.WIDE_POSITIONS, measured.WIDE_ROWS)
+    assert measured.POSITIONS * measured.ROWS < wide[0] * wide[1] <= 2**27
+    model = loaded("phi")
+    stream = final_stream(model, ids)
+    before = token_losses(model, stream, ids)
+    monkeypatch.setattr(measured, "tile_sizes", lambda _: wide)
+    np.testing.assert_allclose(token_losses(model, stream, ids), before, atol=CLOSE)
+
+
+@pytest.mark.parametrize("positions", [7, 2048])
+def test_one_answer_is_waited_for_however_many_tiles(loaded, ids, monkeypatch, positions):
+    model = loaded("phi")
+    stream = final_stream(model, ids)
+    monkeypatch.setattr(measured, "POSITIONS", positions)
+    with Waits() as waits:
+        token_losses(model, stream, ids)
+    assert waits.count == 1
 
 
 @pytest.mark.parametrize("shift", [-1e4, -700.0, -103.0, -95.0, -88.0, -60.0, 60.0, 88.0, 1e4])

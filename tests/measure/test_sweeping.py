@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from random_models import FAMILIES
+from waits import Waits
 
 from semphase.measure import reading, sites
 from semphase.measure.edits import added, set_to, without, zeroed
@@ -124,12 +125,35 @@ def test_every_kind_of_edit_starts_at_the_first_block_that_it_touches(loaded, it
     assert heads == nothing + Counter({k: (k + 1) * len(LENGTHS) for k in range(LAYERS)})
 
 
-def test_labels_that_start_together_share_a_pass(loaded, items):
+def more_runs(model, items, labels, passes):
+    """How often each block runs for a sweep, beyond the runs without edits."""
+    found = block_runs(model, lambda: sweep(model, items, labels, Losses()), passes)
+    found.subtract(block_runs(model, lambda: sweep(model, items, {}, Losses()), passes))
+    return found
+
+
+def test_labels_share_a_pass_and_join_it_where_they_start(loaded, items):
     model = loaded("llama")
-    labels = {(layer, head): [zeroed(sites.head(layer, head))] for layer in range(LAYERS) for head in range(4)}
-    more = block_runs(model, lambda: sweep(model, items, labels, Losses()), passes=True)
-    more.subtract(block_runs(model, lambda: sweep(model, items, {}, Losses()), passes=True))
-    assert more == {0: 1, 1: 2, 2: 3}
+    labels = {
+        (layer, head): [zeroed(sites.head(layer, head))] for head in range(4) for layer in reversed(range(LAYERS))
+    }
+    assert more_runs(model, items, labels, passes=True) == dict.fromkeys(range(LAYERS), 1)
+    assert more_runs(model, items, labels, passes=False) == {k: 4 * (k + 1) * len(LENGTHS) for k in range(LAYERS)}
+
+
+def test_what_is_found_leaves_the_device_once_a_pass(loaded, items):
+    """A flag or a number that the processor waits for stops a GPU; on a CPU the waits can be counted."""
+    model = loaded("llama")
+
+    def waits(heads):
+        labels = {head: [zeroed(sites.head(1, head))] for head in range(heads)}
+        reader, group = Scored(READERS["score"].score), groups(model, items, READERS["score"].rows(items))[0]
+        with Waits() as counted:
+            assert len(list(swept_group(model, group, labels, reader))) == heads
+        return counted.count
+
+    one, four = waits(1), waits(4)
+    assert four <= one
 
 
 @pytest.mark.parametrize("family", FAMILIES)

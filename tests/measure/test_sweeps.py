@@ -11,6 +11,7 @@ import torch
 from random_models import FAMILIES
 from scaled import Scaled
 from torch.nn import functional
+from waits import Waits
 
 import semphase.measure.sweeps as sweeps
 from semphase.errors import SemphaseError
@@ -80,6 +81,25 @@ def test_the_width_of_a_pass_changes_nothing(replay_of, monkeypatch, tokens):
     before = head_by_head(replay, 1, substitute("relu"))
     monkeypatch.setattr(sweeps, "pass_tokens", lambda _model: tokens)
     np.testing.assert_allclose(head_by_head(replay, 1, substitute("relu")), before, atol=CLOSE)
+
+
+def test_heads_of_a_layer_are_waited_for_together(replay_of, monkeypatch):
+    replay = replay_of("qwen3")
+    head_by_head(replay, 1, substitute("zero"))  # what is asked of a model once
+    for tokens, passes in ((10**6, 1), (CHUNKS * POSITIONS, HEADS)):
+        monkeypatch.setattr(sweeps, "pass_tokens", lambda _model, tokens=tokens: tokens)
+        with Waits() as waits:
+            head_by_head(replay, 1, substitute("zero"))
+        assert waits.count == passes  # whether sums of exponentials are in range
+
+
+def test_a_pass_fits_into_the_memory_of_its_device():
+    assert sweeps.fitting_tokens(None, 4 * 576) == sweeps.WIDE
+    assert sweeps.fitting_tokens(80 * 2**30, 4 * 576) == sweeps.WIDE
+    large, larger = (sweeps.fitting_tokens(80 * 2**30, 4 * d_model) for d_model in (8192, 16384))
+    assert 1 < larger < large < sweeps.WIDE
+    assert large * sweeps.HELD * 4 * 8192 <= 80 * 2**30 / sweeps.SHARE
+    assert sweeps.fitting_tokens(1, 4) == 1
 
 
 def test_chosen_heads_come_in_their_order(replay_of):

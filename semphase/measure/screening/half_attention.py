@@ -1,4 +1,4 @@
-"""Softmax attention in bfloat16, for screening.
+"""Softmax attention in half precision, for screening.
 
 Processors multiply bfloat16 matrices fast but have no fused attention that does. There whole products are taken, for
 a block of queries and all heads of one key at a time, and only with keys up to the block's end.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jaxtyping import BFloat16
+import torch
+from jaxtyping import BFloat16, Float, Float16
 from torch import Tensor
 
 from semphase.measure.attention import Attending, Outputs, softmax_outputs
@@ -31,6 +32,23 @@ def half_outputs(seen: Attending) -> Outputs:
     else:
         found = _blocked(query, key, value)
     return found.to(seen.value.dtype)
+
+
+def float16_outputs(seen: Attending) -> Outputs:
+    """The heads' outputs by the device's fused kernel, factors rounded to 11 bits, as TF32 has; not under a cap.
+
+    What float16 cannot hold becomes its largest number.
+    """
+    if seen.softcap is not None:
+        return softmax_outputs(seen)
+    query, key, value = (_saturated(own) for own in (seen.query * seen.scaling, seen.key, seen.value))
+    found = softmax_outputs(replace(seen, query=query, key=key, value=value, scaling=1.0))
+    return found.to(seen.value.dtype)
+
+
+def _saturated(own: Float[Tensor, "batch any position d"]) -> Float16[Tensor, "batch any position d"]:
+    largest = torch.finfo(torch.float16).max
+    return own.clamp(-largest, largest).half()
 
 
 def _blocked(

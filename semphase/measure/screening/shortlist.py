@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from semphase.measure.losses import POSITIONS, Unembedding, log_normaliser, unembedding
+from semphase.measure.losses import Unembedding, log_normaliser, tile_sizes, unembedding
 from semphase.models import Model
 
 SHARE = 0.9
@@ -80,7 +80,7 @@ def split_vocabulary(model: Model, stream: Float[Tensor, "chunk position d"]) ->
     """
     with torch.no_grad(), torch.autocast(stream.device.type, enabled=False):
         readout, at = unembedding(model), model.anatomy.final_norm(stream[:, :-1]).flatten(0, 1)
-        mass = torch.stack([_mass(readout, x) for x in at.split(POSITIONS)]).sum(dim=0).double()
+        mass = torch.stack([_mass(readout, x) for x in at.split(tile_sizes(at.device)[0])]).sum(dim=0).double()
     ranked, order = mass.sort(descending=True)
     held = ranked.cumsum(dim=0) - ranked < SHARE * mass.sum()
     likely = torch.zeros_like(held).scatter_(0, order, held)
@@ -98,7 +98,7 @@ def shortlist(model: Model, stream: Float[Tensor, "chunk position d"], split: Sp
     with torch.no_grad(), torch.autocast(stream.device.type, enabled=False):
         readout, at = unembedding(model), model.anatomy.final_norm(stream[:, :-1])
         others = readout.only(~split.likely)
-        parts = [_first_order(others, x) for x in at.flatten(0, 1).split(POSITIONS)]
+        parts = [_first_order(others, x) for x in at.flatten(0, 1).split(tile_sizes(at.device)[0])]
         rest, slope = (torch.cat(found) for found in zip(*parts, strict=True))
         rest, drawn = rest.view(at.shape[:-1]), readout.only(split.drawn)
         before = drawn.all(at)

@@ -123,7 +123,7 @@ class Heads:
 
     @cached_property
     def screening(self) -> Screening | None:
-        """How single heads are screened: not at all at full budget, and only where the device gains by it."""
+        """How single heads are screened; None where the device gains nothing by it."""
         way = way_of_screening(self.study)
         if way is None:
             return None

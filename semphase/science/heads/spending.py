@@ -10,17 +10,15 @@ from dataclasses import dataclass
 class Search:
     """How thoroughly heads are searched.
 
-    stages: how often a greedy order is ranked anew before the registered count is reached; screens: whether single
-    heads may be screened first.
+    stages: how often a greedy order is ranked anew before the registered count is reached.
     """
 
     stages: int = 2
-    screens: bool = True
 
 
 SEARCHES: Mapping[str, Search] = {
     "quick": Search(stages=2),
     "standard": Search(stages=3),
-    "full": Search(stages=9, screens=False),
+    "full": Search(stages=9),
 }
 """By the budget's name; others spend as `Search()` says."""
