@@ -19,6 +19,7 @@ from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
+from semphase.measure.exact import replay_of
 from semphase.measure.gathering import Gathered
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
@@ -47,7 +48,7 @@ def sweep_site(
     found = {label: Gathered(items, compiler.shape, site) for label in edits}
     compiler.require((edit for own in edits.values() for edit in own), site)
     for group in groups(model, items, prompts_as_rows(items), memory):
-        with Replay(model, group.ids, memory) as replay:
+        with replay_of(model, group.ids, memory) as replay:
             for label, _, seen in _streams(replay, compiler, group, edits, site):
                 seen[0].require_finite(group, model)
                 found[label].put(group, seen[0].values)
@@ -75,7 +76,7 @@ def swept_group(
     """
     compiler = Compiler(model, group.items) if compiler is None else compiler
     compiler.require(edit for own in edits.values() for edit in own)
-    with Replay(model, group.ids, memory) as replay:
+    with replay_of(model, group.ids, memory) as replay:
         before = replay.stream(model.layers)
         inside = (torch.arange(group.width) < torch.tensor(group.lengths)[:, None]).to(before.device)
         for labels, streams, _ in _passes(replay, compiler, group, edits):

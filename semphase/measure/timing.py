@@ -142,6 +142,22 @@ def _call(attend: Attention, vectors: Triple) -> None:
     wait_for(vectors[0].device)
 
 
+def least_seconds(ways: Sequence[Callable[[], object]], rounds: int, device: torch.device) -> list[float]:
+    """Seconds of the fastest round of each; a first round warms up.
+
+    In turn, so that what else the machine does slows all down alike; the least time is the one without it.
+    """
+    times = [[_taken(way, device) for way in ways] for _ in range(rounds + 1)][1:]
+    return [min(own) for own in zip(*times, strict=True)]
+
+
+def _taken(way: Callable[[], object], device: torch.device) -> float:
+    begun = time.perf_counter()
+    way()
+    wait_for(device)
+    return time.perf_counter() - begun
+
+
 def wait_for(device: torch.device) -> None:
     """Return when the device has done what it was given."""
     if device.type == "cuda":

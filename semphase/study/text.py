@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
+from semphase.measure.exact import replay_of
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.measurement import installed
@@ -87,7 +88,7 @@ class Reading:
 
     def replay(self, ids: Ids) -> Replay:
         """The replay of a group, whose streams stay within the memory allowed."""
-        return Replay(self.study.model, ids, self.memory)
+        return replay_of(self.study.model, ids, self.memory)
 
     def key(self, measurement: str, ids: Ids | None, **what: Any) -> dict[str, Any]:
         """The store's key of a measurement on some chunks."""

@@ -1,26 +1,16 @@
-"""Matrix products of what changed alone, in 8-bit integers.
+"""Products of a change in 8-bit integers, for screening.
 
-A changed head alters the input x of every later product W x a little. From the unchanged model's x₀ and W x₀, kept in
-full precision, W x = W x₀ + W (x − x₀), and only the second product is rounded: each row of x − x₀ and of W to integer
-steps of 1/127 of its largest entry (row-wise scales as in Dettmers et al. 2022, LLM.int8()). The error is a share of
-the change, about a hundredth, and vanishes with it.
+Each row of a change and of W is rounded to integer steps of 1/127 of its largest entry (row-wise scales as in Dettmers et
+al. 2022, LLM.int8()). The error is about a hundredth of the change.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int8
-from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
-
-from semphase.models import Model
-from semphase.models.anatomy import anatomy
+from torch import Tensor
 
 LEVELS = 127
 _LEAST = torch.finfo(torch.float32).tiny
@@ -33,112 +23,14 @@ class Weight:
     levels: Int8[Tensor, "d_in d_out"]
     step: Float[Tensor, " d_out"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Around:
-    """Products with one input around its unchanged value `at`, where they give `there`."""
-
-    weight: Weight
-    at: Float[Tensor, "token d_in"]
-    there: Float[Tensor, "token d_out"]
-
-    def product(self, x: Float[Tensor, "*copied d_in"]) -> Float[Tensor, "*copied d_out"]:
-        """The products with an altered input, of any number of copies of the chunks, one copy after the other."""
-        change = x.reshape(-1, *self.at.shape) - self.at
+    def added(
+        self, there: Float[Tensor, "token d_out"], change: Float[Tensor, "copy token d_in"]
+    ) -> Float[Tensor, "copy token d_out"]:
+        """`there` plus the products with a change, which is overwritten."""
         step = (change.abs().amax(dim=-1, keepdim=True) / LEVELS).clamp_min_(_LEAST)
         levels = change.div_(step).round_().to(torch.int8).flatten(0, 1)
-        found = torch._int_mm(levels, self.weight.levels).to(step.dtype).view(len(change), len(self.at), -1)
-        return torch.addcmul(self.there, found.mul_(step), self.weight.step).view(*x.shape[:-1], -1)
-
-
-class Rounded:
-    """A model whose blocks round their products once they have been `recorded`; the parameters are the model's own."""
-
-    def __init__(self, model: Model) -> None:
-        own = [*model.module.parameters(), *model.module.buffers()]
-        module = copy.deepcopy(model.module, {id(tensor): tensor for tensor in own})
-        self.model = replace(model, module=module, anatomy=anatomy(module))
-        self._pass = _Pass()
-        self._weights: dict[tuple[_Product, ...], Weight] = {}
-        self._products: list[_Product] = []
-        for parent, name, part in products(self.model):
-            self._products.append(_Product(part, self._pass))
-            setattr(parent, name, self._products[-1])
-
-    @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """Inside the block products are exact; around the last input that each one took there they are rounded later.
-
-        What was recorded before is given up.
-        """
-        for product in self._products:
-            product.shared = None
-        calls: dict[_Product, _Call] = {}
-        self._pass.calls = calls
-        try:
-            yield
-        finally:
-            self._pass.calls = None
-        for same in [tuple(same) for _, same in groupby(calls, key=lambda product: id(calls[product][0]))]:
-            self._gather(same, [calls.pop(product) for product in same])
-
-    def _gather(self, same: tuple[_Product, ...], calls: list[_Call]) -> None:
-        """Consecutive products with one input become one product."""
-        if same not in self._weights:
-            self._weights[same] = weight_levels(torch.cat([_rows(product.exact) for product in same]))
-        there = torch.cat([result.flatten(0, -2) for _, result in calls], dim=-1)
-        around = Around(self._weights[same], calls[0][0].flatten(0, -2), there)
-        widths = [result.shape[-1] for _, result in calls]
-        for place, product in enumerate(same):
-            product.shared = _Shared(around, widths, place)
-
-
-_Call = tuple[Tensor, Tensor]
-"""A product's input and result."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shared:
-    around: Around
-    widths: list[int]
-    place: int
-
-
-class _Pass:
-    """What the products of a pass have in common; it does not know them, so that they go as soon as nobody does."""
-
-    calls: dict[_Product, _Call] | None = None
-    """Exact products, in the order of their last calls, while they are recorded."""
-    _last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
-
-    def rounded(self, shared: _Shared, x: Tensor) -> Tensor:
-        """One product with x; those that share their input are made together, by the first of them."""
-        around, place = shared.around, shared.place
-        if self._last is None or self._last[0] is not around or self._last[1] is not x:
-            self._last = around, x, around.product(x).split(shared.widths, dim=-1)
-        parts = self._last[2]
-        if place == len(parts) - 1:
-            self._last = None
-        return parts[place]
-
-
-class _Product(nn.Module):
-    """What stands in a block for one of its products."""
-
-    def __init__(self, exact: nn.Module, common: _Pass) -> None:
-        super().__init__()
-        self.exact, self.common = exact, common
-        self.shared: _Shared | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        calls = self.common.calls
-        if calls is None and self.shared is not None:
-            return self.common.rounded(self.shared, x)
-        found: Tensor = self.exact(x)
-        if calls is not None:
-            calls.pop(self, None)  # a later call moves to the end
-            calls[self] = x, found
-        return found
+        found = torch._int_mm(levels, self.levels).to(step.dtype).view(len(change), len(there), -1)
+        return torch.addcmul(there, found.mul_(step), self.step)
 
 
 def integers_multiply(device: torch.device) -> bool:
@@ -155,25 +47,3 @@ def weight_levels(rows: Float[Tensor, "d_out d_in"]) -> Weight:
     """Each row in integer steps of 1/127 of its largest entry."""
     step = (rows.detach().abs().amax(dim=-1) / LEVELS).clamp_min(_LEAST)
     return Weight((rows.detach() / step[:, None]).round().to(torch.int8).T, step)
-
-
-def kept_bytes(model: Model, tokens: int) -> int:
-    """Memory that inputs and results of all products of a text of so many tokens take, at most."""
-    return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in products(model))
-
-
-def products(model: Model) -> list[tuple[nn.Module, str, nn.Module]]:
-    """The matrix products of all blocks: where each is, its name there, and itself."""
-    return [
-        (parent, name, part)
-        for block in model.anatomy.blocks
-        for parent in block.modules()
-        for name, part in parent.named_children()
-        if isinstance(part, nn.Linear | Conv1D)
-    ]
-
-
-def _rows(product: nn.Module) -> Float[Tensor, "d_out d_in"]:
-    weight = product.weight
-    assert isinstance(weight, Tensor)
-    return weight.T if isinstance(product, Conv1D) else weight

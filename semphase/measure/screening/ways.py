@@ -12,7 +12,6 @@ all read out only those anew, and a sample of the others (`shortlist`).
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -24,14 +23,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
+from semphase.measure.around import Around, ModelAround, kept_bytes, products
 from semphase.measure.attention import Changes
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import MEMORY, Read, Replay, stream_bytes
 from semphase.measure.screening.half_attention import float16_outputs, half_outputs
-from semphase.measure.screening.rounded import Around, Rounded, integers_multiply, kept_bytes, products, weight_levels
+from semphase.measure.screening.rounded import integers_multiply, weight_levels
 from semphase.measure.screening.shortlist import shortlist, split_vocabulary
-from semphase.measure.screening.tf32 import has_tf32, in_tf32, tf32_products
-from semphase.measure.timing import wait_for
+from semphase.measure.tf32 import has_tf32, in_tf32, tf32_products
+from semphase.measure.timing import least_seconds
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 
@@ -89,17 +89,8 @@ def speedups(model: Model) -> dict[Product, float]:
         ways["int8"] = lambda: around.product(x)
     if has_tf32(model.device):
         ways["tf32"] = lambda: tf32_products(model.device)(functional.linear)(x, rows)
-    # In turn, so that what else the machine does slows all down alike; the least time is the one without it.
-    rounds = [{way: _seconds(product, model.device) for way, product in ways.items()} for _ in range(_ROUNDS + 1)]
-    least = {way: min(times[way] for times in rounds[1:]) for way in ways}
+    least = dict(zip(ways, least_seconds(list(ways.values()), _ROUNDS, model.device), strict=True))
     return {product: least["float32"] / least[product] for product in get_args(Product) if product in least}
-
-
-def _seconds(product: Callable[[], Tensor], device: torch.device) -> float:
-    begun = time.perf_counter()
-    product()
-    wait_for(device)
-    return time.perf_counter() - begun
 
 
 def screening(model: Model, way: Way, memory: int = MEMORY) -> Make:
@@ -139,7 +130,7 @@ def _tf32(model: Model, memory: int) -> Make:
 
 
 def _int8(model: Model, memory: int) -> Make:
-    rounded = Rounded(model)
+    rounded = ModelAround(model, weight_levels)
     checked = False
 
     def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:

@@ -15,9 +15,10 @@ from random_models import FAMILIES, random_model
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
+from semphase.measure.around import Around, ModelAround, kept_bytes
 from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
-from semphase.measure.screening.rounded import LEVELS, Around, Rounded, kept_bytes, weight_levels
+from semphase.measure.screening.rounded import LEVELS, weight_levels
 from semphase.measure.screening.ways import screening
 from semphase.measure.sweeps import head_by_head, substitute
 
@@ -82,7 +83,7 @@ def test_changes_in_force_are_the_new_unchanged_state(loaded):
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gpt_neox", "phi"])
 def test_products_with_one_input_are_made_together(loaded, family):
     """Queries, keys and values; their output; gate and up, where there is a gate; down."""
-    rounded = Rounded(loaded(family))
+    rounded = ModelAround(loaded(family), weight_levels)
     with rounded.recorded(), Replay(rounded.model, ids):
         pass
     assert len(rounded._weights) == 4 * rounded.model.layers
@@ -91,14 +92,14 @@ def test_products_with_one_input_are_made_together(loaded, family):
 def test_the_model_itself_is_left_alone_and_its_weights_are_not_copied(loaded):
     model = loaded("llama")
     names = [type(part).__name__ for part in model.module.modules()]
-    rounded = Rounded(model)
+    rounded = ModelAround(model, weight_levels)
     assert [type(part).__name__ for part in model.module.modules()] == names
     assert {id(own) for own in rounded.model.module.parameters()} == {id(own) for own in model.module.parameters()}
 
 
 def test_what_is_kept_fits_into_what_is_counted(loaded):
     model = loaded("llama")
-    rounded = Rounded(model)
+    rounded = ModelAround(model, weight_levels)
     with rounded.recorded(), Replay(rounded.model, ids):
         pass
     arounds = {id(p.shared.around): p.shared.around for p in rounded.model.module.modules() if hasattr(p, "shared")}

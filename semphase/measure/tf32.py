@@ -1,8 +1,7 @@
-"""Matrix products in TF32, for screening on GPUs that have it.
+"""Matrix products in TF32, on GPUs that have it.
 
 TF32 keeps 10 bits of a factor's mantissa and sums in float32, at several times the speed of float32 products and without
-the casts that half precision needs. Baseline and change are rounded alike, so that most of the error cancels in their
-difference.
+the casts that half precision needs.
 """
 
 from __future__ import annotations
