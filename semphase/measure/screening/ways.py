@@ -152,7 +152,7 @@ def _require_same(replay: Replay) -> None:
         replay.close()
         raise SemphaseError(
             f"the products of {replay.model.name} ({replay.model.family}) cannot be rounded, for its own losses do not "
-            "come back; use --dtype float64, which is not screened."
+            "come back; use --dtype float64 or --budget full."
         )
 
 

@@ -123,7 +123,7 @@ class Heads:
 
     @cached_property
     def screening(self) -> Screening | None:
-        """How single heads are screened; None where the device gains nothing by it."""
+        """How single heads are screened; None where the device gains nothing or the budget does not allow it."""
         way = way_of_screening(self.study)
         if way is None:
             return None

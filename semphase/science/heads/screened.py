@@ -16,6 +16,7 @@ from torch import Tensor
 from semphase.machine import hardware
 from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import Substitute, head_by_head
+from semphase.science.heads.spending import SEARCHES, Search
 from semphase.stats.blocks import BlockLosses
 from semphase.study.study import Study
 from semphase.study.text import Half, Ids, LazyReplay, joined
@@ -109,11 +110,12 @@ class Screening:
 
 
 def way_of_screening(study: Study) -> Way | None:
-    """The fastest way for the device, at every budget; None where the device gains nothing."""
+    """The fastest way for the device; None where the device gains nothing, or the budget does not allow that way."""
     model = study.model
     if not worth_screening(model):
         return None
-    return fastest(model, next(study.text.groups("choose")).numel(), _speedups(study), study.text.memory)
+    way = fastest(model, next(study.text.groups("choose")).numel(), _speedups(study), study.text.memory)
+    return way if way in SEARCHES.get(study.budget.name, Search()).ways else None
 
 
 def _speedups(study: Study) -> dict[Product, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from scipy.stats import spearmanr
 
 from semphase.errors import SemphaseError
 from semphase.measure import sweeps
+from semphase.measure.screening.ways import Way
 from semphase.models import Model
 from semphase.science.heads.facet import Heads, numbers
 from semphase.science.heads.forms import better_identity, form_ratios, pruned_and_linear
@@ -113,7 +116,7 @@ def test_further_heads_come_on_top(heads: Heads) -> None:
         assert loss == pytest.approx(float(joint.mean), rel=1e-5)
 
 
-@pytest.mark.parametrize("way", ["int8", "int8+bfloat16", "bfloat16"])
+@pytest.mark.parametrize("way", get_args(Way))
 def test_screening_ranks_the_heads_as_full_precision_does(
     study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -124,7 +127,7 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     found = heads.screening.single("zero")
     assert spearmanr(found.losses.mean, exact.mean).statistic > 0.95
     assert 0 < found.confirmed < heads.total
-    # Both ways keep 8 bits: errors of a hundredth of the effects that it ranks.
+    # All ways keep 8 bits or more: errors of a hundredth of the effects that it ranks.
     spread = float(np.ptp(exact.mean))
     assert 0 < found.rms_error <= found.largest_error < 0.1 * spread
     same = np.isclose(found.losses.mean, exact.mean, rtol=1e-7, atol=0)
@@ -136,7 +139,7 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     assert told["screening"]["heads confirmed in full precision"] == found.confirmed
 
 
-@pytest.mark.parametrize("way", ["int8", "int8+bfloat16", "bfloat16"])
+@pytest.mark.parametrize("way", get_args(Way))
 def test_further_heads_are_screened_where_single_ones_are(
     study: Study, study_of: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -159,6 +162,17 @@ def test_the_way_of_screening_is_chosen_once(
     assert study_of(study.model).facet(Heads).screening.way == "int8"
     assert study_of(study.model).facet(Heads).screening.way == "int8"
     assert next(measured) == {"bfloat16": 1.0}
+
+
+@pytest.mark.parametrize("way", get_args(Way))
+@pytest.mark.parametrize("budget", ["quick", "standard", "full"])
+def test_full_budgets_are_screened_in_eleven_bits_alone(
+    study: Study, monkeypatch: pytest.MonkeyPatch, budget: str, way: str
+) -> None:
+    monkeypatch.setattr("semphase.science.heads.screened.worth_screening", lambda _model: True)
+    monkeypatch.setattr("semphase.science.heads.screened.fastest", lambda *_: way)
+    screening = replace(study, budget=replace(study.budget, name=budget)).facet(Heads).screening
+    assert (screening is not None) == (budget != "full" or way == "tf32+float16")
 
 
 def test_exact_losses_are_not_said_to_be_screened(study: Study) -> None:
