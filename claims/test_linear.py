@@ -118,7 +118,7 @@ def test_crossing(study: Study, judge: Judge) -> None:
     by = rankings.own_order(heads, form)
     crossing = forms.better_crossing(heads, by)
     saved = forms.loss_saved(heads, by, form, crossing)
-    removed = forms.loss_saved(heads, by, form, "zero") if heads.registered else None
+    removed = forms.loss_saved(heads, by, form, "zero") if study.registered else None
     every = (*forms.IDENTITY, "relu", "absolute", "product", "threshold", "zero")
     shown = heads.shown(lambda: {"ratios of the same heads": forms.form_ratios(heads, by, every)})
     detail = {"forms compared": [form, crossing], **shown}

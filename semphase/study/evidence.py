@@ -23,7 +23,7 @@ class Copied(Protocol[Kind]):
 
 def on_copies(study: Copied[Own], made: Callable[[Own], Any]) -> dict[str, Any]:
     """The control of `judge`: the same evidence for each untrained copy where it is defined, else the reason."""
-    if not study.untrained:  # in a universe, which has no control
+    if not study.registered:  # a universe has no control
         return {}
     controls = []
     for copy in study.untrained:

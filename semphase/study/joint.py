@@ -61,6 +61,11 @@ class JointStudy:
         return self.each[0].lexicon
 
     @property
+    def registered(self) -> bool:
+        """Are these the studies of the registered analysis, not of a universe?"""
+        return all(study.registered for study in self.each)
+
+    @property
     def untrained(self) -> tuple[JointStudy, ...]:
         """Joint studies of untrained copies: the copies of one seed together."""
         copies = zip(*(study.untrained for study in self.each), strict=True)

@@ -108,9 +108,14 @@ class Study:
         return (self,)
 
     @property
+    def registered(self) -> bool:
+        """Is this the study of the registered analysis, with its control and what a report shows? Not in a universe."""
+        return self.base is None
+
+    @property
     def untrained(self) -> tuple[Study, ...]:
         """The same study of five untrained copies, seeds 0–4; the control of most claims, and none in a universe."""
-        return () if self.base is not None else self.copies
+        return self.copies if self.registered else ()
 
     @cached_property
     def copies(self) -> tuple[Study, ...]:

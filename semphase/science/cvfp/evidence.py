@@ -49,7 +49,7 @@ def on_grids(
     """
     trained = study.facet(Cvfp)
     made = {"evidence": evidence(*own(trained))}
-    if study.base is not None:
+    if not study.registered:
         return made
     made["detail"] = {**trained.reading, **detail()}
     try:

@@ -45,14 +45,9 @@ class Heads:
         """The text that losses are measured on."""
         return self.study.text
 
-    @property
-    def registered(self) -> bool:
-        """Is this the registered analysis, with its control and what a report shows beside it? Not in a universe."""
-        return self.study.base is None
-
     def shown(self, detail: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What a report shows beside the registered analysis, made there only: nothing in a universe."""
-        return detail() if self.registered else {}
+        return detail() if self.study.registered else {}
 
     @property
     def ablation(self) -> str:

@@ -70,7 +70,7 @@ def random_order(heads: Heads, number: int = 0) -> Order:
 
 def copies(heads: Heads) -> range:
     """The numbers of a control's copies; none in a universe."""
-    return range(COPIES if heads.registered else 0)
+    return range(COPIES if heads.study.registered else 0)
 
 
 def random_orders(heads: Heads) -> list[Order]:
@@ -93,7 +93,8 @@ def random_sets(heads: Heads, copy: int) -> list[Assignment]:
     """As many random sets of heads of the same size and the same ablations, of one copy of a control."""
     first = copy * len(ORDERS)
     return [
-        numbers(random_order(heads, first + i)[: heads.registered_count], kind) for i, (_, kind) in enumerate(ORDERS)
+        numbers(random_order(heads, first + i)[: heads.registered_count], kind)
+        for i, (_, kind) in enumerate(ORDERS)
     ]
 
 

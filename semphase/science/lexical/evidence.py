@@ -63,7 +63,7 @@ def on_all_responses(
     def made(joint: JointStudy) -> Any:
         return estimates([own.facet(Lexical).response for own in joint.each], quantities, population)
 
-    if any(own.base is not None for own in study.each):
+    if not study.registered:
         return {"evidence": made(study)}
     detail["reading"] = {own.label: own.facet(Lexical).reading for own in study.each}
     detail[BY_STEP] = by_step(study.each, quantities, population)
@@ -94,7 +94,7 @@ def on_measurement(
     with where_defined():
         own = measurement(words)
         evidence = estimates([own], quantities, population)
-    if study.base is not None:  # a universe, of which the report holds the estimate
+    if not study.registered:  # a universe, of which the report holds the estimate
         return {"evidence": evidence}
     told = {name.replace("_", " "): of(own.point) for name, of in details.items()}
     if curves is not None:

@@ -96,4 +96,4 @@ def without_the_hardest(found: Calibrated) -> Calibrated:
 
 def beside(study: Study | JointStudy, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `judge` takes beside the evidence; nothing in a universe, which has no control and no detail."""
-    return {} if any(own.base is not None for own in study.each) else made()
+    return made() if study.registered else {}

@@ -58,7 +58,7 @@ class WeightBasis:
     @cached_property
     def copies(self) -> list[WeightBasis]:
         """The same with other draws; none in a universe, which has no control."""
-        if self.study.base is not None:
+        if not self.study.registered:
             return []
         return [self, *(WeightBasis(self.study, copy) for copy in range(1, COPIES))]
 

@@ -202,7 +202,7 @@ class Writes:
 
     def random_like(self, kind: Kind) -> list[Kind]:
         """Random bases in place of a kind's own; none in a universe, which has no control."""
-        return [] if self.study.base is not None else [Kind(kind.basis, copy) for copy in range(COPIES)]
+        return [Kind(kind.basis, copy) for copy in range(COPIES)] if self.study.registered else []
 
     def _random(self, purpose: str, copy: int) -> Float[Tensor, "d component"]:
         made = spectra.random_basis(self.d, self.study.rng(f"{purpose}, copy {copy}")).astype(np.float32)
@@ -282,7 +282,7 @@ class Writes:
 
     def ratios_told(self, *kinds: Kind) -> dict[str, Any]:
         """For a report's detail: d, and the ratio at every K of the grid by kind; of a universe nothing is told."""
-        if self.study.base is not None:
+        if not self.study.registered:
             return {}
         told = {kind.basis: {f"K = {k}": self.ratio(kind, k) for k in self.grid} for kind in kinds}
         return {"d": self.d, "ratios": told}
