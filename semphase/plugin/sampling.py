@@ -33,4 +33,4 @@ def _sampling(module: ModuleType | None, package: str) -> Iterator[type]:
 
 def _first_sentence(kind: type) -> str:
     told = inspect.getdoc(kind.samples) or kind.__name__  # type: ignore[attr-defined]
-    return told.partition("\n")[0].partition(". ")[0].rstrip(".")
+    return told.partition("\n")[0].partition("; ")[0].partition(". ")[0].rstrip(".")

@@ -29,6 +29,7 @@ class Verification:
         self.watch = watch
         self.checks: list[Check] = []
         self.others: list[str] = []
+        self.begun = False
 
     # Before the claims
 
@@ -41,20 +42,23 @@ class Verification:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: WorkerController) -> None:  # noqa: ARG002
         """The same when the first worker knows its claims."""
-        if not self.checks:
+        if not self.begun:
             self._begin(())
 
     def _begin(self, items: Sequence[pytest.Item]) -> None:
-        plan = self.watch.plan
-        if not any(own.models for own in plan):
-            return
+        self.begun = True
+        if any(own.models for own in self.watch.plan):
+            self._probe()
+        if self.watch.plan:
+            self._show_plan(items)
+
+    def _probe(self) -> None:
         from semphase.study.repetition import check_precision
 
         try:
             self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
         except SemphaseError as problem:
             raise pytest.UsageError(as_typed(self.session.config, str(problem))) from None
-        self._show_plan(items)
 
     def _show_plan(self, items: Sequence[pytest.Item]) -> None:
         from semphase.plugin.planning import lines, rows
@@ -66,10 +70,20 @@ class Verification:
         reporter.section("plan of the verification")
         for line in lines(rows(self.watch.plan, Sizes(self.session, items).seconds), reporter._tw.fullwidth):
             reporter.write_line(line)
-        reporter.write_line(f"first: {self.checks[0]}")
-        reporter.write_line("last: repeated on the CPU in float32, of what the claims will have used")
-        for line in _samples(items):
-            reporter.write_line(f"  {line}")
+        for check in self.checks:
+            reporter.write_line(f"first: {check}")
+        for line in self._last(items):
+            reporter.write_line(line)
+
+    def _last(self, items: Sequence[pytest.Item]) -> list[str]:
+        """What will be repeated; in workers' tests nobody here can look."""
+        from semphase.plugin.sampling import declared
+
+        if not any(own.models for own in self.watch.plan):
+            return []
+        samples = declared({getattr(item, "module", None) for item in items})
+        head = "last: repeated on the CPU in float32, of what the claims will have used"
+        return [f"{head}:", *(f"  {sample}" for sample in samples)] if samples else [head]
 
     @property
     def _reporter(self) -> pytest.TerminalReporter | None:
@@ -159,10 +173,3 @@ class Verification:
                 yield Check(f"{name} on the CPU, {what}", *found)
         except Exception as problem:
             yield Check(f"{name} on the CPU", as_typed(self.session.config, sentence(problem)), passed=False)
-
-
-def _samples(items: Sequence[pytest.Item]) -> list[str]:
-    """What the phenomena of the claims declare as samples, in the words of their authors."""
-    from semphase.plugin.sampling import declared
-
-    return declared({getattr(item, "module", None) for item in items})

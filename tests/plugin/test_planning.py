@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from semphase.plugin import sampling
 from semphase.plugin.planning import lines, rows, total
 from semphase.plugin.sizing import Sizes, declared
 from semphase.plugin.watch import Planned
@@ -103,3 +104,16 @@ def test_a_phenomenon_declares_its_passes_beside_its_facet() -> None:
     # Two ablations of 3 heads in 4 layers on half of the text: layer k replays 4 − k of 4 blocks.
     assert passes("heads", 4, 3) == pytest.approx(2 * 3 * (4 + 3 + 2 + 1) / 4 / 2)
     assert passes("order", 4, 3) is None
+
+
+def test_samples_are_told_in_the_words_of_what_makes_them() -> None:
+    from semphase.science.heads import facet as heads
+    from semphase.science.lexical import figures, total_rotation
+
+    file = types.ModuleType("test_file")
+    vars(file).update(heads=heads, figures=figures, rotation=total_rotation)
+    assert sampling.declared([file, file, None]) == [
+        "heads: Losses of about 1,024 tokens with one head zeroed, in three layers",
+        "lexical: All angles, their largest difference in radians",
+    ]
+    assert sampling.declared([types.ModuleType("test_nothing")]) == []

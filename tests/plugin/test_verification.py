@@ -216,3 +216,10 @@ def test_a_facet_whose_sample_differs_fails_a_run_on_a_real_model(make: Make, of
     assert ran.code == code, ran.out + ran.err
     assert failed(ran) == ["tiny on the CPU, layers"] * code
     assert f"largest difference {off}, 0.5 allowed" in ran.out
+
+
+def test_claims_without_a_model_need_no_probe(make: Make) -> None:
+    ran = project(make, "from stubs import test_table\n").run("--verify", width=200)
+    assert ran.code == 0
+    assert "plan of the verification" in ran.out
+    assert "precision probe" not in ran.out
