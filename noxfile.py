@@ -148,7 +148,7 @@ def accept(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
-    """The claims with full budget, the precision probe first, a sample repeated on the CPU, one exit code."""
+    """The claims with full budget: a plan and the precision probe first, a sample repeated on the CPU, PASS or FAIL."""
     _pytest(session, "claims", "--verify", "--budget", "full")
 
 

@@ -43,12 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
     reading.watch(options.known_places(config))
     session = Session(config)
     config.pluginmanager.register(session, "semphase-session")
-    config.pluginmanager.register(Watch(session), "semphase-watch")
+    watch = Watch(session)
+    config.pluginmanager.register(watch, "semphase-watch")
     config.pluginmanager.register(Ending(session), "semphase-ending")
     if options.value(config, "verify") and session.worker is None:
         from semphase.plugin.verification import Verification
 
-        config.pluginmanager.register(Verification(session), "semphase-verification")
+        config.pluginmanager.register(Verification(session, watch), "semphase-verification")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -157,7 +157,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},
         "afresh": switch | {"help": "judge every claim anew, also where the store has its verdict"},
-        "verify": switch | {"help": "probe the precision first, repeat a sample on the CPU after"},
+        "verify": switch | {"help": "plan and precision probe first, checks after, which decide the exit code"},
     }
 
 

@@ -15,7 +15,7 @@ from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
-from semphase.plugin.expectations import NO_CHOICE, RunKey
+from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
 from semphase.plugin.measured_on import measured_on
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
@@ -141,7 +141,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         report.longrepr = f"{claim.id}: {as_typed(item.config, str(error))}"
     if error is not None:
         kept = verdict if FIGURES in item.stash else None
-        _attach(item, report, kept, Decision("error", as_typed(item.config, _sentence(error))))
+        _attach(item, report, kept, Decision("error", as_typed(item.config, sentence(error))))
         return
     assert verdict is not None
     decision = _decide(item, verdict)
@@ -169,10 +169,16 @@ def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
         strict=value(config, "strict-expectations"),
         accept=value(config, "accept"),
     )
-    folders = expectations.record_folders(config.rootpath)
+    return decide(verdict, _expected(item, verdict), rules)
+
+
+def _expected(item: pytest.Item, verdict: Verdict) -> Expected | None:
+    """What the verdict should be; None where nobody knows, as of other data."""
+    if _replaced(item):
+        return None
+    folders = expectations.record_folders(item.config.rootpath)
     scope = _scoped(item, verdict)["kind"]
-    expected = expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
-    return decide(verdict, None if _replaced(item) else expected, rules)  # nobody expects anything of other data
+    return expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
 
 
 def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
@@ -205,6 +211,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
+        "expected": None if verdict is None else plain(_expected(item, verdict)),
         "expectable": not (claim.timed or _replaced(item)),
         "provenance": origin,
         "hardware": hardware() if origin else None,
@@ -234,7 +241,7 @@ def _origin(item: pytest.Item) -> dict[str, Any] | None:
     return found
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     """What broke, in one line."""
     if isinstance(error, SemphaseError):
         return str(error)

@@ -22,6 +22,7 @@ from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
 
 if TYPE_CHECKING:
+    from semphase.report.schema import VerificationForm
     from semphase.report.strength import Reach
     from semphase.study.settings import RunSettings
 
@@ -38,7 +39,7 @@ class Session:
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
     `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` holds all claims that
-    could have been judged.
+    could have been judged. `prepared` says that nothing speaks against the run, `verification` is what `--verify` concluded.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -55,6 +56,8 @@ class Session:
         self.roles: set[str] = set()
         self.family: dict[str, Reach] = {}
         self.uses: Counter[str] = Counter()
+        self.prepared = False
+        self.verification: VerificationForm | None = None
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -83,6 +86,7 @@ class Session:
         if self.config.option.collectonly:
             return
         self._check(reads)
+        self.prepared = True
         if self.worker is not None:
             self.config.workeroutput["semphase_roles"] = sorted(self.roles)  # type: ignore[attr-defined]
             self.config.workeroutput["semphase_family"] = self.family  # type: ignore[attr-defined]

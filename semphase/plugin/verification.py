@@ -1,80 +1,175 @@
-"""`--verify`: the precision probe before the claims, a sample of measurements repeated on the CPU after them."""
+"""`--verify`: a plan and the precision probe before the claims, the checks after them, which decide the exit code."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.plugin.options import as_typed
+from semphase.plugin import checks
+from semphase.plugin.checks import Check
+from semphase.plugin.options import as_typed, value
 from semphase.plugin.session import Session
+from semphase.plugin.watch import Watch
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the summary."""
-
-    name: str
-    found: str
-    passed: bool
-
-    def __str__(self) -> str:
-        return f"{'PASS' if self.passed else 'FAIL'}  {self.name}: {self.found}"
+DECIDABLE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+"""Other exit codes say that pytest did not get through its tests; they stay."""
 
 
 class Verification:
     """Collects the checks of a verification run and gives it its exit code."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, watch: Watch) -> None:
         self.session = session
+        self.watch = watch
         self.checks: list[Check] = []
+        self.others: list[str] = []
+        self.begun = False
 
+    # Before the claims
+
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Refuse to measure on a device that does not keep the precision asked for."""
-        if not self.session.uses or session.config.option.collectonly:
-            return
+        """Show the plan, and refuse to measure on a device that does not keep the precision asked for."""
+        if self.session.prepared:
+            self._begin(session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: WorkerController) -> None:  # noqa: ARG002
+        """The same when the first worker knows its claims."""
+        if not self.begun:
+            self._begin(())
+
+    def _begin(self, items: Sequence[pytest.Item]) -> None:
+        self.begun = True
+        if any(own.models for own in self.watch.plan):
+            self._probe()
+        if self.watch.plan:
+            self._show_plan(items)
+
+    def _probe(self) -> None:
         from semphase.study.repetition import check_precision
 
         try:
             self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
         except SemphaseError as problem:
-            raise pytest.UsageError(as_typed(session.config, str(problem))) from None
+            raise pytest.UsageError(as_typed(self.session.config, str(problem))) from None
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Repeat the sample once the claims are judged."""
-        if not self.session.told:
+    def _show_plan(self, items: Sequence[pytest.Item]) -> None:
+        from semphase.plugin.planning import lines, rows
+        from semphase.plugin.sizing import Sizes
+
+        reporter = self._reporter
+        if reporter is None:
             return
-        passed = exitstatus == pytest.ExitCode.OK
-        self.checks.append(Check("claims", "as expected" if passed else "see the verdicts above", passed))
-        for name in self.session.settings.models:
-            self._repeat(name)
-        if session.exitstatus == pytest.ExitCode.OK and not all(check.passed for check in self.checks):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.section("plan of the verification")
+        for line in lines(rows(self.watch.plan, Sizes(self.session, items).seconds), reporter._tw.fullwidth):
+            reporter.write_line(line)
+        for check in self.checks:
+            reporter.write_line(f"first: {check}")
+        for line in self._last(items):
+            reporter.write_line(line)
+
+    def _last(self, items: Sequence[pytest.Item]) -> list[str]:
+        """What will be repeated; in workers' tests nobody here can look."""
+        from semphase.plugin.sampling import declared
+
+        if not any(own.models for own in self.watch.plan):
+            return []
+        samples = declared({getattr(item, "module", None) for item in items})
+        head = "last: repeated on the CPU in float32, of what the claims will have used"
+        return [f"{head}:", *(f"  {sample}" for sample in samples)] if samples else [head]
+
+    @property
+    def _reporter(self) -> pytest.TerminalReporter | None:
+        found: pytest.TerminalReporter | None = self.session.config.pluginmanager.get_plugin("terminalreporter")
+        return found
+
+    # Beside the claims
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what fails without being the verdict of a claim."""
+        if report.failed and not hasattr(report, "semphase"):
+            self.others.append(f"{report.nodeid} ({report.when})")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        if report.failed:
+            self.others.append(f"{report.nodeid} (collection)")
+
+    # After the claims
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """Check what was judged, before the report is written; refuted claims alone fail nothing."""
+        told = list(self.session.told.values())
+        if not told:
+            return
+        decidable = exitstatus in DECIDABLE
+        self.checks += self._judged()
+        try:
+            self.checks += self._repeated() if decidable else []
+        except KeyboardInterrupt:
+            self.checks.append(Check("repeated on the CPU", "interrupted", passed=False))
+            session.exitstatus, decidable = pytest.ExitCode.INTERRUPTED, False
+        self.session.verification = form = checks.verification_form(self.checks, told)
+        if decidable:
+            session.exitstatus = pytest.ExitCode.OK if form["passed"] else pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
-        if not self.checks:
+        form = self.session.verification
+        if form is None:
             return
+        from semphase.report.wording import finding_lines
+
         terminalreporter.section("verification")
         for check in self.checks:
             terminalreporter.write_line(str(check), green=check.passed, red=not check.passed)
+        for line in finding_lines(form):
+            terminalreporter.write_line(line)
+        told = "PASS" if form["passed"] else "FAIL"
+        terminalreporter.write_line(f"verification: {told}", bold=True, green=form["passed"], red=not form["passed"])
 
-    def _sampled(self) -> dict[str, list[str]]:
-        """By model, the facets that this run's claims used and that declare samples."""
+    def _judged(self) -> Iterator[Check]:
+        told, config = list(self.session.told.values()), self.session.config
+        yield checks.all_judged(len(told), len(self.watch.plan) or self.session.collected)
+        yield checks.nothing_broken(told)
+        yield checks.as_expected(told, strict=value(config, "strict-expectations"))
+        if value(config, "fail-inconclusive"):
+            yield checks.all_decided(told)
+        if self.others:
+            yield Check("other tests", f"failed: {', '.join(self.others)}", passed=False)
+
+    def _repeated(self) -> Iterator[Check]:
+        used = self._used()
+        if not used:
+            yield Check("repeated on the CPU", "nothing that was measured declares a sample", passed=True)
+            return
+        for name in self.session.settings.models:
+            yield from self._repeat(name, used)
+
+    def _used(self) -> dict[str, list[str]]:
+        """By model, what declares samples of the facets that this run's claims used."""
         found: dict[str, dict[str, None]] = {}
         for told in self.session.told.values():
             for label, facets in told["sampled"].items():
                 found.setdefault(label, {}).update(dict.fromkeys(facets))
         return {label: list(facets) for label, facets in found.items()}
 
-    def _repeat(self, name: str) -> None:
+    def _repeat(self, name: str, used: dict[str, list[str]]) -> Iterator[Check]:
+        """Whatever goes wrong here is a failed check: the verdicts are judged, and their report is to be written."""
+        from semphase.plugin.running import sentence
         from semphase.study.repetition import repeat_samples
 
         try:
-            repeated = repeat_samples(self.session.settings, name, self._sampled())
-            self.checks += [Check(f"{name} on the CPU, {what}", *found) for what, found in repeated]
-        except SemphaseError as problem:
-            self.checks.append(Check(f"{name} on the CPU", as_typed(self.session.config, str(problem)), passed=False))
+            for what, found in repeat_samples(self.session.settings, name, used):
+                yield Check(f"{name} on the CPU, {what}", *found)
+        except Exception as problem:
+            yield Check(f"{name} on the CPU", as_typed(self.session.config, sentence(problem)), passed=False)

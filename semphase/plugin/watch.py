@@ -36,11 +36,13 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One claim of the run, and how long it may take."""
+    """One claim of the run on the models of a label, and how long it may take: as last time, or a guess."""
 
     name: str
     seconds: float
     group: str
+    models: str = ""
+    timed: bool = True
 
 
 @dataclass
@@ -99,6 +101,12 @@ class Watch:
             with atomically(folder / PLAN) as scratch:
                 scratch.write_text(json.dumps({test: asdict(own) for test, own in plan.items()}), encoding="utf-8")
 
+    @property
+    def plan(self) -> list[Planned]:
+        """The claims of the run, here or as the first worker collected them; none before that."""
+        self.left = self.left or self._plan_of_workers()
+        return list(self.left.plan.values()) if self.left is not None else []
+
     def _planned(self, items: Sequence[pytest.Item]) -> dict[str, Planned]:
         settings = self.session.settings
         known = durations.read(settings.store, settings.budget)
@@ -106,9 +114,10 @@ class Watch:
         for item in items:
             claim = claim_of(item)
             if claim is not None:
-                last = known.get(durations.name_of(claim.id, label_of(item)))
+                label = label_of(item)
+                last = known.get(durations.name_of(claim.id, label))
                 seconds = GUESSES[claim.cost] if last is None else 0.0 if last.is_kept(now) else last.seconds
-                found[item.nodeid] = Planned(claim.id, seconds, groups[item.nodeid])
+                found[item.nodeid] = Planned(claim.id, seconds, groups[item.nodeid], label, last is not None)
         return found
 
     @pytest.hookimpl(optionalhook=True)

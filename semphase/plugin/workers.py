@@ -85,7 +85,7 @@ def groups(items: Iterable[pytest.Item]) -> dict[str, str]:
 
 def groups_of(modules: Mapping[Path, ModuleType | None]) -> dict[Path, str]:
     """The group of each test file: files that share a phenomenon, directly or through others, are in one."""
-    named = {path: _phenomena(module) or {path.stem} for path, module in modules.items()}
+    named = {path: phenomena(module) or {path.stem} for path, module in modules.items()}
     joined: list[set[str]] = []
     for own in named.values():
         meeting = [group for group in joined if group & own]
@@ -94,7 +94,7 @@ def groups_of(modules: Mapping[Path, ModuleType | None]) -> dict[Path, str]:
     return {path: home[min(own)] for path, own in named.items()}
 
 
-def _phenomena(module: ModuleType | None) -> set[str]:
+def phenomena(module: ModuleType | None) -> set[str]:
     """The packages with a module `facet` from which a test file has anything."""
     found = {_package(thing) for thing in vars(module).values()} if module is not None else set()
     return {package for package in found if package and _has_facet(package)}

@@ -76,6 +76,8 @@ def _run(session: Session) -> Run:
     registries = {path: form for told in session.told.values() for path, form in told["registries"].items()}
     if session.restored:
         run["restored"] = session.restored
+    if session.verification is not None:
+        run["verification"] = session.verification
     if registries:
         run["registry"] = registries
     drawn = [notice for told in session.told.values() for notice in told["notices"]]

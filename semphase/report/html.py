@@ -35,6 +35,7 @@ def to_html(document: Document, folder: Path) -> str:
         universes=wording.universes,
         undecided=wording.undecided,
         status=_status,
+        verification=wording.verification_lines,
         spark=spark,
     )
     template = environment.from_string((files("semphase.report") / "report.html.j2").read_text(encoding="utf-8"))

@@ -22,6 +22,7 @@ from semphase.report.wording import (
     undecided,
     universes,
     verdict,
+    verification_lines,
 )
 
 _HEADS = (
@@ -45,7 +46,17 @@ def to_markdown(document: Document) -> str:
     """One table for each model, the reasons beneath it, and where the numbers come from."""
     entries = leading(document["claims"])
     sections = [_study(model, entries) for model in _models(entries)]
-    return "\n\n".join(["# Verdicts", summary_line(document), *sections, _origin(document["run"])]) + "\n"
+    parts = ["# Verdicts", summary_line(document), *_verification(document["run"]), *sections, _origin(document["run"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _verification(run: Run) -> list[str]:
+    """What `--verify` concluded, where the run had it."""
+    if "verification" not in run:
+        return []
+    form = run["verification"]
+    told = [f"- {_flat(line)}" for line in verification_lines(form)]
+    return ["\n".join([f"## Verification: {'passed' if form['passed'] else 'failed'}", "", *told])]
 
 
 def _study(model: str | None, entries: Iterable[Entry]) -> str:

@@ -2,10 +2,10 @@
 
 Readers of stored reports depend on these names, so they are frozen: a change means a new `SCHEMA`. Reports of version 1
 have no population, units, `specific`, `p_decision` and `strength`, and their controls are `discriminating` or not.
-`run.notices` is there only when there is something to say, `run.restored` where verdicts are those of earlier runs,
-`run.registry` (by path) where claims have a registry, and an entry's `universes` where they were run. Older reports have
-no `registration`, no `undecided`, and no `scope` but where --prompts replaced a set that the claim names or uses, then
-without `ratios`. An unbounded end of an interval is null.
+`run.notices` is there only when there is something to say, `run.verification` in runs with --verify, `run.restored` where
+verdicts are those of earlier runs, `run.registry` (by path) where claims have a registry, and an entry's `universes` where
+they were run. Older reports have no `registration`, no `undecided`, and no `scope` but where --prompts replaced a set that
+the claim names or uses, then without `ratios`. An unbounded end of an interval is null.
 """
 
 from __future__ import annotations
@@ -111,6 +111,25 @@ class RegistryForm(TypedDict):
     length: int
 
 
+class CheckForm(TypedDict):
+    """One thing that a verification looked at."""
+
+    name: str
+    found: str
+    passed: bool
+
+
+class VerificationForm(TypedDict):
+    """What `--verify` concluded; it passed when every check did.
+
+    `findings` are the claims of which nobody expected a verdict ("claim on model", by verdict): they fail nothing.
+    """
+
+    passed: bool
+    checks: list[CheckForm]
+    findings: dict[str, list[str]]
+
+
 class Entry(TypedDict):
     """One claim for one model (or one set of models)."""
 
@@ -160,6 +179,7 @@ class Run(TypedDict):
     lexicon: dict[str, Any] | None
     models: list[dict[str, Any]]
     restored: NotRequired[int]
+    verification: NotRequired[VerificationForm]
     registry: NotRequired[dict[str, RegistryForm]]
     notices: NotRequired[list[str]]
 

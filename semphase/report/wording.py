@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from semphase.report.schema import Document, Entry, EstimateForm, leads
+from semphase.report.schema import Document, Entry, EstimateForm, VerificationForm, leads
 
 NOTHING = "–"
 LEGEND = (
@@ -230,3 +230,20 @@ def summary_line(document: Document) -> str:
         f"{counts['not_applicable']} not applicable{firm}; {counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )
+
+
+def verification_lines(form: VerificationForm) -> list[str]:
+    """The checks of a verification, and the findings that fail none of them."""
+    checks = [f"{'PASS' if own['passed'] else 'FAIL'} {own['name']}: {own['found']}" for own in form["checks"]]
+    return [*checks, *finding_lines(form)]
+
+
+def finding_lines(form: VerificationForm) -> list[str]:
+    """How many verdicts nobody expected anything of, and which claims are refuted among them."""
+    findings = form["findings"]
+    if not findings:
+        return []
+    counts = ", ".join(f"{len(names)} {verdict.replace('-', ' ')}" for verdict, names in findings.items())
+    number = sum(map(len, findings.values()))
+    told = [f"{number} finding{'' if number == 1 else 's'} without an expectation: {counts}"]
+    return told + ([f"refuted: {', '.join(findings['refuted'])}"] if "refuted" in findings else [])

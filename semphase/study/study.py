@@ -292,9 +292,10 @@ class Study:
 
     @property
     def sampled(self) -> tuple[str, ...]:
-        """The facets made so far that declare samples for `--verify`, as "module:class"."""
-        kinds = (type(facet) for facet in self._facets.values() if isinstance(facet, sample.Sampled))
-        return tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds)
+        """What declares samples for `--verify` of the facets made so far, and of losses under edits, as "module:class"."""
+        found = [name for facet in self._facets.values() for name in sample.sampling(type(facet))]
+        read = "text" in vars(self) and self.text.edited
+        return tuple(dict.fromkeys([*found, *([f"{text.__name__}_samples:Samples"] if read else [])]))
 
     @cached_property
     def text(self) -> Reading:

@@ -48,6 +48,8 @@ class Reading:
 
     study: Owner
     _baselines: dict[Half, BlockLosses] = field(default_factory=dict, repr=False)
+    edited: bool = field(default=False, init=False, repr=False)
+    """Were losses under edits asked for?"""
 
     @cached_property
     def ids(self) -> Int[np.ndarray, "chunk position"]:
@@ -204,6 +206,7 @@ class Reading:
         return found.assign_coords(labels | {"tokens": ("block", own.counts)})
 
     def _swept(self, edits: Edits, half: Half, *, must_move: bool) -> Float[xr.DataArray, "label chunk predicted"]:
+        self.edited = True
         self.require_preflight()
         return Sweep(self.study, self.items(half), Losses(), edits, must_move).result()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from semphase.report.html import to_html
 from semphase.report.json_report import dumps, to_json
 from semphase.report.markdown import to_markdown
-from semphase.report.schema import Document
+from semphase.report.schema import Document, Run, VerificationForm
 from semphase.report.wording import undecided
 
 JSON = st.recursive(
@@ -136,3 +136,29 @@ def test_html_embeds_each_figure_once(page: str) -> None:
     assert page.count("data:image/png;base64,iVBORw==") == 1
     assert page.count('href="#figures/gpt2/line.png"') == 2
     assert page.count('id="figures/gpt2/line.png"') == 1
+
+
+VERIFIED: VerificationForm = {
+    "passed": False,
+    "checks": [
+        {"name": "precision probe", "found": "23 bits", "passed": True},
+        {"name": "verdicts as expected", "found": "1 unlike: a.b on <gpt2>", "passed": False},
+    ],
+    "findings": {"supported": ["a.c on gpt2", "a.d on gpt2"], "refuted": ["a.e on gpt2"]},
+}
+LINES = (
+    "PASS precision probe: 23 bits",
+    "FAIL verdicts as expected: 1 unlike: a.b on &lt;gpt2",
+    "3 findings without an expectation: 2 supported, 1 refuted",
+    "refuted: a.e on gpt2",
+)
+
+
+def test_a_verification_leads_the_reports_for_people(document: Document, run: Run, tmp_path: Path) -> None:
+    verified: Document = {**document, "run": {**run, "verification": VERIFIED}}
+    for text in (to_markdown(verified), to_html(verified, tmp_path)):
+        assert "Verification: failed" in text
+        assert all(line in text for line in LINES)
+    for text in (to_markdown(document), to_html(document, tmp_path)):
+        assert "Verification" not in text
+    assert json.loads(to_json(verified))["run"]["verification"] == VERIFIED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,10 @@ import pytest
 import torch
 
 from semphase.errors import SemphaseError
-from semphase.study.sample import Sample
+from semphase.measure.edits import zeroed
+from semphase.measure.sites import head
+from semphase.science.heads.facet import Heads
+from semphase.study.sample import Sample, Sampled
 from semphase.study.study import Study
 from semphase.study.subject import Trained
 
@@ -42,6 +46,22 @@ def test_facets_with_samples_are_named_for_verification(study_of, random_gpt2):
     assert study.sampled == ()
     study.facet(Repeated)
     assert study.sampled == (f"{__name__}:Repeated",)
+
+
+def test_samples_can_stand_beside_a_facet(study_of, random_gpt2):
+    study = study_of(random_gpt2)
+    study.facet(Heads)
+    assert study.sampled == ("semphase.science.heads.samples:Samples",)
+    assert isinstance(study.facet(pkgutil.resolve_name(study.sampled[0])), Sampled)
+
+
+def test_losses_under_edits_are_sampled_once_they_were_read(study_of, random_gpt2):
+    study = study_of(random_gpt2)
+    study.text.losses()
+    assert study.sampled == ()
+    study.text.losses(zeroed(head(0, 1)))
+    assert study.sampled == ("semphase.study.text_samples:Samples",)
+    assert isinstance(study.facet(pkgutil.resolve_name(study.sampled[0])), Sampled)
 
 
 def test_copies_beyond_the_memory_are_forgotten_and_built_again(random_gpt2):
