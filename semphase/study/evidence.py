@@ -16,6 +16,11 @@ class Copied(Protocol[Kind]):
     """A study, or a joint one, with its untrained copies."""
 
     @property
+    def registered(self) -> bool:
+        """Is this the registered analysis, and no universe?"""
+        ...
+
+    @property
     def untrained(self) -> tuple[Kind, ...]:
         """The same study of each copy."""
         ...

@@ -93,8 +93,7 @@ def random_sets(heads: Heads, copy: int) -> list[Assignment]:
     """As many random sets of heads of the same size and the same ablations, of one copy of a control."""
     first = copy * len(ORDERS)
     return [
-        numbers(random_order(heads, first + i)[: heads.registered_count], kind)
-        for i, (_, kind) in enumerate(ORDERS)
+        numbers(random_order(heads, first + i)[: heads.registered_count], kind) for i, (_, kind) in enumerate(ORDERS)
     ]
 
 

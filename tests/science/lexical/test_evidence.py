@@ -40,7 +40,7 @@ class Fake:
     value: float
     copies: tuple[float, ...] = (10.0, 20.0)
     reading: dict = field(default_factory=lambda: {"words": ("bank",)})
-    base: None = None
+    registered: bool = True
 
     @property
     def label(self):
@@ -91,7 +91,7 @@ def test_responses_come_with_the_other_definition_of_h():
 
 def test_joint_responses_compare_models_and_their_copies(monkeypatch):
     monkeypatch.setattr("semphase.science.lexical.evidence.mean_curves", lambda _study: {})
-    joint = SimpleNamespace(each=(Fake(1), Fake(5)))
+    joint = SimpleNamespace(each=(Fake(1), Fake(5)), registered=True)
     joint.untrained = tuple(SimpleNamespace(each=pair) for pair in zip(Fake(1).untrained, (Fake(0),) * 2, strict=True))
     made = on_all_responses(joint, MEAN, "prompts", extra=7)
     assert made["evidence"].value == 4
