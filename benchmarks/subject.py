@@ -45,7 +45,7 @@ def _random(options: Namespace) -> Subject:
         raise SemphaseError(f"{NAME} reads random tokens; leave --corpus out")
     model = random_gpt2(resolve(options.device))
     length, main, wanted = _lengths(model, options)
-    return Subject(model, random_tokens(model, wanted, length), main, "random tokens")
+    return Subject(model, random_tokens(model, wanted, length), main, "random text")
 
 
 def _named(options: Namespace) -> Subject:

@@ -83,7 +83,7 @@ def test_the_plain_loop_finds_the_engine_s_losses_and_rounds_where_it_should():
 def test_a_random_model_of_gpt2_s_shape_is_the_same_for_both():
     facts, exact = answers("p", "gpt2-shape")
     assert (facts["parameters"], facts["layers"], facts["heads"]) == (124_439_808, 12, 12)
-    assert (facts["corpus"], facts["device"]) == ("random tokens", "cpu")
+    assert (facts["corpus"], facts["device"]) == ("random text", "cpu")
     assert answers("c", "gpt2-shape") == (facts, pytest.approx(exact, rel=SAME))
 
 
