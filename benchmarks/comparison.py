@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from results import Difference, Results, Row, difference
+from results import BASES, Difference, Results, Row, difference
 from scipy.stats import spearmanr
 from worker import Failed, Reply, Worker
 
@@ -22,14 +22,19 @@ TURNS = 6
 SETTINGS = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 LABELS = {
+    "p": "(p) plain hook loop",
+    "pt": "(p) in TF32",
+    "pb": "(p) in bfloat16",
     "a": "(a) TransformerLens",
     "aa": "(a') (a), memory kept",
     "b": "(b) nnsight",
     "c": "(c) engine, float32",
     "d": "(d) engine, screened",
 }
-"""(a) and (b) run as a user's script would; (a') has the settings with which nox makes the C library keep freed memory."""
+"""In the table's order."""
 AS_ALONE = ("a", "b")
+"""These run as a user's script would, all others with the settings with which nox makes the C library keep freed memory."""
+REFERENCE = "p"
 Heads = list[list[int]]
 
 
@@ -83,9 +88,9 @@ class Comparison:
         self.left_out: str | None = "no --peer-python was given"
         self.peer = self._joined(peer) if peer else {}
         self.screens = self.workers["d"].ask("pays")
-        self.timed = {key: Timed(self._chosen(key)) for key in sorted(self.workers)}
+        self.timed = {key: Timed(self._chosen(key)) for key in LABELS if key in self.workers}
         self.confirmed: Reply = {}
-        self.gflops = 0.0
+        self.product: Reply = {"side": 0, "gflops": {}}
 
     @property
     def tokens(self) -> int:
@@ -127,13 +132,19 @@ class Comparison:
         turns = [(group, part) for group in range(self.groups) for part in parts]
         for number, (group, part) in enumerate(turns, 1):
             _tell(f"turn {number} of {len(turns)}: layers {part[0]} to {part[-1]}")
-            self.gflops = max(self.gflops, self.workers["c"].ask("product")["gflops"])
+            self._multiply()
             for key in list(self.timed):
                 self._turn(key, group, set(part.tolist()))
         own = self.timed["d"]
         rough = [own.sums[layer, head] for layer, head in own.heads]
         self.confirmed = self.workers["d"].ask("confirm", differences=rough, heads=own.heads, total=self.total)
         own.confirm(self.confirmed)
+
+    def _multiply(self) -> None:
+        """How fast the device is at its fastest, over the whole run."""
+        found, before = self.workers["c"].ask("product"), self.product["gflops"]
+        fastest = {kind: max(speed, before.get(kind, 0.0)) for kind, speed in found["gflops"].items()}
+        self.product = {**found, "gflops": fastest}
 
     @property
     def groups(self) -> int:
@@ -171,15 +182,16 @@ class Comparison:
         memory = {key: self._ask(key, "memory") for key in list(self.timed)}
         return [
             Row(
-                self._label(key), len(own.heads), self.seconds(key), self.seconds("a") / self.seconds(key),
-                memory[key]["mib"], self._difference(own) if key != "a" else None,
+                self._label(key), len(own.heads), self.seconds(key),
+                tuple(self.seconds(other) / self.seconds(key) for other in BASES),
+                memory[key]["mib"], self._difference(own) if key != REFERENCE else None,
             )
             for key, own in self.timed.items()
         ]  # fmt: skip
 
     def _difference(self, own: Timed) -> Difference:
-        """Between a method's perplexities and those of (a)."""
-        first = self.timed["a"]
+        """Between a method's perplexities and those of the reference."""
+        first = self.timed[REFERENCE]
         both = [pair for pair in first.sums if pair in own.sums]
         changed = np.array([[found.sums[pair] for pair in both] for found in (first, own)])
         unchanged = np.array([[first.baseline], [own.baseline]])
@@ -188,33 +200,37 @@ class Comparison:
     def _label(self, key: str) -> str:
         if key == "b":
             return f"{LABELS[key]} {self.peer['version']}"
+        if key == "pt" and not self.facts["device"].startswith("cuda"):
+            return f"{LABELS[key]}, emulated"
         if key != "d" or self.screens["pays"]:
             return LABELS[key]
         return f"{LABELS[key]}; does not pay here"
 
     def remarks(self) -> list[str]:
         """What the table does not hold."""
-        first = self.timed["a"]
+        first = self.timed[REFERENCE]
         columns = (
-            "Against (a), over the heads that both have measured: PPL is the largest difference of perplexity, relative; "
-            "ΔPPL that of ΔPPL, relative to the largest |ΔPPL|; each, relative to the head's own |ΔPPL| where that is "
-            "above 1 % of the largest."
+            "Against (p) in float32, over the heads that both have measured: PPL is the largest difference of perplexity, "
+            "relative; ΔPPL that of ΔPPL, relative to the largest |ΔPPL|; each, relative to the head's own |ΔPPL| where "
+            "that is above 1 % of the largest."
         )
         sampled = (
-            f"(a), (a') and (b) were timed on {len(first.heads)} heads spread over the layers and scaled to all. (a) and "
-            "(b) ran as a script does by default, the others with the settings of the C library's allocator that nox gives."
+            f"(p), (a), (a') and (b) were timed on {len(first.heads)} heads spread over the layers and scaled to all. (a) "
+            "and (b) ran as a script does by default, the others with the settings of the C library's allocator that nox "
+            "gives."
         )
-        spread = f"A head took (a) {min(first.turns):.3g} to {max(first.turns):.3g} s, turn by turn."
+        spread = f"A head took (p) {min(first.turns):.3g} to {max(first.turns):.3g} s, turn by turn."
         return [columns, sampled, spread, self._share(), *self._screening()]
 
     def _share(self) -> str:
-        own = self.timed["c"]
+        own, side, speeds = self.timed["c"], self.product["side"], self.product["gflops"]
         flops = self.workers["c"].ask("flops", heads=own.heads)["flops"]
         speed = flops / (own.setup + own.seconds) / 1e9
+        others = [f"{fast:.3g} in {kind}" for kind, fast in speeds.items() if kind != "float32"]
         return (
             f"(c) needs {flops / 1e9:.4g} GFLOP of matrix products for {len(own.heads)} heads, unembedding included: "
-            f"{speed:.3g} GFLOP/s, {speed / self.gflops:.0%} of the {self.gflops:.3g} GFLOP/s that a "
-            "2048 × 2048 × 2048 product in float32 reaches here."
+            f"{speed:.3g} GFLOP/s, {speed / speeds['float32']:.0%} of the {speeds['float32']:.3g} GFLOP/s that a "
+            f"{side} × {side} × {side} product in float32 reaches here{''.join(f', {other}' for other in others)}."
         )
 
     def _screening(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Single heads zeroed with nnsight, in an environment of its own: python peer_nnsight.py FOLDER.
 
-The folder, written by heads.py, holds the model, the token ids and the name of the attention's output projection.
+The folder, written by heads.py, holds the model, the token ids, the device and the name of the attention's output
+projection.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from device_memory import counted
 from nnsight import TransformersModel
 from torch.nn import functional
 from worker import Operations, Reply, serve, timed
@@ -23,16 +25,21 @@ class Nnsight:
 
     def __init__(self, folder: Path) -> None:
         self.job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        ids = torch.from_numpy(np.load(folder / "ids.npy"))
+        self.device = torch.device(self.job["device"])
+        ids = torch.from_numpy(np.load(folder / "ids.npy")).to(self.device)
         self.groups = ids.split(self.job["group"])
         self.model = TransformersModel(
-            str(folder / "model"), task="text-generation", dtype=torch.float32, dispatch=True
+            str(folder / "model"),
+            task="text-generation",
+            dtype=torch.float32,
+            device_map={"": self.job["device"]},
+            dispatch=True,
         )
 
     @property
     def operations(self) -> Operations:
         """What can be asked."""
-        return {"warm": self.warm, "heads": self.heads}
+        return {"warm": self.warm, "heads": self.heads, **counted(self.device)}
 
     def warm(self) -> Reply:
         """The unchanged loss, and one head on the way."""
@@ -41,7 +48,7 @@ class Nnsight:
 
     def heads(self, group: int, heads: list[list[int]]) -> Reply:
         """Summed losses on one group of chunks."""
-        return timed(lambda layer, head: self._loss(group, layer, head, self.job["d_head"]), heads)
+        return timed(lambda layer, head: self._loss(group, layer, head, self.job["d_head"]), heads, self._wait)
 
     def _loss(self, group: int, layer: int, head: int, width: int) -> float:
         ids, projection = self.groups[group], self._part(self.job["projection"].format(layer))
@@ -50,7 +57,11 @@ class Nnsight:
             projection.input[..., start : start + width] = 0
             logits = self.model.output.logits.save()
         own, following = logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()
-        return float(functional.cross_entropy(own, following, reduction="none").double().sum())
+        return float(functional.cross_entropy(own, following, reduction="none").cpu().double().sum())
+
+    def _wait(self) -> None:
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize(self.device)
 
     def _part(self, path: str) -> Any:
         part: Any = self.model

@@ -13,14 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 NOTABLE = 0.01
-HEADS = ("method", "heads\ntimed", "s, all\nheads", "(a) /\nown", "peak\nMiB", "PPL", "ΔPPL", "ΔPPL,\neach")
+BASES = ("p", "a")
+"""The methods whose seconds all others' are compared with."""
+RATIOS = tuple(f"({base}) /\nown" for base in BASES)
+HEADS = ("method", "heads\ntimed", "s, all\nheads", *RATIOS, "peak\nMiB", "PPL", "ΔPPL", "ΔPPL,\neach")
 GROWTH = ("the engine, float32", "seconds", "seconds a head")
 NOTHING = "–"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Largest differences from (a) over the heads that both have measured.
+    """Largest differences from the reference over the heads that both have measured.
 
     `perplexity` is relative to the perplexity, `effect` to the largest |ΔPPL|, `each` to the head's own |ΔPPL| where
     that is above 1 % of the largest.
@@ -42,19 +45,20 @@ def difference(changed: Float[np.ndarray, "method head"], unchanged: Float[np.nd
 
 @dataclass(frozen=True)
 class Row:
-    """A method: what it was timed on, its time for all heads, how many times faster than (a) it is, its memory."""
+    """A method: what it was timed on, its time for all heads, how many times faster than the `BASES` it is, its memory."""
 
     name: str
     heads: int
     seconds: float
-    ratio: float
+    ratios: tuple[float, ...]
     memory: float
     difference: Difference | None
 
     @property
     def cells(self) -> list[str]:
         """As the table shows it."""
-        told = [self.name, str(self.heads), f"{self.seconds:.3g}", f"{self.ratio:.3g}", f"{self.memory:.0f}"]
+        times = [f"{number:.3g}" for number in (self.seconds, *self.ratios)]
+        told = [self.name, str(self.heads), *times, f"{self.memory:.0f}"]
         own = self.difference
         return [
             *told,
@@ -81,10 +85,10 @@ class Results:
 
     @property
     def table(self) -> list[list[str]]:
-        """The cells of all methods; one that could not be had says why."""
+        """The cells of all methods; nnsight, before the engine's two rows, says why where it could not be had."""
         cells = [row.cells for row in self.rows]
         if self.left_out:
-            cells.insert(2, [f"(b) nnsight, left out: {self.left_out}", *[NOTHING] * (len(HEADS) - 1)])
+            cells.insert(len(cells) - 2, [f"(b) nnsight, left out: {self.left_out}", *[NOTHING] * (len(HEADS) - 1)])
         return cells
 
     @property
@@ -100,8 +104,8 @@ class Results:
         return [
             f"{own['parameters'] / 1e6:.3g}M parameters, {own['layers']} layers of {own['heads']} heads, raw weights, "
             f"float32; {own['chunks']} chunks of {own['length']} tokens of {own['corpus']}.",
-            f"{machine['cpu']}, {machine['cores']} cores, {memory}, {machine['system']}; torch {own['torch']}, "
-            f"{own['threads']} threads; {time.strftime('%Y-%m-%d')}.",
+            f"On {own['device']}; {machine['cpu']}, {machine['cores']} cores, {memory}, {machine['system']}; "
+            f"torch {own['torch']}, {own['threads']} threads; {time.strftime('%Y-%m-%d')}.",
         ]
 
 

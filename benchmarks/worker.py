@@ -87,7 +87,8 @@ class Worker:
 def serve(make: Callable[[], tuple[Reply, Operations]], refusals: type[Exception]) -> int:
     """Answer requests from standard input until it ends; `make` gives the first reply and the operations.
 
-    What is printed meanwhile goes to standard error. A refusal is told to the asker and ends the process with code 2.
+    Every process tells its "memory", some in a way of their own. What is printed meanwhile goes to standard error. A
+    refusal is told to the asker and ends the process with code 2.
     """
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -97,7 +98,7 @@ def serve(make: Callable[[], tuple[Reply, Operations]], refusals: type[Exception
         _tell(told, first)
         for line in sys.stdin:
             name, given = json.loads(line)
-            _tell(told, (operations | {"memory": memory})[name](**given))
+            _tell(told, ({"memory": memory} | operations)[name](**given))
     except refusals as problem:
         _tell(told, {"error": " ".join(str(problem).split())[:_LAST] or type(problem).__name__})
         return 2
@@ -109,10 +110,12 @@ def _tell(told: Any, reply: Reply) -> None:
     told.flush()
 
 
-def timed(run: Callable[[int, int], float], heads: Sequence[Sequence[int]]) -> Reply:
-    """Summed losses with each head changed alone, and the seconds that took."""
+def timed(run: Callable[[int, int], float], heads: Sequence[Sequence[int]], wait: Callable[[], object]) -> Reply:
+    """Summed losses with each head changed alone, and the seconds that took; `wait` returns when the device is done."""
+    wait()
     begun = time.perf_counter()
     sums = [run(layer, head) for layer, head in heads]
+    wait()
     return {"seconds": time.perf_counter() - begun, "setup": 0.0, "sums": sums}
 
 
