@@ -17,15 +17,16 @@ from scaling_pages import with_tables
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
 FITTED = (
-    ("tiny", 2048),
-    ("smollm2-135m", 1024),
-    ("smollm2-135m", 2048),
-    ("gemma3-270m", 2048),
-    ("random 0.5B", 2048),
-    ("random 1.5B", 1024),
+    ("tiny", 2048, 1024),
+    ("smollm2-135m", 1024, 1024),
+    ("smollm2-135m", 2048, 256),
+    ("smollm2-135m", 2048, 1024),
+    ("gemma3-270m", 2048, 1024),
+    ("random 0.5B", 2048, 1024),
+    ("random 1.5B", 1024, 1024),
 )
-HELD_OUT = ("random 1.0B", 2048)
-LENGTH = 1024
+HELD_OUT = ("random 1.0B", 2048, 1024)
+"""Models, tokens, and the length of a chunk."""
 
 
 class Unmeasured(Exception):
@@ -41,9 +42,9 @@ class Run:
     held_out: Point
 
 
-def point(name: str, tokens: int, device: str) -> Point:
+def point(name: str, tokens: int, length: int, device: str) -> Point:
     """One model, measured in a process of its own."""
-    command = [sys.executable, str(HERE / "scaling_point.py"), name, device, str(tokens), str(min(LENGTH, tokens))]
+    command = [sys.executable, str(HERE / "scaling_point.py"), name, device, str(tokens), str(length)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise Unmeasured(f"{name} was not measured: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder of scaling.json and scaling.md")
     options = parser.parse_args(arguments)
     try:
-        fitted = [point(name, tokens, options.device) for name, tokens in FITTED]
+        fitted = [point(*own, options.device) for own in FITTED]
         run = Run(options.machine, fitted, point(*HELD_OUT, options.device))
     except Unmeasured as problem:
         print(f"scaling.py: {problem}", file=sys.stderr)

@@ -34,7 +34,16 @@ def with_tables(text: str, fitted: Sequence[Point], held_out: Point, law: Law) -
 
 def measured(fitted: Sequence[Point], held_out: Point, law: Law) -> list[str]:
     """What was measured beside what the law says; the last row was held out."""
-    heads = ("model", "parameters", "layers × heads × d", "tokens", "all heads", "law", "peak memory", "law")
+    heads = (
+        "model",
+        "parameters",
+        "layers × heads × d",
+        "tokens, in chunks of",
+        "all heads",
+        "law",
+        "peak memory",
+        "law",
+    )
     return grid(heads, [_compared(own, law) for own in (*fitted, held_out)])
 
 
@@ -43,14 +52,17 @@ def _compared(own: Point, law: Law) -> list[str]:
     foretold, memory = law.sweep(shape, own.tokens, own.length), law.memory(shape, own.tokens, own.tokens)
     return [
         shape.name, f"{shape.parameters / 1e6:.3g} M", f"{shape.layers} × {shape.heads} × {shape.d_model}",
-        f"{own.tokens:,}", told(found), f"{told(foretold)} ({foretold / found - 1:+.0%})",
+        f"{own.tokens:,}, {own.length:,}", told(found), f"{told(foretold)} ({foretold / found - 1:+.0%})",
         f"{own.peak / 1e9:.2f} GB", f"{memory / 1e9:.2f} GB ({memory / own.peak - 1:+.0%})",
     ]  # fmt: skip
 
 
 def foretold(law: Law) -> list[str]:
     """Larger models on one and on eight cards of 80 GB."""
-    heads = ("model", "weights, float32 / bfloat16", "cards for one copy", "one card", "eight cards", "eight, screened")
+    heads = (
+        "model", "weights, float32 / bfloat16", "peak memory, float32", "cards for one copy", "one card", "eight cards",
+        "eight, screened",
+    )  # fmt: skip
     return grid(heads, [list(_foretold(shape, law)) for shape in FORETOLD])
 
 
@@ -59,6 +71,7 @@ def _foretold(shape: Shape, law: Law) -> Iterable[str]:
     yield shape.name
     yield f"{weights / 1e9:.3g} / {half / 1e9:.3g} GB"
     needed = law.memory(shape, TOKENS, PASS // 8)
+    yield f"{needed / 1e9:.3g} GB"
     copies = next(cards for cards in (1, 2, 4, 8, 16) if needed <= cards * CARD)
     seconds = law.sweep(shape, TOKENS, LENGTH)
     yield str(copies)
