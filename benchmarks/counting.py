@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from clock import Clock
+from semphase.measure.screening.tf32 import has_tf32, tf32_products
 from torch.utils.flop_counter import FlopCounterMode
 
 from semphase.measure.replay import Replay
-from semphase.measure.screening.tf32 import has_tf32, tf32_products
 from semphase.measure.sweeps import Substitute, head_by_head
 
 SIDE, WIDE_SIDE, TRIES = 2048, 8192, 5
