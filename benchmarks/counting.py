@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from clock import Clock
-from semphase.measure.screening.tf32 import has_tf32, tf32_products
 from torch.utils.flop_counter import FlopCounterMode
 
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import Substitute, head_by_head
+from semphase.measure.tf32 import has_tf32, tf32_products
 
 SIDE, WIDE_SIDE, TRIES = 2048, 8192, 5
 """A product of the first size keeps a processor busy, of the second one a GPU."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from method import Heads, Method, summed
-from semphase.measure.screening.tf32 import tf32_products
 from subject import Subject
 from torch import Tensor, nn
 from torch.nn import functional
 from worker import Reply, timed
 
 from semphase.errors import SemphaseError
+from semphase.measure.tf32 import tf32_products
 from semphase.models import Model
 
 PROJECTIONS = ("c_proj", "o_proj", "out_proj", "dense")
