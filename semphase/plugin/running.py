@@ -41,6 +41,8 @@ ORIGIN = pytest.StashKey[dict[str, Any] | None]()
 """What the study said of itself when the test was over; None without a study of a model."""
 RESTORED = pytest.StashKey[bool]()
 """Is the verdict one that was kept?"""
+UNIVERSE = pytest.StashKey[str]()
+"""The universe in which the test broke."""
 KEPT = pytest.StashKey[bool]()
 """Will the next run find the verdict?"""
 
@@ -141,7 +143,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         report.longrepr = f"{claim.id}: {as_typed(item.config, str(error))}"
     if error is not None:
         kept = verdict if FIGURES in item.stash else None
-        _attach(item, report, kept, Decision("error", as_typed(item.config, _sentence(error))))
+        _attach(item, report, kept, Decision("error", as_typed(item.config, _sentence(error, item))))
         return
     assert verdict is not None
     decision = _decide(item, verdict)
@@ -234,13 +236,16 @@ def _origin(item: pytest.Item) -> dict[str, Any] | None:
     return found
 
 
-def _sentence(error: BaseException) -> str:
-    """What broke, in one line."""
+def _sentence(error: BaseException, item: pytest.Item) -> str:
+    """What broke, in one line, and in which universe."""
     if isinstance(error, SemphaseError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
-    told = " ".join(traceback.format_exception_only(error)[-1].split())
-    return f"{told} ({Path(last.filename).name}:{last.lineno})"
+    written = traceback.TracebackException.from_exception(error)
+    written.__notes__ = []  # they say again what is said here
+    told = " ".join(list(written.format_exception_only())[-1].split())
+    universe = f"in the universe {item.stash[UNIVERSE]!r}: " if UNIVERSE in item.stash else ""
+    return f"{universe}{told} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _claim(item: pytest.Item) -> Claim:

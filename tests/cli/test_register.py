@@ -87,6 +87,31 @@ def test_bad_input_is_told_in_one_sentence(run: Run, folder: Path, words: tuple[
     assert not (folder / "registry.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "import sys; sys.exit()",
+            "test_b.py ends Python when it is imported (SystemExit: None): have it do so only as",
+        ),
+        ("raise SystemExit(0)", "test_b.py ends Python when it is imported (SystemExit: 0)"),
+        ("import pytest; pytest.fail('no')", "test_b.py cannot be imported: Failed: no"),
+        ("import pytest; pytest.exit('no')", "test_b.py cannot be imported: _pytest.outcomes.Exit: no"),
+        ("raise BaseException('no')", "test_b.py cannot be imported: BaseException: no"),
+    ],
+)
+def test_a_file_that_ends_its_own_import_is_named(run: Run, folder: Path, line: str, sentence: str) -> None:
+    (folder / "test_b.py").write_text(f"{SOURCE.replace('a.', 'b.')}\n{line}\n")
+    assert run("register", ".").refusal.startswith(sentence)
+    assert not (folder / "registry.jsonl").exists()
+
+
+def test_an_interrupt_stays_one(folder: Path) -> None:
+    (folder / "test_b.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        find([folder])
+
+
 def test_a_registry_that_was_edited_or_cut_takes_no_more(run: Run, folder: Path) -> None:
     run("register", "test_a.py")
     path = folder / "registry.jsonl"
