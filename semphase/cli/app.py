@@ -78,7 +78,10 @@ def register(
     amend: Annotated[bool, typer.Option("--amend", help="Register claims that changed since, too.")] = False,
     reason: Annotated[str, typer.Option(help="Why registered claims changed; needed by --amend.")] = "",
     run: Annotated[
-        Path | None, typer.Option(help="Report whose output is kept, or shows that changed code finds what it found.")
+        Path | None,
+        typer.Option(
+            help="Report whose output is kept, or shows that changed code finds what it found; or did change."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -87,12 +90,10 @@ def register(
 
     if reason and not amend:
         raise SemphaseError("--reason is for changed claims: say --amend as well")
-    if run and amend:
-        raise SemphaseError("--run is for code that finds the same and needs no amendment: say --amend or --run")
-    if run:
-        found = registering.re_implementing(files, run)
+    if amend:
+        found = registering.amending(files, reason, run)
     else:
-        found = registering.amending(files, reason) if amend else registering.registering(files)
+        found = registering.re_implementing(files, run) if run else registering.registering(files)
     output.tell(found, json)
 
 

@@ -154,8 +154,8 @@ def refuse_unvaried(items: Iterable[pytest.Item]) -> None:
         for name in sorted(set(item._fixtureinfo.argnames) - set(OURS)):
             for own in _made_of(name, item).intersection(OURS):
                 raise pytest.UsageError(
-                    f"{claim.id} has universes, and its test takes the fixture {name!r}, which is made of `{own}` before any "
-                    'universe is: read it in the test, or say universes="none: REASON"'
+                    f"{claim.id} has universes, and its test takes the fixture {name!r}, which is made of `{own}` before "
+                    'any universe is: read it in the test, or say universes="none: REASON"'
                 )
 
 

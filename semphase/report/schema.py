@@ -63,13 +63,15 @@ class RegistrationForm(TypedDict):
     """How the claim stands to the registry beside it; `date` is that of its last line there (ISO, UTC).
 
     `rule` and `code` are the hashes of the claim that was judged, empty where its code could not be read; reports from
-    before code was hashed have neither.
+    before code was hashed have neither. `remarks` say what else is wrong: another output than the one kept, a date that
+    cannot be true.
     """
 
     status: Status
     date: str | None
     rule: NotRequired[str]
     code: NotRequired[str]
+    remarks: NotRequired[list[str]]
 
 
 class ScopeForm(TypedDict):
