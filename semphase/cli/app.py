@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -139,5 +139,14 @@ def main() -> None:
     try:
         app(prog_name="semphase")
     except SemphaseError as problem:
-        print(f"semphase: {problem}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _refuse(str(problem))
+    except OSError as problem:
+        # What nobody foresaw of a file that somebody named; the system says why.
+        from semphase.files import short
+
+        _refuse(f"{short(problem.filename or 'a file')} cannot be used: {problem.strerror or problem}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"semphase: {sentence}", file=sys.stderr)
+    raise SystemExit(1)

@@ -16,7 +16,7 @@ from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, RunKey
-from semphase.plugin.measured_on import measured_on
+from semphase.plugin.measured_on import counted, measured_on
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
@@ -182,7 +182,11 @@ def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
     claim, replaced = _claim(item), _replaced(item)
     found = scope_of(claim, _label(item), measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced)
     form: schema.ScopeForm = {"kind": found.kind, "ratios": dict(found.ratios)}
-    return {**form, "prompts": replaced} if replaced else form
+    if replaced:
+        form["prompts"] = replaced
+    if told := list(counted(verdict)):
+        form["told"] = told
+    return form
 
 
 def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:

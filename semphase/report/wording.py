@@ -123,7 +123,8 @@ def scope(entry: Entry) -> str:
     found = entry["scope"]
     told = [*found.get("prompts", ())]
     told += [f"{number(ratio)} of the published {name}" for name, ratio in found.get("ratios", {}).items()]
-    return found["kind"] + (f": {', '.join(told)}" if told else "")
+    counted = f" ({', '.join(found['told'])} as the claim counts)" if found.get("told") else ""
+    return found["kind"] + (f": {', '.join(told)}" if told else "") + counted
 
 
 def not_specific(entry: Entry) -> bool:
