@@ -209,9 +209,7 @@ def _gone(paths: Sequence[Path], found: Found, registries: Iterable[Registry]) -
 
 def _rewritten(document: Document | None, registries: Iterable[Registry]) -> Iterable[str]:
     """Registries that no longer begin with what the run saw: a tail was cut, or the log was written anew."""
-    seen = {
-        Path(path).resolve(): form for path, form in (document["run"].get("registry", {}) if document else {}).items()
-    }
+    seen = {_place(path): form for path, form in (document["run"].get("registry", {}) if document else {}).items()}
     for one in registries:
         form = seen.get(one.path.resolve())
         if form is not None and not one.holds(form["head"], form["length"]):
@@ -219,3 +217,11 @@ def _rewritten(document: Document | None, registries: Iterable[Registry]) -> Ite
                 f"the registry {shortest(one.path)} no longer holds the {form['length']} lines that the run saw, "
                 "so it was cut or written anew: restore it"
             )
+
+
+def _place(path: str) -> Path | None:
+    """Where a path of a report leads; None for one that no file can have."""
+    try:
+        return Path(path).resolve()
+    except ValueError:
+        return None

@@ -42,7 +42,7 @@ def _in(universe: Universe, item: pytest.Item, judge: Judge) -> Found:
         return Found(universe.name, "not-applicable", reason=f"its test was skipped: {skip.msg or 'no reason given'}")
     except SemphaseError as problem:
         raise SemphaseError(f"in the universe {universe.name!r}: {problem}") from problem
-    except (Exception, pytest.fail.Exception) as problem:
+    except (Exception, SystemExit, pytest.fail.Exception) as problem:
         item.stash[UNIVERSE] = universe.name
         problem.add_note(f"in the universe {universe.name!r}")
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -137,6 +137,8 @@ class Study:
                 )
             if not isinstance(made, Study):
                 raise SemphaseError(f"it makes {type(made).__name__} of the study: return study.varied(…).")
+            if self not in made.lineage:
+                raise SemphaseError("it gives another study, which is no variant of this one: return study.varied(…).")
             self._variants[universe.key] = made
         return self._variants[universe.key]
 
@@ -168,6 +170,14 @@ class Study:
             choices={**self.choices, **choices},
             asked=set(),
         )
+
+    @property
+    def lineage(self) -> Iterator[Study]:
+        """The studies that this one is a variant of, the nearest first; none of a run's own study."""
+        study = self.base
+        while study is not None:
+            yield study
+            study = study.base
 
     def choice(self, name: str) -> Any:
         """What this universe chose under a name; None where it is as registered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,10 +84,8 @@ def _unasked(each: list[Study], given: Names, asked: Names) -> list[str]:
 
 def _own_sets(study: Study) -> Iterator[str]:
     """Names of the sets that the variant has, and the run has not."""
-    root = study
-    while root.base is not None:
-        root = root.base
-    before: Mapping[str, Prompts] = root.substitutes.sets
+    *_, root = study, *study.lineage
+    before = root.substitutes.sets
     yield from (name for name, own in study.substitutes.sets.items() if before.get(name) is not own)
 
 

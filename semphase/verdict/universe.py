@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from semphase.code import code_hash, of_package
+from semphase.code import code_hash, of_package, require_plain
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.stats.estimate import Estimate
 
@@ -33,8 +33,9 @@ class Universe:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a key of the store knows it by: its name, and what it does."""
+        """What a key of the store knows it by: its name, and what it does; SemphaseError where that has no name."""
         if not isinstance(self.of, partial):
+            require_plain(self.of, "a key")
             return {"name": self.name, "code": code_hash(self.of)}
         told = {"name": self.name, "choices": _told(self.of)}
         return told if of_package(self.of.func) else told | {"code": code_hash(self.of.func)}
@@ -55,7 +56,7 @@ class Universe:
             return self.of(study)
         except (SemphaseError, NotApplicable):
             raise
-        except Exception as problem:  # it is somebody else's code, which may raise anything
+        except (Exception, SystemExit) as problem:  # it is somebody else's code, which may raise anything
             last = traceback.extract_tb(problem.__traceback__)[-1]
             told = " ".join(traceback.format_exception_only(problem)[-1].split())
             raise SemphaseError(f"its function broke: {told} ({Path(last.filename).name}:{last.lineno}).") from problem

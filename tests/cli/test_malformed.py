@@ -28,6 +28,7 @@ NAMES = ("a.one", "a.two")
 ODD: tuple[Any, ...] = (
     None, True, -1, 0, 2.5, 10**400, "", "x", "a.one", "\ud800", "\x00", [], {}, [[]], [None], ["x"], {"x": 1},
 )  # fmt: skip
+RENAMED = object()
 COMMANDS = (
     ("list", "--run", "out"), ("list", "--run", "out", "--json"), ("show", "out", "a.one"),
     ("show", "out", "a.two", "--json"), ("power", "out"), ("power", "out", "a.two"), ("power", "out", "--json"),
@@ -83,7 +84,9 @@ def harmed(whole: dict[str, Any], at: tuple[Any, ...], by: Any) -> dict[str, Any
             holder = holder[key]
         if by is ...:
             del holder[at[-1]]
-        else:
+        elif by is RENAMED and isinstance(holder, dict):
+            holder["\ud800\x00"] = holder.pop(at[-1])
+        elif by is not RENAMED:
             holder[at[-1]] = by
     except (LookupError, TypeError):
         pass
@@ -117,7 +120,7 @@ def test_no_harm_to_a_report_is_a_traceback(
     log = (place / "registry.jsonl").read_bytes()
     found, listed = report, list(places(report))
     for _ in range(data.draw(st.integers(1, 2))):
-        found = harmed(found, data.draw(st.sampled_from(listed)), data.draw(st.sampled_from((..., *ODD))))
+        found = harmed(found, data.draw(st.sampled_from(listed)), data.draw(st.sampled_from((..., RENAMED, *ODD))))
     (place / "out" / "verdicts.json").write_text(json.dumps(found))
     for words in COMMANDS:
         code, err = said(capsys, *words)
@@ -156,6 +159,14 @@ def test_the_key_is_named(
     code, err = said(capsys, "show", "out", "a.one")
     assert code == 1
     assert err.startswith(f"semphase: the report out/verdicts.json is broken: {sentence}"), err
+
+
+def test_a_registry_whose_path_no_file_can_have_is_none_of_ours(
+    place: Path, report: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = harmed(report, ("run", "registry", "registry.jsonl"), RENAMED)
+    (place / "out" / "verdicts.json").write_text(json.dumps(found))
+    assert said(capsys, "list", "--run", "out") == (0, "")
 
 
 @pytest.mark.parametrize("content", ['{"schema": NaN}', '{"schema": 1' + "0" * 5000 + "}", '{"a": ' * 3000, "1e999"])

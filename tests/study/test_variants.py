@@ -69,6 +69,14 @@ def of_two(study: Study, other: Study) -> Study:
     raise AssertionError
 
 
+def its_control(study: Study) -> Study:
+    return study.untrained[0]
+
+
+def leaving(study: Study) -> Study:
+    raise SystemExit(3)
+
+
 def dividing(study: Study) -> Study:
     return study.varied(seed=study.seed // 0)
 
@@ -78,6 +86,8 @@ def dividing(study: Study) -> Study:
     [
         (nothing, "it gives back the study itself, which is no other analysis: return study.varied"),
         (lambda _: None, "it makes NoneType of the study: return study.varied"),
+        (its_control, "it gives another study, which is no variant of this one: return study.varied"),
+        (leaving, r"its function broke: SystemExit: 3 \(test_variants.py:\d+\)"),
         (without_a_study, "its function takes one argument, the study, and cannot"),
         (of_two, "its function takes one argument, the study, and cannot"),
         (dividing, r"its function broke: ZeroDivisionError: .* \(test_variants.py:\d+\)"),
