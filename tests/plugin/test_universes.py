@@ -185,7 +185,7 @@ def test_a_universe_that_varies_nothing_or_breaks_is_named_in_one_sentence(make:
     reasons = {name: entry["reason"] for name, entry in ran.entries.items()}
     for name, beginning in {
         "c.misspelt": "in the universe 'misspelt': nothing asked for promts, so it varies nothing",
-        "c.unread": "in the universe 'unread': the claim reads no prompts named 'else'",
+        "c.unread": "in the universe 'unread': nothing reads prompts named 'else'",
         "c.itself": "in the universe 'itself': it gives back the study itself",
         "c.dividing": "in the universe 'dividing': its function broke: ZeroDivisionError",
         "c.own-code": "in the universe 'other': ZeroDivisionError: integer division or modulo by zero (test_it.py:",

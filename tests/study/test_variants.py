@@ -146,7 +146,7 @@ def test_a_choice_that_nothing_asks_for_and_a_set_that_nothing_reads_are_errors(
     misspelt, unread = study.varied(promts=[FEWER]), study.varied(prompts=[FEWER])
     with pytest.raises(SemphaseError, match="nothing asked for promts, so it varies nothing: study"):
         require_asked([misspelt])
-    with pytest.raises(SemphaseError, match="the claim reads no prompts named 'own'"):
+    with pytest.raises(SemphaseError, match="nothing reads prompts named 'own'"):
         require_asked([unread])
     assert misspelt.choice("promts") == [FEWER]
     unread.prompts(OWN)
