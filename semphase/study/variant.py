@@ -72,8 +72,8 @@ def require_asked(studies: Iterable[Study]) -> None:
     sets = _unasked(each, _own_sets, lambda own: own.substitutes.asked)
     if sets:
         raise SemphaseError(
-            f"nothing reads prompts named {' or '.join(map(repr, sets))}, so they vary nothing: give them the name of the set "
-            "that they stand for, and read it in the test."
+            f"nothing reads prompts named {' or '.join(map(repr, sets))}, so they vary nothing: give them the name of the "
+            "set that they stand for, and read it in the test."
         )
 
 

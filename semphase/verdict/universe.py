@@ -51,7 +51,11 @@ class Universe:
         try:
             inspect.signature(self.of).bind(study)
         except TypeError as problem:
-            raise SemphaseError(f"its function takes one argument, the study, and cannot ({problem}).") from None
+            raise SemphaseError(
+                f"its function is given one argument, the study ({problem}): take it, and no other."
+            ) from None
+        except ValueError:  # a function in C need not tell what it takes
+            pass
         try:
             return self.of(study)
         except (SemphaseError, NotApplicable):

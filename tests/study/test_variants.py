@@ -88,8 +88,8 @@ def dividing(study: Study) -> Study:
         (lambda _: None, "it makes NoneType of the study: return study.varied"),
         (its_control, "it gives another study, which is no variant of this one: return study.varied"),
         (leaving, r"its function broke: SystemExit: 3 \(test_variants.py:\d+\)"),
-        (without_a_study, "its function takes one argument, the study, and cannot"),
-        (of_two, "its function takes one argument, the study, and cannot"),
+        (without_a_study, "its function is given one argument, the study"),
+        (of_two, "its function is given one argument, the study"),
         (dividing, r"its function broke: ZeroDivisionError: .* \(test_variants.py:\d+\)"),
     ],
 )
