@@ -41,3 +41,9 @@ def write_or_refuse(path: Path, content: bytes, what: str) -> None:
         write_atomically(path, content)
     except OSError as problem:
         raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem
+
+
+def short(path: object) -> str:
+    """A path for a sentence: its beginning and its end where it is longer than a line."""
+    told = str(path)
+    return told if len(told) <= 200 else f"{told[:80]}…{told[-40:]}"

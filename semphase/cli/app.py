@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -78,7 +78,10 @@ def register(
     amend: Annotated[bool, typer.Option("--amend", help="Register claims that changed since, too.")] = False,
     reason: Annotated[str, typer.Option(help="Why registered claims changed; needed by --amend.")] = "",
     run: Annotated[
-        Path | None, typer.Option(help="Report whose output is kept, or shows that changed code finds what it found.")
+        Path | None,
+        typer.Option(
+            help="Report whose output is kept, or shows that changed code finds what it found; or did change."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -87,12 +90,10 @@ def register(
 
     if reason and not amend:
         raise SemphaseError("--reason is for changed claims: say --amend as well")
-    if run and amend:
-        raise SemphaseError("--run is for code that finds the same and needs no amendment: say --amend or --run")
-    if run:
-        found = registering.re_implementing(files, run)
+    if amend:
+        found = registering.amending(files, reason, run)
     else:
-        found = registering.amending(files, reason) if amend else registering.registering(files)
+        found = registering.re_implementing(files, run) if run else registering.registering(files)
     output.tell(found, json)
 
 
@@ -138,5 +139,14 @@ def main() -> None:
     try:
         app(prog_name="semphase")
     except SemphaseError as problem:
-        print(f"semphase: {problem}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _refuse(str(problem))
+    except OSError as problem:
+        # What nobody foresaw of a file that somebody named; the system says why.
+        from semphase.files import short
+
+        _refuse(f"{short(problem.filename or 'a file')} cannot be used: {problem.strerror or problem}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"semphase: {sentence}", file=sys.stderr)
+    raise SystemExit(1)

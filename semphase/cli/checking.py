@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from rich.text import Text
 
 from semphase.cli.listing import shortest
 from semphase.errors import SemphaseError
-from semphase.report.schema import RegistryForm
+from semphase.report.golden import golden_of
+from semphase.report.schema import Document, RegistryForm
 from semphase.report.stored import read_report
 from semphase.verdict import registry
-from semphase.verdict.registry import Registry
+from semphase.verdict.registry import Registry, differs, kept_since
 
 PROVES_NOTHING = "a head that was never published proves nothing"
 
@@ -46,8 +48,8 @@ class Checked:
         }
 
     def __rich__(self) -> RenderableType:
-        """What holds, or what shows, and what nobody vouches for."""
-        told = [Text(problem, style="bold red") for problem in self.problems] or [Text(_words(self), style="green")]
+        """What holds, and what nobody vouches for; the command says as its error what does not hold."""
+        told = [] if self.problems else [Text(_words(self), style="green")]
         return Group(*told, *(Text(f"note: {notice}", style="yellow") for notice in self.notices))
 
 
@@ -65,12 +67,20 @@ def checking(place: Path, against: str) -> Checked:
         return Checked(Registry(path), against or None, None, (str(problem),), ())
     if not against:
         alone = f"nothing was compared, and {PROVES_NOTHING}: name a report or a revision that others hold, --against"
-        return Checked(known, None, None, (), (alone,))
-    return _with_report(known, against) if Path(against).exists() else _with_revision(known, against)
+        found = Checked(known, None, None, (), (alone,))
+    else:
+        found = _with_report(known, against) if Path(against).exists() else _with_revision(known, against)
+    return replace(found, problems=(*found.problems, *_misdated(known)))
+
+
+def _misdated(known: Registry) -> list[str]:
+    told = registry.misdated(known, datetime.now(UTC))
+    return [f"{shortest(known.path)}: {why} ({line.id or 'a remark'})" for _, line, why in told]
 
 
 def _with_report(known: Registry, against: str) -> Checked:
-    forms = read_report(Path(against))["run"].get("registry", {})
+    document = read_report(Path(against))
+    forms = document["run"].get("registry", {})
     if not forms:
         raise SemphaseError(f"the report {against} saw no registry: compare with another, or with a revision")
     form = _form(known, forms, against)
@@ -84,7 +94,22 @@ def _with_report(known: Registry, against: str) -> Checked:
         )
     else:
         problem = ""
-    return _checked(known, against, length, problem, "the report proves as much as whoever kept it")
+    found = _checked(known, against, length, problem, "the report proves as much as whoever kept it")
+    return replace(found, problems=(*found.problems, *_other_outputs(known, document, length, against)))
+
+
+def _other_outputs(known: Registry, document: Document, length: int, against: str) -> list[str]:
+    """Claims of which the report holds another output than the registry kept for them, then or later."""
+    told = []
+    for entry in document["claims"]:
+        found, rule = golden_of(entry, document["run"]), entry.get("registration", {}).get("rule")
+        lines = [line for line in kept_since(known, entry["id"], length) if line.rule == rule]
+        compared = [line for line in lines if any(name in (line.golden or {}) for name in found)]
+        if compared and all(differs(line.golden, found) for line in compared):
+            told.append(
+                f"the report {against} holds another output of {entry['id']} than the one that was kept on {compared[0].day}"
+            )
+    return list(dict.fromkeys(told))
 
 
 def _form(known: Registry, forms: Mapping[str, RegistryForm], against: str) -> RegistryForm:
@@ -99,7 +124,11 @@ def _form(known: Registry, forms: Mapping[str, RegistryForm], against: str) -> R
 
 def _with_revision(known: Registry, against: str) -> Checked:
     name, folder = known.path.name, known.path.resolve().parent
-    before = registry.parse(_git(folder, against, "show", f"{against}:./{name}"), Path(against, name))
+    # What begins with a dash is no option of git's here.
+    revision = (
+        _git(folder, against, "rev-parse", "--verify", "--end-of-options", f"{against}^{{commit}}").decode().split()[-1]
+    )
+    before = registry.parse(_git(folder, against, "show", f"{revision}:./{name}"), Path(against, name))
     differing = [place for place, own in enumerate(before.hashes[: len(known.hashes)]) if known.hashes[place] != own]
     problem = ""
     if differing:
@@ -109,7 +138,7 @@ def _with_revision(known: Registry, against: str) -> Checked:
     elif len(before.lines) > len(known.lines):
         gone = [line.id or "a remark" for line in before.lines[len(known.lines) :]]
         problem = f"the tail was cut: {_lines(len(gone))} gone ({', '.join(gone[:3])}{', …' if len(gone) > 3 else ''})"
-    published = _git(folder, against, "branch", "--remotes", "--contains", against).strip()
+    published = _git(folder, against, "branch", "--remotes", "--contains", revision).strip()
     notice = "" if published else f"{against} is on no remote branch that this clone knows, and {PROVES_NOTHING}"
     return _checked(known, against, len(before.lines), problem, notice)
 

@@ -117,7 +117,14 @@ def _execute(module: ModuleType, loader: Loader, file: Path) -> None:
         loader.exec_module(module)
     except SemphaseError as problem:
         raise SemphaseError(f"{file}: {problem}") from problem
-    except Exception as problem:  # it is somebody else's code, which may raise anything
+    except (KeyboardInterrupt, pytest.skip.Exception):
+        raise
+    except SystemExit as problem:
+        raise SemphaseError(
+            f"{file} ends Python when it is imported (SystemExit: {problem.code}): have it do so only as a program, under "
+            'if __name__ == "__main__"'
+        ) from problem
+    except BaseException as problem:  # it is somebody else's code, which may raise anything
         told = " ".join(traceback.format_exception_only(problem)[-1].split())
         raise SemphaseError(f"{file} cannot be imported: {told}") from problem
 

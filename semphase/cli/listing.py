@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from semphase.report.stored import FILE, read_report
 from semphase.report.wording import not_specific, registered, strength
 from semphase.verdict import Claim, registry
 from semphase.verdict.frozen import Frozen
-from semphase.verdict.registration import finds_the_same, gone
+from semphase.verdict.registration import gone
 from semphase.verdict.registry import Registration, Registry
+from semphase.verdict.standing import standing
 
 LATEST = Path("reports/latest")
 STYLES = {
@@ -54,7 +55,7 @@ class Row:
             "criterion": claim.criterion,
             "source": claim.source,
             "file": shortest(self.declared.file),
-            "registration": asdict(self.registration),
+            "registration": {**asdict(self.registration), "remarks": list(self.registration.remarks)},
             "verdicts": [{key: entry[key] for key in ("model", "verdict", "outcome")} for entry in self.entries],
         }
 
@@ -108,11 +109,7 @@ def listing(paths: Sequence[Path], run: Path | None) -> Listing:
 
 def _registration(own: Frozen, known: Registry, document: Document | None, entries: Sequence[Entry]) -> Registration:
     """As the registry has it; where the run judged the code as it is, its output tells whether it finds the same."""
-    found = known.registration(own)
-    if found.status != "changed" or document is None:
-        return found
-    outputs = outputs_of(own, entries, document)
-    return replace(found, status="re-implemented") if finds_the_same(own, known, outputs) else found
+    return standing(own, known, outputs_of(own, entries, document) if document else {})
 
 
 def _table(found: Listing) -> Table:
@@ -129,7 +126,8 @@ def _table(found: Listing) -> Table:
 
 def status(registration: Registration) -> Text:
     """A registration in a few words."""
-    return Text(registered(registration.status, registration.date), style=STYLES[registration.status])
+    told = registered(registration.status, registration.date, registration.remarks)
+    return Text(told, style="yellow" if registration.remarks else STYLES[registration.status])
 
 
 def shortest(path: Path) -> str:
@@ -211,9 +209,7 @@ def _gone(paths: Sequence[Path], found: Found, registries: Iterable[Registry]) -
 
 def _rewritten(document: Document | None, registries: Iterable[Registry]) -> Iterable[str]:
     """Registries that no longer begin with what the run saw: a tail was cut, or the log was written anew."""
-    seen = {
-        Path(path).resolve(): form for path, form in (document["run"].get("registry", {}) if document else {}).items()
-    }
+    seen = {_place(path): form for path, form in (document["run"].get("registry", {}) if document else {}).items()}
     for one in registries:
         form = seen.get(one.path.resolve())
         if form is not None and not one.holds(form["head"], form["length"]):
@@ -221,3 +217,11 @@ def _rewritten(document: Document | None, registries: Iterable[Registry]) -> Ite
                 f"the registry {shortest(one.path)} no longer holds the {form['length']} lines that the run saw, "
                 "so it was cut or written anew: restore it"
             )
+
+
+def _place(path: str) -> Path | None:
+    """Where a path of a report leads; None for one that no file can have."""
+    try:
+        return Path(path).resolve()
+    except ValueError:
+        return None

@@ -67,8 +67,18 @@ def _report(run: Path) -> Document:
 
 
 def _weighed(entries: Iterable[Entry]) -> Weighing:
-    each = ((entry, undecided_of(entry)) for entry in entries)
+    each = ((entry, _undecided(entry)) for entry in entries)
     return Weighing(tuple((entry, parts) for entry, parts in each if parts))
+
+
+def _undecided(entry: Entry) -> tuple[Undecided, ...]:
+    """The undecided parts; SemphaseError for numbers of the right form that no run could have found."""
+    try:
+        return undecided_of(entry)
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, SemphaseError) as problem:
+        raise SemphaseError(
+            f"the report is broken: the parts of {entry['id']} cannot have been judged ({problem}); judge the claims again"
+        ) from problem
 
 
 def _form(entry: Entry, parts: tuple[Undecided, ...]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from semphase.report.schema import Entry
 from semphase.report.stored import read_report
 from semphase.verdict import registry
 from semphase.verdict.frozen import Frozen
-from semphase.verdict.registration import amend, entered, re_implement, refuse_changed, register
+from semphase.verdict.registration import KEPT, amend, entered, re_implement, refuse_changed, register
 from semphase.verdict.registry import Golden, Line, Registry, holds_code, holds_rule
 
 Write = Callable[[Sequence[Frozen], Path], list[Line]]
@@ -62,46 +62,90 @@ def registering(files: Sequence[Path]) -> Registering:
     return _each(files, register, refuse_changed)
 
 
-def amending(files: Sequence[Path], reason: str) -> Registering:
-    """Register the changed claims of the files too, with the reason why they changed."""
+def amending(files: Sequence[Path], reason: str, run: Path | None = None) -> Registering:
+    """Register the changed claims of the files too, with the reason; with a run those whose output did as well."""
     if not reason.strip():
         raise SemphaseError('an amendment needs its reason: --amend --reason "WHY"')
-    return _each(files, lambda claims, path: amend(claims, path, reason), lambda *_: None)
+    if run is None:
+        return _each(files, lambda claims, path: amend(claims, path, reason), lambda *_: None)
+    found = Outputs(run)
+
+    def write(claims: Sequence[Frozen], path: Path) -> list[Line]:
+        return amend(claims, path, reason, found.of(claims))
+
+    told = _each(files, write, lambda claims, _: found.look(claims), found.unjudged)
+    return replace(told, notices=(*told.notices, *found.unjudged()))
 
 
 def re_implementing(files: Sequence[Path], run: Path) -> Registering:
     """Register the new claims of the files, and keep what a run found; SemphaseError where a claim finds another output."""
-    document = read_report(run)
-
-    def outputs(claims: Sequence[Frozen], known: Registry) -> dict[str, Golden]:
-        judged = {own.id: [entry for entry in document["claims"] if entry["id"] == own.id] for own in claims}
-        for own in claims:
-            _require_judged_as_it_is(own, known, judged[own.id], run)
-        return {own.id: outputs_of(own, judged[own.id], document) for own in claims}
+    found = Outputs(run)
 
     def write(claims: Sequence[Frozen], path: Path) -> list[Line]:
-        return re_implement(claims, path, outputs(claims, registry.read(path)), shortest(run))
+        return re_implement(claims, path, found.of(claims), found.name)
 
     def check(claims: Sequence[Frozen], known: Registry) -> None:
-        found = outputs(claims, known)
-        for own in claims:
-            entered(own, known, found[own.id], shortest(run))
+        found.look(claims)
+        for own, output in zip(claims, found.of(claims).values(), strict=True):
+            found.require_judged_as_it_is(own, known)
+            entered(own, known, output, found.name)
 
-    return _each(files, write, check)
-
-
-def _require_judged_as_it_is(own: Frozen, known: Registry, entries: Sequence[Entry], run: Path) -> None:
-    line = known.latest(own.id)
-    if line is None or not holds_rule(line, own) or holds_code(line, own):
-        return
-    if not any(entry.get("registration", {}).get("code") == own.code for entry in entries):
-        raise SemphaseError(
-            f"the code of {own.id} differs from its registration of {line.day}, and the run {shortest(run)} did not judge "
-            "it as it is: judge it again"
-        )
+    told = _each(files, write, check, found.unjudged)
+    return replace(told, notices=(*told.notices, *found.unjudged()))
 
 
-def _each(files: Sequence[Path], write: Write, check: Callable[[Sequence[Frozen], Registry], None]) -> Registering:
+class Outputs:
+    """What a stored run found for claims as they are."""
+
+    def __init__(self, run: Path) -> None:
+        self.name = shortest(run)
+        self.document = read_report(run)
+        self.seen: dict[str, bool] = {}
+        """Of every claim that was looked up, did the run judge it?"""
+
+    def look(self, claims: Sequence[Frozen]) -> None:
+        """Note which claims the run judged."""
+        self.seen |= {own.id: bool(self._entries(own)) for own in claims}
+
+    def of(self, claims: Sequence[Frozen]) -> dict[str, Golden]:
+        """The outputs of claims, by id."""
+        return {own.id: outputs_of(own, self._entries(own), self.document) for own in claims}
+
+    def unjudged(self) -> list[str]:
+        """A sentence on the claims that the run did not judge; SemphaseError where it judged none of them."""
+        gone = [name for name, judged in self.seen.items() if not judged]
+        if not gone:
+            return []
+        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+        told = f"the run {self.name} did not judge {', '.join(gone[:3])}{more}"
+        if len(gone) == len(self.seen):
+            raise SemphaseError(f"{told}: judge them, or leave --run out")
+        return [f"{told}, so nothing of theirs is kept"]
+
+    def require_judged_as_it_is(self, own: Frozen, known: Registry) -> None:
+        """SemphaseError where the run judged the claim as it no longer is, and its output would be kept for what it is."""
+        line, entries = known.latest(own.id), self._entries(own)
+        if line is not None and not holds_rule(line, own):
+            return  # which is told as such
+        changed = line is not None and not holds_code(line, own)
+        told = [entry.get("registration", {}) for entry in entries]
+        if (entries or changed) and not any((own.rule, own.code) == (one.get("rule"), one.get("code")) for one in told):
+            why = f"the code of {own.id} differs from its registration of {line.day}, and " if line and changed else ""
+            raise SemphaseError(
+                f"{why}the run {self.name} did not judge {'it' if why else own.id} as it is: judge it again"
+            )
+
+    def _entries(self, own: Frozen) -> list[Entry]:
+        return [entry for entry in self.document["claims"] if entry["id"] == own.id]
+
+
+def _each(
+    files: Sequence[Path],
+    write: Write,
+    check: Callable[[Sequence[Frozen], Registry], None],
+    checked: Callable[[], Any] = lambda: None,
+) -> Registering:
+    """Write the claims of the files into their registries, when all are checked."""
     found = find(files)
     if not found.declared:
         why = "; ".join(found.skipped)
@@ -111,6 +155,7 @@ def _each(files: Sequence[Path], write: Write, check: Callable[[Sequence[Frozen]
         groups.setdefault(registry.beside(one.file), []).append(one.own)
     for path, claims in groups.items():
         check(claims, registry.read(path))
+    checked()
     appended = [(tuple(write(claims, path)), path) for path, claims in groups.items()]
     return Registering(
         appended=tuple((registry.read(path), lines) for lines, path in appended),
@@ -126,7 +171,6 @@ def _lines(known: Registry) -> str:
 def _words(line: Line) -> str:
     if line.reason.startswith("re-implemented"):
         return f"{line.id} {line.reason}"
-    amended = (
-        f", amended: {line.reason}" if line.reason and not line.golden else f", {line.reason}" if line.reason else ""
-    )
-    return f"registered {line.id}{amended}"
+    kept = line.golden and line.reason.startswith(KEPT)
+    why = f"{', ' if kept else ', amended: '}{line.reason}" if line.reason else ""
+    return f"registered {line.id}{why}"

@@ -83,6 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session = session_of(config)
     with session.refusing(items):
         collect.select(config, items)
+        collect.refuse_unvaried(items)
         if not config.option.collectonly:
             registered.check_registries(items, config)
             session.family = registered.family_of(config) | session.family

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SIZES = ("tiny", "small", "medium", "large", "xl")
 DEVICES = ("cpu", "cuda", "mps")
 NO_MODEL = "no-model"
+OURS = ("study", "judge")
+"""The fixtures that a universe gives a test anew."""
 
 
 class Given(tuple[str, ...]):
@@ -141,6 +143,31 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     kept = [item for item in items if any(fnmatchcase(ids.get(item, ""), glob) for glob in globs)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def refuse_unvaried(items: Iterable[pytest.Item]) -> None:
+    """Raise pytest.UsageError for a claim with universes whose test takes what a fixture made of the study once."""
+    for item in items:
+        claim = claim_of(item)
+        if claim is None or not claim.universes or not isinstance(item, pytest.Function):
+            continue
+        for name in sorted(set(item._fixtureinfo.argnames) - set(OURS)):
+            for own in _made_of(name, item).intersection(OURS):
+                raise pytest.UsageError(
+                    f"{claim.id} has universes, and its test takes the fixture {name!r}, which is made of `{own}` before "
+                    'any universe is: read it in the test, or say universes="none: REASON"'
+                )
+
+
+def _made_of(name: str, item: pytest.Function) -> set[str]:
+    """A fixture's name, and those of all that it asks for."""
+    found, left = set[str](), [name]
+    while left:
+        own = left.pop()
+        if own not in found:
+            found.add(own)
+            left += [arg for made in item._fixtureinfo.name2fixturedefs.get(own, ()) for arg in made.argnames]
+    return found
 
 
 def order(items: list[pytest.Item]) -> None:

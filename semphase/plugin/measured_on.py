@@ -7,10 +7,7 @@ from typing import Any
 
 from semphase.data.lexicon.words import Lexicon
 from semphase.verdict import Claim, Verdict
-from semphase.verdict.claim import LEXICON, QUANTITIES, TEXT
-
-MEASURED_ON = "measured on"
-"""The key of a verdict's detail under which a claim counts what it read, where that is not all that the study offers."""
+from semphase.verdict.claim import LEXICON, MEASURED_ON, TEXT
 
 
 def measured_on(
@@ -22,7 +19,13 @@ def measured_on(
     """
     if origin is None or verdict is None or verdict.estimate is None:
         return {}
-    return {**dict(_offered(claim, origin, study)), **dict(_counted(verdict.detail.get(MEASURED_ON)))}
+    return {**dict(_offered(claim, origin, study)), **counted(verdict)}
+
+
+def counted(verdict: Verdict | None) -> dict[str, float]:
+    """What the claim itself counted, which nobody checked; its judge let no other quantities and numbers pass."""
+    told = verdict.detail.get(MEASURED_ON, {}) if verdict is not None else {}
+    return dict(told) if isinstance(told, Mapping) else {}
 
 
 def _offered(claim: Claim, origin: Mapping[str, Any], study: Any) -> Iterator[tuple[str, float]]:
@@ -32,9 +35,3 @@ def _offered(claim: Claim, origin: Mapping[str, Any], study: Any) -> Iterator[tu
     own = [len(data.words) for data in claim.data if isinstance(data, Lexicon)]
     if LEXICON in claim.data or own:
         yield "words", own[0] if own else origin["lexicon"]["words"]
-
-
-def _counted(told: object) -> Iterator[tuple[str, float]]:
-    for name, count in told.items() if isinstance(told, Mapping) else ():
-        if name in QUANTITIES and isinstance(count, int | float):
-            yield name, count

@@ -50,11 +50,16 @@ def registration_of(
 
     `run` says under which circumstances the entry was found. The store keeps when the claim was judged first.
     """
+    from semphase.report.golden import golden_of
+    from semphase.verdict.standing import standing
+
     own, known = item.stash[FROZEN], _registry(item)
-    found = known.registration(own)
+    found = standing(own, known, golden_of(entry, run))
     told: RegistrationForm = {
-        "status": _status(item, found, entry, run), "date": found.date, "rule": own.rule, "code": own.code,
+        "status": _status(item, found), "date": found.date, "rule": own.rule, "code": own.code,
     }  # fmt: skip
+    if found.remarks:
+        told["remarks"] = list(found.remarks)
     if entry["verdict"] not in (None, "not-applicable"):
         judged.record(options.store_folder(item.config), own.id, session_of(item.config).run_id, own.rule, own.code)
     forms: dict[str, RegistryForm] = {}
@@ -63,14 +68,9 @@ def registration_of(
     return told, forms
 
 
-def _status(item: pytest.Item, found: Registration, entry: Entry, run: Mapping[str, Any]) -> Status:
-    """What the log says, what the output says of changed code, and what the store says of the order."""
-    from semphase.report.golden import golden_of
-    from semphase.verdict.registration import finds_the_same
-
+def _status(item: pytest.Item, found: Registration) -> Status:
+    """What the log and the output say, and what the store says of the order."""
     own, known, status = item.stash[FROZEN], _registry(item), found.status
-    if status == "changed" and finds_the_same(own, known, golden_of(entry, run)):
-        status = "re-implemented"
     if status in ("changed", "unregistered"):
         return status
     first = judged.first(options.store_folder(item.config), own.id)

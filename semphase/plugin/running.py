@@ -16,7 +16,7 @@ from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
-from semphase.plugin.measured_on import measured_on
+from semphase.plugin.measured_on import counted, measured_on
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
@@ -41,6 +41,8 @@ ORIGIN = pytest.StashKey[dict[str, Any] | None]()
 """What the study said of itself when the test was over; None without a study of a model."""
 RESTORED = pytest.StashKey[bool]()
 """Is the verdict one that was kept?"""
+UNIVERSE = pytest.StashKey[str]()
+"""The universe in which the test broke."""
 KEPT = pytest.StashKey[bool]()
 """Will the next run find the verdict?"""
 
@@ -141,7 +143,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         report.longrepr = f"{claim.id}: {as_typed(item.config, str(error))}"
     if error is not None:
         kept = verdict if FIGURES in item.stash else None
-        _attach(item, report, kept, Decision("error", as_typed(item.config, sentence(error))))
+        _attach(item, report, kept, Decision("error", as_typed(item.config, _told(error, item))))
         return
     assert verdict is not None
     decision = _decide(item, verdict)
@@ -186,7 +188,11 @@ def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
     claim, replaced = _claim(item), _replaced(item)
     found = scope_of(claim, _label(item), measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced)
     form: schema.ScopeForm = {"kind": found.kind, "ratios": dict(found.ratios)}
-    return {**form, "prompts": replaced} if replaced else form
+    if replaced:
+        form["prompts"] = replaced
+    if told := list(counted(verdict)):
+        form["told"] = told
+    return form
 
 
 def _apply(report: pytest.TestReport, decision: Decision, claim: Claim) -> None:
@@ -241,12 +247,20 @@ def _origin(item: pytest.Item) -> dict[str, Any] | None:
     return found
 
 
+def _told(error: BaseException, item: pytest.Item) -> str:
+    """What broke, in one line, and in which universe."""
+    universe = f"in the universe {item.stash[UNIVERSE]!r}: " if UNIVERSE in item.stash else ""
+    return sentence(error) if isinstance(error, SemphaseError) else universe + sentence(error)
+
+
 def sentence(error: BaseException) -> str:
     """What broke, in one line."""
     if isinstance(error, SemphaseError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
-    told = " ".join(traceback.format_exception_only(error)[-1].split())
+    written = traceback.TracebackException.from_exception(error)
+    written.__notes__ = []  # they say again what is said here
+    told = " ".join(list(written.format_exception_only())[-1].split())
     return f"{told} ({Path(last.filename).name}:{last.lineno})"
 
 

@@ -10,7 +10,8 @@ import pytest
 from semphase.errors import NotApplicable, SemphaseError, Undefined
 from semphase.plugin.collect import claim_of
 from semphase.plugin.options import explores
-from semphase.plugin.running import JUDGE, lacks
+from semphase.plugin.running import JUDGE, UNIVERSE, lacks
+from semphase.study.variant import require_asked
 from semphase.verdict.agreement import found_in
 from semphase.verdict.judge import Judge
 from semphase.verdict.universe import Found, Universe
@@ -37,8 +38,14 @@ def _in(universe: Universe, item: pytest.Item, judge: Judge) -> Found:
         verdict = _judged(universe, item, judge)
     except (NotApplicable, Undefined) as reason:
         return Found(universe.name, "not-applicable", reason=str(reason))
+    except pytest.skip.Exception as skip:
+        return Found(universe.name, "not-applicable", reason=f"its test was skipped: {skip.msg or 'no reason given'}")
     except SemphaseError as problem:
         raise SemphaseError(f"in the universe {universe.name!r}: {problem}") from problem
+    except (Exception, SystemExit, pytest.fail.Exception) as problem:
+        item.stash[UNIVERSE] = universe.name
+        problem.add_note(f"in the universe {universe.name!r}")
+        raise
     return found_in(universe, verdict, judge.verdict)
 
 
@@ -53,4 +60,5 @@ def _judged(universe: Universe, item: pytest.Function, judge: Judge) -> Verdict:
     item.obj(**{**given, "study": study, "judge": own})
     if own.verdict is None:
         raise SemphaseError(f"the test of {judge.claim.id} ended without a verdict: it must call judge once")
+    require_asked(getattr(study, "each", ()))
     return own.verdict

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semphase.report.schema import Entry
+from semphase.report.schema import Entry, EstimateForm, UniversesForm
+from semphase.verdict.registry import UNIVERSES
 
 DIGITS = 6
 _PARTS = ("parts", "control_parts", "control_copies", "controls")
@@ -17,12 +18,16 @@ _PARTS = ("parts", "control_parts", "control_copies", "controls")
 def golden_of(entry: Entry, run: Mapping[str, Any]) -> dict[str, str]:
     """The hash of the entry's output by that of its circumstances; empty where nothing comparable was found.
 
+    What its universes came to has a hash of its own, so that a run without them can be compared with one that had them.
+
     `run` has models, corpus, lexicon, precision, budget and seed, as a report's `run` does.
     """
     replaced = entry.get("scope", {}).get("kind") == "other data"
     if entry["verdict"] in (None, "not-applicable") or entry["outcome"] == "error" or replaced:
         return {}
-    return {_hash(_circumstances(entry["model"], run)): _hash(_output(entry))}
+    name = _hash(_circumstances(entry["model"], run))
+    universes = {f"{name}{UNIVERSES}": _hash(_in_universes(entry["universes"]))} if "universes" in entry else {}
+    return {name: _hash(_output(entry)), **universes}
 
 
 def _circumstances(label: str | None, run: Mapping[str, Any]) -> Any:
@@ -47,6 +52,11 @@ def _output(entry: Entry) -> Any:
     return [entry["verdict"], entry["specific"], _numbers(entry["estimate"]), list(_estimates(detail))]
 
 
+def _in_universes(found: UniversesForm) -> Any:
+    """Why one does not apply is left out."""
+    return [[own["name"], own["verdict"], own["point"], _numbers(own["estimate"])] for own in found["list"]]
+
+
 def _estimates(told: Any, place: str = "") -> Iterator[Any]:
     """The verdict and the estimate of each part, of the model and of its controls, by its place."""
     if isinstance(told, Mapping):
@@ -60,7 +70,7 @@ def _estimates(told: Any, place: str = "") -> Iterator[Any]:
             yield from _estimates(own, f"{place}/{number}")
 
 
-def _numbers(estimate: Mapping[str, Any] | None) -> list[str] | None:
+def _numbers(estimate: Mapping[str, Any] | EstimateForm | None) -> list[str] | None:
     """Value and ends to six digits of the largest of them, so that what is 0 but for rounding is 0."""
     if estimate is None:
         return None

@@ -41,6 +41,36 @@ class EstimateForm(TypedDict):
     units: list[int]
 
 
+class PartForm(TypedDict):
+    """A part of the criterion in `detail`, judged; `deciding` where the verdict is its own."""
+
+    part: str
+    criterion: str
+    threshold: float | list[float]
+    within: NotRequired[list[float | None]]
+    estimate: EstimateForm
+    p_value: float | None
+    verdict: str
+    deciding: bool
+
+
+class CopyForm(TypedDict):
+    """A copy of the control in `detail`."""
+
+    verdict: str
+    parts: list[PartForm]
+
+
+class DetailForm(TypedDict, total=False):
+    """What a judge puts into `detail`, beside what the claim does."""
+
+    parts: list[PartForm]
+    combine: Literal["all", "any"]
+    control_parts: list[PartForm]
+    control_copies: list[CopyForm]
+    controls: dict[str, DetailForm]
+
+
 class ControlForm(TypedDict):
     """The same estimate where the claim should fail; `contrast` is the model's margin less that of the control."""
 
@@ -63,24 +93,28 @@ class RegistrationForm(TypedDict):
     """How the claim stands to the registry beside it; `date` is that of its last line there (ISO, UTC).
 
     `rule` and `code` are the hashes of the claim that was judged, empty where its code could not be read; reports from
-    before code was hashed have neither.
+    before code was hashed have neither. `remarks` say what else is wrong: another output than the one kept, a date that
+    cannot be true.
     """
 
     status: Status
     date: str | None
     rule: NotRequired[str]
     code: NotRequired[str]
+    remarks: NotRequired[list[str]]
 
 
 class ScopeForm(TypedDict):
     """How what was measured on relates to what the claim's author measured on.
 
-    `ratios` holds run over published of what the run had less of; `prompts` names the sets that --prompts replaced.
+    `ratios` holds run over published of what the run had less of; `prompts` names the sets that --prompts replaced, `told`
+    the quantities that the claim counted itself.
     """
 
     kind: Kind
     ratios: NotRequired[dict[str, float]]
     prompts: NotRequired[list[str]]
+    told: NotRequired[list[str]]
 
 
 class UniverseForm(TypedDict):
@@ -161,6 +195,13 @@ class Entry(TypedDict):
     universes: NotRequired[UniversesForm]
 
 
+class ModelForm(TypedDict):
+    """A model of the run; more is told of it than this."""
+
+    name: str
+    sha256: NotRequired[str]
+
+
 class Run(TypedDict):
     """How the verdicts were made."""
 
@@ -177,7 +218,7 @@ class Run(TypedDict):
     budget: str
     corpus: dict[str, Any] | None
     lexicon: dict[str, Any] | None
-    models: list[dict[str, Any]]
+    models: list[ModelForm]
     restored: NotRequired[int]
     verification: NotRequired[VerificationForm]
     registry: NotRequired[dict[str, RegistryForm]]

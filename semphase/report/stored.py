@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NotRequired, get_origin, get_type_hints
+from typing import Any
 
 from semphase.errors import SemphaseError
-from semphase.report.schema import SCHEMA, Document, Entry, Run, Summary
+from semphase.files import short
+from semphase.report.form import misfits
+from semphase.report.schema import SCHEMA, DetailForm, Document, Entry, Run, Summary
 
 FILE = "verdicts.json"
-_SECOND = frozenset({"p_decision", "strength", "specific", "firm", "nominal"})
-"""Keys of entries and the summary that reports have had since schema 2."""
+_SECOND = frozenset({"p_decision", "strength", "specific", "firm", "nominal", "population", "units"})
+"""Keys of entries, estimates and the summary that reports have had since schema 2."""
 
 
 def read_report(run: Path) -> Document:
     """The report in a folder or in a file; SemphaseError where there is none, or where it is broken or too new."""
-    path = run / FILE if run.is_dir() else run
+    path = run
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        path = run / FILE if run.is_dir() else run
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, UnicodeDecodeError) as problem:
         why = getattr(problem, "strerror", None) or problem
-        raise SemphaseError(f"there is no report to read at {path}: {why}") from problem
-    except (json.JSONDecodeError, RecursionError) as problem:
+        raise SemphaseError(f"there is no report to read at {short(path)}: {why}") from problem
+    except (ValueError, RecursionError) as problem:
         raise SemphaseError(f"the report {path} is broken ({problem}): judge the claims again") from problem
     _check(found, path)
     document: Document = found
     return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which is no number")
 
 
 def entries_of(document: Document, claim: str) -> list[Entry]:
@@ -58,30 +64,22 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-@cache
-def _required(form: type, schema: int) -> frozenset[str]:
-    """The keys of every report of a schema; a TypedDict cannot tell itself where its annotations are strings."""
-    hints = get_type_hints(form, include_extras=True)
-    newer = _SECOND if schema < 2 else frozenset()
-    return frozenset(key for key, hint in hints.items() if get_origin(hint) is not NotRequired) - newer
-
-
 def _check(found: Any, path: Path) -> None:
-    if not isinstance(found, Mapping) or not isinstance(found.get("schema"), int):
+    """SemphaseError, naming the key, for what is no report of ours."""
+    if not isinstance(found, dict) or type(found.get("schema")) is not int:
         raise SemphaseError(f"{path} is no report of semphase: it names no schema")
     if found["schema"] > SCHEMA:
         raise SemphaseError(f"{path} has schema {found['schema']}, and this semphase reads {SCHEMA}: update it")
-    forms: tuple[tuple[str, Any, frozenset[str]], ...] = (
-        ("run", found.get("run"), _required(Run, found["schema"])),
-        ("summary", found.get("summary"), _required(Summary, found["schema"])),
-    )
-    entries = found.get("claims")
-    if not isinstance(entries, list):
+    if not isinstance(found.get("claims"), list):
         raise SemphaseError(f"the report {path} is broken: it has no list of claims")
-    numbered = [
-        (f"claim {number}", entry, _required(Entry, found["schema"])) for number, entry in enumerate(entries, 1)
-    ]
-    for name, form, keys in (*forms, *numbered):
-        missing = sorted(keys - form.keys()) if isinstance(form, Mapping) else ["its keys"]
-        if missing:
-            raise SemphaseError(f"the report {path} is broken: {name} lacks {', '.join(missing)}")
+    wrong = next(_misfits(found, _SECOND if found["schema"] < SCHEMA else frozenset()), None)
+    if wrong is not None:
+        raise SemphaseError(f"the report {path} is broken: {wrong}")
+
+
+def _misfits(found: dict[str, Any], absent: frozenset[str]) -> Iterator[str]:
+    yield from misfits(found.get("run"), Run, "run", absent)
+    yield from misfits(found.get("summary"), Summary, "summary", absent)
+    for number, entry in enumerate(found["claims"], 1):
+        yield from misfits(entry, Entry, f"claim {number}", absent)
+        yield from misfits(entry["detail"], DetailForm, f"claim {number}.detail", absent)

@@ -123,7 +123,8 @@ def scope(entry: Entry) -> str:
     found = entry["scope"]
     told = [*found.get("prompts", ())]
     told += [f"{number(ratio)} of the published {name}" for name, ratio in found.get("ratios", {}).items()]
-    return found["kind"] + (f": {', '.join(told)}" if told else "")
+    counted = f" ({', '.join(found['told'])} as the claim counts)" if found.get("told") else ""
+    return found["kind"] + (f": {', '.join(told)}" if told else "") + counted
 
 
 def not_specific(entry: Entry) -> bool:
@@ -193,10 +194,10 @@ def leading(entries: Sequence[Entry]) -> list[Entry]:
 def registration(entry: Entry) -> str:
     """The date of the claim's registration, or what is wrong with it; a dash in reports from before registries."""
     found = entry.get("registration")
-    return NOTHING if found is None else registered(found["status"], found["date"])
+    return NOTHING if found is None else registered(found["status"], found["date"], found.get("remarks", ()))
 
 
-def registered(status: str, date: str | None) -> str:
+def registered(status: str, date: str | None, remarks: Sequence[str] = ()) -> str:
     """A registration in a few words."""
     day = date[:10] if date else ""
     told = {
@@ -207,14 +208,16 @@ def registered(status: str, date: str | None) -> str:
         "after measurement": f"{day}, after measurement",
         "unknown": f"{day}, order unknown",
     }
-    return told.get(status, status)
+    return "; ".join([told.get(status, status), *remarks])
 
 
 def unregistered(entry: Entry) -> str | None:
     """What is wrong with the claim's registration; None where nothing is, or where nobody looked."""
     found = entry.get("registration")
-    wrong = found is not None and found["status"] in ("changed", "unregistered", "after measurement")
-    return registered(found["status"], found["date"]) if found is not None and wrong else None
+    if found is None:
+        return None
+    wrong = found["status"] in ("changed", "unregistered", "after measurement") or found.get("remarks")
+    return registration(entry) if wrong else None
 
 
 def summary_line(document: Document) -> str:

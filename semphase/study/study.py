@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +17,7 @@ from semphase.errors import NotApplicable, SemphaseError
 # Modules that measure are imported on first use: claim files name Study, and a list of claims does not wait for torch.
 from semphase.measure import readout, weights
 from semphase.measure.generating import plan
-from semphase.study import description, measuring, run, sample, subject, sweep, text
+from semphase.study import description, measuring, run, sample, subject, sweep, text, variant
 from semphase.study.generators import generator
 from semphase.study.substitutes import Substitutes
 
@@ -66,8 +66,10 @@ class Study:
     """The study that this one is a variant of."""
     choices: Mapping[str, Any] = field(default_factory=dict)
     """What the variant does otherwise."""
+    asked: set[str] = field(default_factory=set, repr=False)
+    """The choices that were asked for so far, of the study or of its copies."""
     _facets: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    _variants: dict[str, Study] = field(default_factory=dict, init=False, repr=False)
+    _variants: dict[Hashable, Study] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def model(self) -> Model:
@@ -128,18 +130,22 @@ class Study:
         )
 
     def in_universe(self, universe: Universe) -> Study:
-        """The study that a universe makes of this one; claims that share a universe share it.
+        """The study that a universe makes of this one; claims that share a universe, by more than its name, share it.
 
         Raises SemphaseError for a function that makes no other study, NotApplicable where the universe makes no sense.
         """
-        if universe.name not in self._variants:
-            made = universe.of(self)
-            if not isinstance(made, Study) or made is self:
+        if universe.key not in self._variants:
+            made = universe.made_of(self)
+            if made is self:
                 raise SemphaseError(
-                    f"the universe {universe.name!r} made {type(made).__name__} of the study: return study.varied(…)."
+                    "it gives back the study itself, which is no other analysis: return study.varied(…)."
                 )
-            self._variants[universe.name] = made
-        return self._variants[universe.name]
+            if not isinstance(made, Study):
+                raise SemphaseError(f"it makes {type(made).__name__} of the study: return study.varied(…).")
+            if self not in made.lineage:
+                raise SemphaseError("it gives another study, which is no variant of this one: return study.varied(…).")
+            self._variants[universe.key] = made
+        return self._variants[universe.key]
 
     def varied(
         self,
@@ -154,21 +160,33 @@ class Study:
         """A variant of the study for a universe, on the same store and without a control.
 
         `prompts` take the place of the sets of their names; `words` draws so many of the lexicon; other choices are for
-        facets, which ask for them by `choice`. Raises NotApplicable for more words than there are.
+        facets, which ask for them by `choice`. Raises NotApplicable for more words than there are, SemphaseError for what
+        is nothing of this.
         """
-        sets = {own.name: own for own in prompts}
+        variant.require_data(lexicon, corpus, words)
+        sets = variant.sets_of(prompts)
         return replace(
             self,
-            seed=self.seed if seed is None else seed,
+            seed=self.seed if seed is None else variant.seed_of(seed),
             lexicon=self._drawn(words) if lexicon is None else lexicon,
             corpus=self.corpus if corpus is None else corpus,
             substitutes=Substitutes({**self.substitutes.sets, **sets}) if sets else self.substitutes,
             base=self,
             choices={**self.choices, **choices},
+            asked=set(),
         )
+
+    @property
+    def lineage(self) -> Iterator[Study]:
+        """The studies that this one is a variant of, the nearest first; none of a run's own study."""
+        study = self.base
+        while study is not None:
+            yield study
+            study = study.base
 
     def choice(self, name: str) -> Any:
         """What this universe chose under a name; None where it is as registered."""
+        self.asked.add(name)
         return self.choices.get(name)
 
     def _drawn(self, words: int | None) -> Lexicon:

@@ -12,10 +12,11 @@ from semphase.errors import SemphaseError
 
 @dataclass(eq=False)
 class Substitutes:
-    """The user's sets, and the names of those that took a claim's place, once for each time."""
+    """The user's sets; the names of those that took a claim's place, once for each time, and of all that were asked for."""
 
     sets: dict[str, Prompts] = field(default_factory=dict)
     used: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> Substitutes:
@@ -42,6 +43,7 @@ class Substitutes:
         Raises SemphaseError for a part of a set that was replaced: it has to be chosen before it is divided.
         """
         whole = prompts.origin or prompts
+        self.asked.add(whole.name)
         found = prompts
         if self.replaces(prompts):
             if whole is not prompts:

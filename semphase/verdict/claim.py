@@ -24,6 +24,8 @@ Combine = Literal["all", "any"]
 NO_CONTROL = "none:"
 QUANTITIES = ("tokens", "words", "documents", "seeds")
 """For `Published.setting`: what a source may have measured much or little of."""
+MEASURED_ON = "measured on"
+"""The key of a verdict's detail under which a claim counts what it read, where that is not all that the study offers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from semphase.errors import SemphaseError
 from semphase.stats.estimate import Estimate
 from semphase.verdict import Claim, Control, Evidence, Part, Verdict, Weighed, weigh
-from semphase.verdict.claim import NO_CONTROL
+from semphase.verdict.claim import MEASURED_ON, NO_CONTROL, QUANTITIES
 from semphase.verdict.contrast import beside
 from semphase.verdict.decision import require_p
 from semphase.verdict.plain import plain
@@ -163,6 +165,8 @@ class Judge:
         taken = sorted(set(detail) & set(reserved))
         if taken:
             raise SemphaseError(f"judge itself fills {', '.join(taken)} in the detail of {self.claim.id}: rename yours")
+        if MEASURED_ON in detail:
+            _require_counts(self.claim, detail[MEASURED_ON])
         try:
             converted: dict[str, Any] = plain(detail)
         except RecursionError:
@@ -170,6 +174,20 @@ class Judge:
                 f"the detail of {self.claim.id} holds itself, or a thousand levels: flatten it"
             ) from None
         return converted
+
+
+def _require_counts(claim: Claim, told: object) -> None:
+    """SemphaseError for what does not say how much a claim read."""
+    if not (isinstance(told, Mapping) and all(map(_is_count, told, told.values()))):
+        raise SemphaseError(
+            f"{claim.id} has {MEASURED_ON!r}: {told!r} in its detail; give how many {', '.join(QUANTITIES[:-1])} or "
+            f"{QUANTITIES[-1]} it read, as finite numbers above 0."
+        )
+
+
+def _is_count(name: object, count: object) -> bool:
+    number = isinstance(count, int | float | np.integer | np.floating) and not isinstance(count, bool)
+    return name in QUANTITIES and number and 0 < count < math.inf  # type: ignore[operator]
 
 
 class _WithoutControl(Judge):

@@ -14,9 +14,10 @@ from pathlib import Path
 from semphase.errors import SemphaseError
 from semphase.verdict import registry
 from semphase.verdict.frozen import Frozen
-from semphase.verdict.registry import Entered, Golden, Line, Registry, agrees, holds_code, holds_rule
+from semphase.verdict.registry import UNIVERSES, Entered, Golden, Line, Registry, differs, holds_code, holds_rule
 
 RE_IMPLEMENTED = "re-implemented: the output is that of before"
+KEPT = "output of the run"
 
 
 def register(claims: Sequence[Frozen], path: Path) -> list[Line]:
@@ -33,18 +34,21 @@ def register(claims: Sequence[Frozen], path: Path) -> list[Line]:
     return registry.append(path, new, _now())
 
 
-def amend(claims: Sequence[Frozen], path: Path, reason: str) -> list[Line]:
+def amend(claims: Sequence[Frozen], path: Path, reason: str, outputs: Mapping[str, Golden] | None = None) -> list[Line]:
     """Register what changed since, with the reason, and the claims whose ids are new; returns their lines.
 
-    A claim whose last line is from before code was hashed counts as changed.
+    A claim whose last line is from before code was hashed counts as changed, and so does one of which `outputs`, by id,
+    hold another output than the one that was kept; they are kept from now on.
     """
+    found = outputs or {}
     if not reason.strip():
         raise ValueError("an amendment needs a reason")
 
     def changed_or_new(known: Registry) -> list[Entered]:
-        changed = [own for own in claims if _is_to_amend(own, known)]
-        new = [Entered(own) for own in _with(claims, known, "unregistered")]
-        return [Entered(own, reason) for own in changed] + new
+        changed = [own for own in claims if _is_to_amend(own, known, found.get(own.id, {}))]
+        new = _with(claims, known, "unregistered")
+        told = [(own, reason) for own in changed] + [(own, "") for own in new]
+        return [Entered(own, why, found.get(own.id) or None) for own, why in told]
 
     _refuse_repeats(claims)
     return registry.append(path, changed_or_new, _now())
@@ -72,34 +76,38 @@ def entered(own: Frozen, known: Registry, found: Golden, run: str) -> Entered | 
     if not holds_rule(line, own):
         raise SemphaseError(_change(own, known))
     golden = line.golden or {}
-    shared = [name for name in found if name in golden]
-    if any(found[name] != golden[name] for name in shared):
+    if differs(golden, found):
         raise SemphaseError(
             f"the run {run} found another output of {own.id} than the one that was kept on {line.day}: undo the change, "
-            'or register it with --amend --reason "WHY"'
+            f'or register it with --amend --reason "WHY" --run {run}'
         )
     if not holds_code(line, own):
-        if not shared:
-            raise SemphaseError(
-                f"the run {run} cannot show that {own.id} finds what it found, since no output is kept for its models, "
-                'data, budget and seed: judge it under those of a kept one, or register it with --amend --reason "WHY"'
-            )
+        _require_shown(own, golden, found, run)
         return Entered(own, RE_IMPLEMENTED, {**golden, **found})
     # A line from before code was hashed cannot vouch that the output is that of the code registered.
     new = line.code is not None and found.keys() - golden.keys()
-    return Entered(own, f"output of the run {run} kept", {**golden, **found}) if new else None
+    return Entered(own, f"{KEPT} {run} kept", {**golden, **found}) if new else None
+
+
+def _require_shown(own: Frozen, golden: Golden, found: Golden, run: str) -> None:
+    """SemphaseError unless outputs, those of universes among them where they were kept, show that code finds the same."""
+    shared = [name for name in found if name in golden]
+    if not shared:
+        raise SemphaseError(
+            f"the run {run} cannot show that {own.id} finds what it found, since no output is kept for its models, "
+            'data, budget and seed: judge it under those of a kept one, or register it with --amend --reason "WHY"'
+        )
+    if any(f"{name}{UNIVERSES}" in golden and f"{name}{UNIVERSES}" not in found for name in shared):
+        raise SemphaseError(
+            f"the run {run} judged {own.id} in no universe, and what its universes found is kept: add --universes, "
+            'or register it with --amend --reason "WHY"'
+        )
 
 
 def refuse_changed(claims: Sequence[Frozen], known: Registry) -> None:
     """Raise SemphaseError for a claim that differs from its registration."""
     for own in _with(claims, known, "changed"):
         raise SemphaseError(_change(own, known))
-
-
-def finds_the_same(own: Frozen, known: Registry, found: Golden) -> bool:
-    """Does changed code under a registered rule find what was kept, wherever the circumstances are the same?"""
-    line = known.latest(own.id)
-    return line is not None and line.code is not None and holds_rule(line, own) and agrees(line.golden, found)
 
 
 def check_registration(claims: Sequence[Frozen], path: Path) -> list[str]:
@@ -120,9 +128,11 @@ def _with(claims: Sequence[Frozen], known: Registry, status: str) -> list[Frozen
     return [own for own in claims if known.registration(own).status == status]
 
 
-def _is_to_amend(own: Frozen, known: Registry) -> bool:
+def _is_to_amend(own: Frozen, known: Registry, found: Golden) -> bool:
     line = known.latest(own.id)
-    return line is not None and (line.code is None or not (holds_rule(line, own) and holds_code(line, own)))
+    if line is None:
+        return False
+    return line.code is None or not (holds_rule(line, own) and holds_code(line, own)) or differs(line.golden, found)
 
 
 def _change(own: Frozen, known: Registry) -> str:

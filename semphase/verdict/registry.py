@@ -1,10 +1,11 @@
 """The registry: an append-only log of what every claim said and how it was computed, and since when.
 
 `registry.jsonl` stands beside the claims. Each line is a JSON object with `id`, `date` (ISO, UTC), `reason`, the hashes
-`rule` and `code`, perhaps `golden` (hashes of outputs by the circumstances of the run), and `previous`, the SHA-256 of
-the line before, so that no line can be edited, moved or dropped without breaking all that follow. A line whose `id` and
-`rule` are null is a remark. The hash of the last line (the head) and the number of lines stand in every report: they show
-a tail that was cut, or a log that was written anew. Lines from before code was hashed have a date alone and no `code`.
+`rule` and `code`, perhaps `golden` (hashes of outputs by the circumstances of the run, those of universes apart), and
+`previous`, the SHA-256 of the line before, so that no line can be edited, moved or dropped without breaking all that
+follow. A line whose `id` and `rule` are null is a remark. The hash of the last line (the head) and the number of lines
+stand in every report: they show a tail that was cut, or a log that was written anew. Lines from before code was hashed
+have a date alone and no `code`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,10 @@ NAME = "registry.jsonl"
 Status = Literal["registered", "amended", "re-implemented", "changed", "unregistered", "after measurement", "unknown"]
 Golden = Mapping[str, str]
 """Hashes of a claim's outputs by the hashes of the circumstances under which a run found them."""
+UNIVERSES = " universes"
+"""Ends the name of circumstances where the output is what the universes came to; it stands beside the claim's own."""
+FUTURE, SLACK = timedelta(days=1), timedelta(minutes=5)
+"""How far ahead of ours, and how far behind one another, the clocks of machines that wrote lines may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,14 @@ class Entered:
 class Registration:
     """How a claim stands to its registry: `date` is that of its last line there, None without one.
 
-    `rule` and `code` are the hashes of the claim as it is.
+    `rule` and `code` are the hashes of the claim as it is; `remarks` say what else a reader has to know.
     """
 
     status: Status
     date: str | None
     rule: str
     code: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Registry:
 
     def holds(self, head: str | None, length: int) -> bool:
         """Does it still begin with the `length` lines that ended in `head` when somebody looked?"""
-        return length <= len(self.hashes) and (self.hashes[length - 1] if length else None) == head
+        return 0 <= length <= len(self.hashes) and (self.hashes[length - 1] if length else None) == head
 
     def _of(self, claim_id: str) -> Iterator[Line]:
         return (line for line in self.lines if line.id == claim_id)
@@ -125,8 +131,39 @@ def holds_code(line: Line, own: Frozen) -> bool:
 
 def agrees(golden: Golden | None, found: Golden) -> bool:
     """Are outputs equal wherever circumstances are, and is there one such pair?"""
-    shared = [(golden[name], found[name]) for name in found if name in golden] if golden else []
-    return bool(shared) and all(one == other for one, other in shared)
+    return any(name in (golden or {}) for name in found) and not differs(golden, found)
+
+
+def differs(golden: Golden | None, found: Golden) -> bool:
+    """Is an output another than the one that was kept under the same circumstances?"""
+    return any(golden[name] != found[name] for name in found if name in golden) if golden else False
+
+
+def kept_since(known: Registry, claim_id: str, length: int) -> list[Line]:
+    """A claim's line that counted when there were so many, and those that came later, as far as they kept output."""
+    own = [(place, line) for place, line in enumerate(known.lines) if line.id == claim_id]
+    last = max((place for place, _ in own if place < length), default=0)
+    return [line for place, line in own if place >= last and line.golden]
+
+
+def misdated(known: Registry, now: datetime) -> Iterator[tuple[int, Line, str]]:
+    """The lines whose dates cannot be true, by their numbers from 1, with what is wrong.
+
+    Lines from before code was hashed are compared with none of their kind: they were collected from older logs.
+    """
+    above: Line | None = None
+    for number, line in enumerate(known.lines, 1):
+        if _moment(line.date) > now + FUTURE:
+            yield number, line, f"line {number} is dated in the future, {line.date}"
+        elif above is not None and _is_before(line, above):
+            yield number, line, f"line {number} is dated {line.date}, before the line above it"
+        above = line if line.code is not None else above
+
+
+def _is_before(line: Line, above: Line) -> bool:
+    if len(line.date) == len(line.day) or len(above.date) == len(above.day):
+        return line.day < above.day  # of a date alone no more is known
+    return _moment(line.date) < _moment(above.date) - SLACK
 
 
 def beside(file: Path) -> Path:
@@ -186,6 +223,7 @@ def _standing(lines: Iterator[Line]) -> Status:
     status: Status = "registered"
     for before, after in pairwise(lines):
         if (before.rule, before.code) == (after.rule, after.code):
+            status = "amended" if differs(before.golden, after.golden or {}) else status
             continue
         same = before.rule == after.rule and agrees(before.golden, after.golden or {})
         status = "re-implemented" if same and status != "amended" else "amended"

@@ -5,12 +5,16 @@ The claim is judged again in each, without its control.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import traceback
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
-from semphase.code import code_hash
+from semphase.code import code_hash, of_package, require_plain
+from semphase.errors import NotApplicable, SemphaseError
 from semphase.stats.estimate import Estimate
 
 UNMOVED = "the same numbers: it changes nothing here"
@@ -29,10 +33,41 @@ class Universe:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a registration and a key of the store know it by: its name, and what it does."""
-        if isinstance(self.of, partial):
-            return {"name": self.name, "choices": repr(sorted(self.of.keywords.items()))}
-        return {"name": self.name, "code": code_hash(self.of)}
+        """What a key of the store knows it by: its name, and what it does; SemphaseError where that has no name."""
+        if not isinstance(self.of, partial):
+            require_plain(self.of, "a key")
+            return {"name": self.name, "code": code_hash(self.of)}
+        told = {"name": self.name, "choices": _told(self.of)}
+        return told if of_package(self.of.func) else told | {"code": code_hash(self.of.func)}
+
+    @property
+    def key(self) -> Hashable:
+        """What tells it within a run from every other, also from one of the same name."""
+        function = self.of.func if isinstance(self.of, partial) else self.of
+        return self.name, function, _told(self.of) if isinstance(self.of, partial) else None
+
+    def made_of(self, study: Any) -> Any:
+        """What its function makes of a study; SemphaseError for one that takes something else, or breaks."""
+        try:
+            inspect.signature(self.of).bind(study)
+        except TypeError as problem:
+            raise SemphaseError(
+                f"its function is given one argument, the study ({problem}): take it, and no other."
+            ) from None
+        except ValueError:  # a function in C need not tell what it takes
+            pass
+        try:
+            return self.of(study)
+        except (SemphaseError, NotApplicable):
+            raise
+        except (Exception, SystemExit) as problem:  # it is somebody else's code, which may raise anything
+            last = traceback.extract_tb(problem.__traceback__)[-1]
+            told = " ".join(traceback.format_exception_only(problem)[-1].split())
+            raise SemphaseError(f"its function broke: {told} ({Path(last.filename).name}:{last.lineno}).") from problem
+
+
+def _told(of: partial[Any]) -> str:
+    return repr((of.args, sorted(of.keywords.items())) if of.args else sorted(of.keywords.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -131,3 +132,29 @@ def test_what_cannot_be_compared_is_told(
     form = {"head": "0", "length": 1}
     report("elsewhere", registry={"x/registry.jsonl": form, "y/registry.jsonl": form})
     assert run("check", *words).refusal.startswith(sentence)
+
+
+def test_what_looks_like_an_option_of_git_is_a_revision_that_is_not_there(run: Run, folder: Path, seen: Path) -> None:
+    for against in ("--output=zz", "-h", "--all"):
+        refusal = run("check", ".", f"--against={against}").refusal
+        assert refusal.startswith(f"{against} is no report, and no revision of git that holds registry.jsonl here")
+    assert {path.name for path in folder.iterdir()} >= {"seen", "registry.jsonl"}
+    assert not list(folder.glob("zz*"))
+
+
+def test_a_problem_is_told_once(run: Run, folder: Path, seen: Path) -> None:
+    cut(run, folder)
+    ran = run("check", ".", "--against", "seen")
+    assert (ran.code, ran.err.count("the tail was cut"), ran.out.count("the tail was cut")) == (1, 1, 0)
+
+
+def test_a_line_that_is_dated_before_the_one_above_it_shows(run: Run, folder: Path, seen: Path) -> None:
+    last = json.loads(seen.read_text().splitlines()[-1])
+    previous = hashlib.sha256(seen.read_bytes().splitlines()[-1]).hexdigest()
+    line = {**last, "id": "a.late", "date": "2020-01-01T00:00:00+00:00", "previous": previous}
+    seen.write_text(seen.read_text() + json.dumps(line) + "\n")
+    sentence = "registry.jsonl: line 3 is dated 2020-01-01T00:00:00+00:00, before the line above it (a.late)"
+    for words in ((), ("--against", "seen"), ("--against", "HEAD")):
+        assert run("check", ".", *words).err.strip() == f"semphase: {sentence}"
+        told = json.loads(run("check", ".", *words, "--json").out)
+        assert (told["ok"], told["problems"]) == (False, [sentence])

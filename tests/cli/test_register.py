@@ -11,6 +11,7 @@ from command import SOURCE, Run, entry
 
 from semphase.cli.declared import find
 from semphase.report.schema import Entry
+from semphase.verdict.registry import read
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -87,6 +88,31 @@ def test_bad_input_is_told_in_one_sentence(run: Run, folder: Path, words: tuple[
     assert not (folder / "registry.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "import sys; sys.exit()",
+            "test_b.py ends Python when it is imported (SystemExit: None): have it do so only as",
+        ),
+        ("raise SystemExit(0)", "test_b.py ends Python when it is imported (SystemExit: 0)"),
+        ("import pytest; pytest.fail('no')", "test_b.py cannot be imported: Failed: no"),
+        ("import pytest; pytest.exit('no')", "test_b.py cannot be imported: _pytest.outcomes.Exit: no"),
+        ("raise BaseException('no')", "test_b.py cannot be imported: BaseException: no"),
+    ],
+)
+def test_a_file_that_ends_its_own_import_is_named(run: Run, folder: Path, line: str, sentence: str) -> None:
+    (folder / "test_b.py").write_text(f"{SOURCE.replace('a.', 'b.')}\n{line}\n")
+    assert run("register", ".").refusal.startswith(sentence)
+    assert not (folder / "registry.jsonl").exists()
+
+
+def test_an_interrupt_stays_one(folder: Path) -> None:
+    (folder / "test_b.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        find([folder])
+
+
 def test_a_registry_that_was_edited_or_cut_takes_no_more(run: Run, folder: Path) -> None:
     run("register", "test_a.py")
     path = folder / "registry.jsonl"
@@ -147,8 +173,45 @@ def test_new_code_that_finds_the_same_needs_no_amendment(run: Run, folder: Path,
     assert "1 registered before, unchanged" in told
 
 
-def test_an_amendment_and_a_run_exclude_each_other(run: Run) -> None:
-    assert run("register", "test_a.py", "--amend", "--reason", "x", "--run", "r").refusal.startswith(
-        "--run is for code"
+def test_another_output_of_the_same_code_is_a_change_and_needs_an_amendment(
+    run: Run, folder: Path, report: Callable[..., Path]
+) -> None:
+    run("register", "test_a.py")
+    report("first", judged(folder))
+    run("register", "test_a.py", "--run", "first")
+    known = read(folder / "registry.jsonl")
+    report("other", judged(folder, 0.98), registry={"registry.jsonl": {"head": known.head, "length": 3}})
+    (told, _) = run("list", "--run", "other", "--json").json["claims"]
+    assert told["registration"]["status"] == "changed"
+    assert "the output is another than the one kept" in " ".join(run("list", "--run", "other").out.split())
+    assert run("register", "test_a.py", "--run", "other").refusal.endswith(
+        'undo the change, or register it with --amend --reason "WHY" --run other'
     )
+    checked = run("check", ".", "--against", "other")
+    sentence = f"the report other holds another output of a.one than the one that was kept on {known.lines[-1].day}"
+    assert (checked.code, checked.err.strip()) == (1, f"semphase: {sentence}")
+    assert sentence not in " ".join(checked.out.split())
+    amended = run("register", "test_a.py", "--amend", "--reason", "new data", "--run", "other").out
+    assert amended.startswith("registered a.one, amended: new data\n")
+    assert "note: the run other did not judge a.two, so nothing of theirs is kept" in " ".join(amended.split())
+    (told, _) = run("list", "--run", "other", "--json").json["claims"]
+    assert told["registration"]["status"] == "amended"
+    # Both reports are now of outputs that were kept when they were made, or later.
+    assert run("check", ".", "--against", "other").code == 0
+
+
+def test_a_run_that_judged_none_of_the_claims_is_told(run: Run, folder: Path, report: Callable[..., Path]) -> None:
+    report("blind")
+    refusal = "the run blind did not judge a.one, a.two: judge them, or leave --run out"
+    for words in (("--run", "blind"), ("--amend", "--reason", "x", "--run", "blind")):
+        assert run("register", "test_a.py", *words).refusal == refusal
+    assert not (folder / "registry.jsonl").exists()
+    report("first", judged(folder))
+    (folder / "test_a.py").write_text(REWRITTEN)
+    assert run("register", "test_a.py", "--run", "first").refusal == (
+        "the run first did not judge a.one as it is: judge it again"
+    )
+
+
+def test_a_run_has_to_be_there(run: Run) -> None:
     assert run("register", "test_a.py", "--run", "nowhere").refusal.startswith("there is no report to read at nowhere")

@@ -224,3 +224,51 @@ def test_a_store_that_cannot_be_written_breaks_no_run(make: Make) -> None:
     project.write("no-folder", "")
     ran = project.run("test_it.py", "--semphase-store=no-folder")
     assert (ran.code, status(ran)) == (0, "unknown")
+
+
+READING = OWN.replace("\nfrom semphase", "\nimport json\nfrom pathlib import Path\nfrom semphase", 1)
+FROM_A_FILE = READING.replace("measured([1.0, 2.0, 6.0])", "measured(json.loads(Path('data.json').read_text()))")
+
+
+def test_another_output_under_equal_circumstances_is_a_change_though_no_hash_tells_of_it(make: Make) -> None:
+    project = make(FROM_A_FILE)
+    project.write("data.json", "[1.0, 2.0, 6.0]")
+    project.write("test_other.py", OWN.replace("own.mean", "other.mean"))
+    project.run("test_other.py")
+    add(project, "test_it.py")
+    assert status(project.run("test_it.py")) == "registered"
+    keep(project)
+    assert status(project.run("test_it.py")) == "registered"
+    project.write("data.json", "[1.0, 2.0, 9.0]")
+    ran = project.run("test_it.py", width=200)
+    assert ran.entries["own.mean"]["registration"]["remarks"] == ["the output is another than the one kept"]
+    assert status(ran) == "changed"
+    words = "the output is another than the one kept"
+    assert words in " ".join(ran.out.split())
+    assert words in (project.report / "verdicts.md").read_text()
+    assert words in (project.report / "report.html").read_text()
+    # Where none was kept, there is nothing to compare with.
+    assert status(project.run("test_it.py", "--semphase-model=gpt2")) == "registered"
+
+
+def test_of_a_claim_about_time_no_output_is_kept_and_none_is_another(make: Make) -> None:
+    project = make(FROM_A_FILE.replace('estimator="mean"', 'timed=True, estimator="mean"'))
+    project.write("data.json", "[1.0, 2.0, 6.0]")
+    add(project, "test_it.py")
+    project.run("test_it.py")
+    keep(project)
+    project.write("data.json", "[1.0, 2.0, 9.0]")
+    assert status(project.run("test_it.py")) == "registered"
+
+
+def test_a_date_that_cannot_be_true_stands_beside_the_status(make: Make) -> None:
+    project = make(OWN)
+    known = add(project, "test_it.py")
+    line = json.loads((project.folder / "registry.jsonl").read_text())
+    (project.folder / "registry.jsonl").write_text(json.dumps({**line, "date": "2199-01-01T00:00:00+00:00"}) + "\n")
+    ran = project.run("test_it.py", width=200)
+    assert ran.entries["own.mean"]["registration"]["remarks"] == [
+        "line 1 is dated in the future, 2199-01-01T00:00:00+00:00"
+    ]
+    assert "line 1 is dated in the future" in " ".join(ran.out.split())
+    assert known.lines[0].day not in ran.out

@@ -95,3 +95,146 @@ def test_a_universe_that_breaks_is_an_error_that_names_it(make: Make) -> None:
     assert (entry["verdict"], entry["outcome"]) == (None, "error")
     assert entry["reason"] == "in the universe 'breaking': the numbers are not finite."
     assert project.run(*options, "--semphase-no-universes").entries["a.broken"]["verdict"] == "supported"
+
+
+SAME_NAME = """
+from test_it import *
+
+def fewer(study):
+    return study.varied(prompts=[Prompts.of("own", ["the bank", "the boat"])])
+
+@declare("b.fragile", [fewer])
+def test_b(study, judge):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+"""
+ODD = """
+import pytest
+
+def misspelt(study):
+    return study.varied(promts=[FEWER])
+
+def unread(study):
+    return study.varied(prompts=[Prompts.of("else", ["the bank"])])
+
+def itself(study):
+    return study
+
+def dividing(study):
+    return study.varied(seed=1 // 0)
+
+def other(study):
+    return study.varied(mine=1)
+
+def own_code(study, judge):
+    if study.choice("mine"):
+        1 // 0
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+def skipping(study, judge):
+    if study.choice("mine"):
+        pytest.skip("not here")
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("c.misspelt", [misspelt])
+def test_misspelt(study, judge):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("c.unread", [unread])
+def test_unread(study, judge):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("c.itself", [itself])
+def test_itself(study, judge):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("c.dividing", [dividing])
+def test_dividing(study, judge):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("c.own-code", [other])
+def test_own_code(study, judge):
+    own_code(study, judge)
+
+@declare("c.skipping", [other])
+def test_skipping(study, judge):
+    skipping(study, judge)
+"""
+
+
+@pytest.mark.slow
+def test_claims_whose_universes_have_one_name_get_each_their_own(make: Make) -> None:
+    project = make(CLAIMS)
+    project.write("conftest.py", "")
+    project.write("test_other.py", SAME_NAME)
+    options = ("--semphase-model=tiny", f"--semphase-store={project.folder}/store", "--semphase-universes")
+    ran = project.run(*options, "--semphase-claims=?.fragile", "--deselect=test_other.py::test_fragile",
+                      "--deselect=test_other.py::test_alone").entries  # fmt: skip
+    told = {name: ran[name]["universes"]["list"][0] for name in ("a.fragile", "b.fragile")}
+    assert {name: (own["name"], own["estimate"]["value"]) for name, own in told.items()} == {
+        "a.fragile": ("fewer", 1.0),
+        "b.fragile": ("fewer", 2.0),
+    }
+
+
+@pytest.mark.slow
+def test_a_universe_that_varies_nothing_or_breaks_is_named_in_one_sentence(make: Make) -> None:
+    project = make(CLAIMS + ODD)
+    project.write("conftest.py", "")
+    options = ("--semphase-model=tiny", f"--semphase-store={project.folder}/store", "--semphase-universes")
+    ran = project.run(*options, "--semphase-claims=c.*")
+    reasons = {name: entry["reason"] for name, entry in ran.entries.items()}
+    for name, beginning in {
+        "c.misspelt": "in the universe 'misspelt': nothing asked for promts, so it varies nothing",
+        "c.unread": "in the universe 'unread': nothing reads prompts named 'else'",
+        "c.itself": "in the universe 'itself': it gives back the study itself",
+        "c.dividing": "in the universe 'dividing': its function broke: ZeroDivisionError",
+        "c.own-code": "in the universe 'other': ZeroDivisionError: integer division or modulo by zero (test_it.py:",
+    }.items():
+        assert reasons[name].startswith(beginning), reasons[name]
+        assert ran.entries[name]["outcome"] == "error"
+    for line in (">           1 // 0", "E           in the universe 'other'"):
+        assert ran.out.count(line) == 1, ran.out  # its traceback is kept, and names the universe
+    (skipped,) = ran.entries["c.skipping"]["universes"]["list"]
+    assert (skipped["verdict"], skipped["reason"]) == ("not-applicable", "its test was skipped: not here")
+
+
+THROUGH = """
+import pytest
+
+@pytest.fixture
+def deep(study):
+    return counted(study)
+
+@pytest.fixture
+def values(deep):
+    return deep
+
+@pytest.fixture
+def plain_number():
+    return 3
+
+@declare("d.through", [fewer])
+def test_through(study, judge, values):
+    judge(values, control=[counted(copy) for copy in study.untrained])
+
+@declare("d.plain", [fewer])
+def test_plain(study, judge, plain_number):
+    judge(counted(study), control=[counted(copy) for copy in study.untrained])
+
+@declare("d.alone", "none: read once")
+def test_alone_through(study, judge, values):
+    judge(values, control=[counted(copy) for copy in study.untrained])
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_a_fixture_made_of_the_study_which_no_universe_reaches_is_refused(make: Make, workers: tuple[str, ...]) -> None:
+    project = make(CLAIMS + THROUGH)
+    ran = project.run("--semphase-claims=d.*", *workers, plugins=("xdist",) if workers else ())
+    assert ran.code == pytest.ExitCode.USAGE_ERROR
+    assert (
+        "d.through has universes, and its test takes the fixture 'values', which is made of `study` before any universe is: "
+        'read it in the test, or say universes="none: REASON"'
+    ) in " ".join((ran.out + ran.err).split())
+    for claim in ("d.plain", "d.alone"):
+        assert project.run("--collect-only", f"--semphase-claims={claim}").code == 0

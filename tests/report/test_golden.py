@@ -9,6 +9,7 @@ import pytest
 from command import entry
 
 from semphase.report.golden import golden_of
+from semphase.verdict.registry import UNIVERSES
 
 RUN: dict[str, Any] = {
     "models": [{"name": "gpt2", "sha256": "w"}, {"name": "other", "sha256": "v"}],
@@ -80,3 +81,27 @@ def test_other_circumstances_have_other_names_for_the_same_output(change: dict[s
 )
 def test_what_found_nothing_comparable_has_none(change: dict[str, Any]) -> None:
     assert golden_of({**judged(), **change}, RUN) == {}
+
+
+def in_universes(**change: Any) -> Any:
+    own = {"name": "fewer words", "verdict": "refuted", "point": False, "reason": "",
+           "estimate": {"value": 0.2, "low": 0.1, "high": 0.3}}  # fmt: skip
+    return {**judged(), "universes": {"n": 1, "agree": 0, "list": [{**own, **change}]}}
+
+
+def test_universes_have_a_hash_beside_that_of_the_claim_itself() -> None:
+    ((name, own),) = golden_of(judged(), RUN).items()
+    found = golden_of(in_universes(), RUN)
+    assert found.keys() == {name, f"{name}{UNIVERSES}"}
+    assert found[name] == own
+    assert golden_of(in_universes(reason="told otherwise"), RUN) == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "more words"}, {"verdict": "supported"}, {"point": True}, {"estimate": None},
+     {"estimate": {"value": 0.2, "low": 0.1, "high": 0.30001}}],
+)  # fmt: skip
+def test_another_universe_and_another_finding_there_show(change: dict[str, Any]) -> None:
+    found, other = golden_of(in_universes(), RUN), golden_of(in_universes(**change), RUN)
+    assert [found[name] == other[name] for name in found] == [True, False]

@@ -133,6 +133,10 @@ def test_tables_lead_with_what_is_supported_and_specific(document: Document) -> 
         ({"kind": "as published", "ratios": {}}, "refuted", "refuted", "as published"),
         ({"kind": "unstated", "ratios": {}}, "refuted", "refuted", "unstated"),
         ({"kind": "other data", "ratios": {}, "prompts": ["own"]}, "supported", "supported (other data)", "other data: own"),
+        (
+            {"kind": "reduced", "ratios": {"words": 0.5}, "told": ["words", "seeds"]}, "refuted", "refuted (reduced)",
+            "reduced: 0.5 of the published words (words, seeds as the claim counts)",
+        ),
         ({"kind": "other data", "prompts": ["own"]}, "refuted", "refuted (other data)", "other data: own"),
     ],
 )  # fmt: skip

@@ -270,3 +270,21 @@ def test_a_significant_test_whose_interval_holds_0_supports_nothing() -> None:
     rule = claim(significant(0.05, "gain"))
     assert Judge(rule)(Evidence(estimate(1, 1.5), 0.01), reason="none").verdict == "inconclusive"
     assert Judge(rule)(Evidence(estimate(1, 0.5), 0.01), reason="none").verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["Tuesdays", [480], {"layers": 3}, {"words": "many"}, {"words": 0}, {"words": -1}, {"tokens": True},
+     {"tokens": float("nan")}, {"tokens": float("inf")}, {"words": 3, "seeds": None}],
+)  # fmt: skip
+def test_what_a_claim_counts_is_a_number_of_a_known_quantity(told: object) -> None:
+    with pytest.raises(
+        SemphaseError, match=r"a\.b has 'measured on': .* give how many tokens, words, documents or seeds"
+    ):
+        Judge(claim(above(0)))(estimate(1), control=estimate(-1), detail={"measured on": told})
+
+
+def test_counts_stand_in_the_detail() -> None:
+    told = {"tokens": 480, "seeds": np.int64(4), "documents": 2.5}
+    verdict = Judge(claim(above(0)))(estimate(1), control=estimate(-1), detail={"measured on": told})
+    assert verdict.detail["measured on"] == {"tokens": 480, "seeds": 4, "documents": 2.5}

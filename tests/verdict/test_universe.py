@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import pytest
 
 from semphase.errors import SemphaseError
@@ -97,3 +101,20 @@ def test_names_know_what_needs_passes() -> None:
 def test_what_is_no_universe_is_told_in_a_sentence(given: object) -> None:
     with pytest.raises(SemphaseError, match="universe"):
         universe(given)
+
+
+def drawn(count: int) -> Callable[[Any], Any]:
+    def some_words(study: Any) -> Any:
+        return study.varied(words=count)
+
+    return some_words
+
+
+def test_a_universe_is_known_by_what_it_does() -> None:
+    few, many = universe(drawn(3)), universe(drawn(5))
+    assert few.name == many.name == "some words"
+    assert few.key != many.key
+    with pytest.raises(SemphaseError, match="captures count"):
+        _ = few.identity  # no key of the store sees what it captures, so that its verdicts are reached each time
+    assert universe("4 words").key == universe("4 words").key != Universe("4 words", shifted).key
+    assert Universe("a", partial(shifted, by=1)).identity != Universe("a", partial(drawn, by=1)).identity
