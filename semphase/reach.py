@@ -6,7 +6,6 @@ import ast
 import copy
 import functools
 import inspect
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -265,8 +264,8 @@ class Reach:
                 self.whole(self.modules.of(vars(thing)))
         elif inspect.isfunction(thing) or inspect.isclass(thing):
             self._follow_code(name, thing)
-        elif inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing):
-            self.seen[name] = f"{getattr(thing, '__module__', None)}.{thing.__qualname__}"
+        elif (inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing)) and hasattr(thing, "__qualname__"):
+            self.seen[name] = f"{self._view.name(getattr(thing, '__module__', None))}.{thing.__qualname__}"
         else:
             if of_project(str(type(thing).__module__)):
                 self._follow(f"{name}:class", type(thing))
@@ -298,7 +297,7 @@ class Reach:
             self._follow(f"{name}.{part}", value)
         if self._view.counts(kind.__module__):
             self._follow(f"{name}:class", kind)
-        elif not _is_of_this_machine(thing) and not _ADDRESS.search(told := repr(thing)):
+        elif not _tells_the_machine(told := repr(thing), thing):
             self.seen[name] += self._view.told(told)
 
     def _name(self, thing: Any) -> str:
@@ -322,11 +321,14 @@ def _named_by(function: FunctionType, module: Module) -> Statement:
     return Statement(ast.parse("\n".join([*(name for name in parts if name not in modules), *whole, *asked])))
 
 
-def _is_of_this_machine(thing: Any) -> bool:
-    """Is it a place on this machine's disk, or a logger, whose level a run sets?"""
-    return isinstance(thing, logging.Logger) or (
-        VIEW.get().lasting and isinstance(thing, PurePath) and thing.is_absolute()
-    )
+def _tells_the_machine(told: str, thing: Any) -> bool:
+    """Is a representation another in another process or on another machine, an address or a place?
+
+    <…> names a thing and is no value of it: a logger's tells its level, a module's its file.
+    """
+    if _ADDRESS.search(told):
+        return True
+    return VIEW.get().lasting and ("<" in told or (isinstance(thing, PurePath) and thing.is_absolute()))
 
 
 def _values_around(thing: Any) -> Mapping[str, Any]:

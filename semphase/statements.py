@@ -341,7 +341,9 @@ def _chains(node: ast.AST) -> Iterator[Chain]:
 def _fixtures(body: list[ast.stmt]) -> dict[str, tuple[Fixture, ...]]:
     found: dict[str, tuple[Fixture, ...]] = {}
     for node in _inside(body):
-        for decorator in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for decorator in node.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             if ast.unparse(called).endswith("fixture"):
                 options = {own.arg: own.value for own in decorator.keywords} if isinstance(decorator, ast.Call) else {}

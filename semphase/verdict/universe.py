@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from semphase.code import code_hash
+from semphase.code import code_hash, of_package
 from semphase.stats.estimate import Estimate
 
 UNMOVED = "the same numbers: it changes nothing here"
@@ -30,7 +30,7 @@ class Universe:
     @property
     def identity(self) -> dict[str, Any]:
         """What a registration and a key of the store know it by: its name, and what it does."""
-        if isinstance(self.of, partial):
+        if isinstance(self.of, partial) and of_package(self.of.func):
             return {"name": self.name, "choices": repr(sorted(self.of.keywords.items()))}
         return {"name": self.name, "code": code_hash(self.of)}
 
