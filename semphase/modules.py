@@ -13,10 +13,10 @@ from typing import Any
 
 from semphase.places import PACKAGE, of_project
 from semphase.sources import Named
-from semphase.statements import Import, Sheet, sheet_of
+from semphase.statements import Sheet, sheet_of
+from semphase.touching import Import
 
 _NOTHING = sheet_of("")
-_OF_EVERY_MODULE = frozenset(vars(ModuleType("any"))) | {"__file__", "__path__", "__builtins__", "__cached__"}
 _TELLING_ITS_PLACE = frozenset({"__file__", "__name__", "__path__", "__spec__", "__package__", "__loader__"})
 
 
@@ -41,7 +41,8 @@ class Module:
     def has(self, name: str) -> bool:
         """Does it give the name a value?"""
         known = name in self.sheet.touching or name in self.sheet.imports
-        return known or (name in self.values and name not in _OF_EVERY_MODULE)
+        # Python and pytest add names of their own: __file__, @pytest_ar.
+        return known or (name in self.values and name.isidentifier() and not name.startswith("__"))
 
     def names(self) -> list[str]:
         """All names that it gives a value."""
@@ -71,6 +72,7 @@ class Modules:
 
     def __init__(self) -> None:
         self._known: dict[int, Module] = {}
+        self._read: dict[Path, Module] = {}
 
     def of(self, values: Mapping[str, Any]) -> Module:
         """The module with these values."""
@@ -93,13 +95,13 @@ class Modules:
 
     def imported(self, own: Import, module: Module) -> Found:
         """What an import in a module gives it."""
-        if not module.values:
-            return _beside(own, module.file.parent) if module.file is not None else None
         name = own.module
-        if own.level:
+        if own.level and module.values:
             name = importlib.util.resolve_name("." * own.level + own.module, module.values.get("__package__"))
         if name.partition(".")[0] == PACKAGE:
             return Named(name).of(own.member) if own.member else Named(name)
+        if not module.values:
+            return self._beside(own, module.file.parent) if module.file is not None else None
         found = _import(name) if of_project(name) else None
         if found is None:
             return None
@@ -123,10 +125,24 @@ class Modules:
             return Named(value.__name__)
         return self.of(vars(value)) if of_project(value.__name__) else None
 
+    def read(self, file: Path, name: str) -> Module:
+        """The module of a file that is read and not imported."""
+        if file not in self._read:
+            self._read[file] = Module(name, _sheet(file), {}, file)
+        return self._read[file]
 
-def read_only(file: Path, name: str) -> Module:
-    """The module of a file that is read and not imported."""
-    return Module(name, _sheet(file), {}, file)
+    def _beside(self, own: Import, folder: Path) -> Found:
+        """What lies in the folder under the import's name."""
+        for _ in range(own.level - 1):
+            folder = folder.parent
+        place = folder.joinpath(*own.module.split(".")) if own.module else folder
+        inner = _file(place / own.member) if own.member not in ("", "*") else None
+        if inner is not None:
+            return self.read(inner, f"{own.module}.{own.member}".lstrip("."))
+        file = _file(place)
+        if file is None:
+            return None
+        return (self.read(file, own.module), own.member) if own.member else self.read(file, own.module)
 
 
 def _sheet(file: Path | None) -> Sheet:
@@ -139,23 +155,9 @@ def _sheet(file: Path | None) -> Sheet:
 def _import(name: str) -> ModuleType | None:
     try:
         return sys.modules.get(name) or importlib.import_module(name)
-    except ImportError:
+    except Exception:
+        # It is somebody else's code, which may raise anything.
         return None
-
-
-def _beside(own: Import, folder: Path) -> Found:
-    """What lies in the folder under the import's name."""
-    for _ in range(own.level - 1):
-        folder = folder.parent
-    place = folder.joinpath(*own.module.split(".")) if own.module else folder
-    inner = _file(place / own.member) if own.member not in ("", "*") else None
-    if inner is not None:
-        return read_only(inner, f"{own.module}.{own.member}".lstrip("."))
-    file = _file(place)
-    if file is None:
-        return None
-    found = read_only(file, own.module)
-    return (found, own.member) if own.member else found
 
 
 def _file(place: Path) -> Path | None:

@@ -22,9 +22,10 @@ from semphase.sources import Named, is_module, names_at_top, written
 from semphase.statements import Chain, Statement
 from semphase.view import VIEW
 
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+|<module '[^']*' from ")
 _BY_TEXT = frozenset({("globals",), ("eval",), ("exec",), ("sys", "modules")})
 """Ways to ask for any name of the module."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Reach:
@@ -246,12 +247,18 @@ class Reach:
         tree = ast.Module([copy.deepcopy(statement.node)], [])  # type: ignore[list-item]
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and node.name in self._own_classes:
-                node.body = [own for own in node.body if not self._is_other_test(own)] or [ast.Pass()]
+                node.body = self._without_other_tests(node.body)
         return Statement(unmarked(tree, marked, module.values))
 
-    def _is_other_test(self, node: ast.stmt) -> bool:
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
-        return named and node.name != self._own_test  # type: ignore[attr-defined]
+    def _without_other_tests(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Without those that what is left does not call."""
+        others = {own.name: own for own in body if isinstance(own, _FUNCTIONS) and own.name.startswith("test")}
+        others.pop(self._own_test, None)
+        kept = [own for own in body if own not in others.values()]
+        for own in kept:
+            asked = {node.attr for node in ast.walk(own) if isinstance(node, ast.Attribute)}
+            kept += [others.pop(name) for name in sorted(asked & set(others))]
+        return [own for own in body if own in kept] or [ast.Pass()]
 
     def _follow(self, name: str, thing: Any) -> None:
         """Add a value."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from semphase.cli.declared import find
+from semphase.code import code_hash
 from semphase.verdict.frozen import Frozen
 
 HEAD = """
@@ -85,11 +87,7 @@ def freeze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Freeze:
 
     def frozen(files: dict[str, str]) -> Frozen:
         folder = tmp_path / f"project{next(numbers)}"
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text)
-        for name in [own for own in sys.modules if own.partition(".")[0] in ("helper", "pkg", "sched", "profile")]:
-            monkeypatch.delitem(sys.modules, name)
+        _write(folder, files, monkeypatch)
         (found,) = find([folder]).frozen
         return found
 
@@ -135,6 +133,25 @@ STATEMENTS = [
     own("singledispatch of a helper", ("* 1.0", "* 9.0"), "from helper import f\n@f.register(int)\ndef _(v):\n"
         "    return v * 1.0\n", use="f", helper="import functools\n@functools.singledispatch\ndef f(v):\n    return v\n"),
 ]  # fmt: skip
+PATCHES = [
+    own(f"patched by {name}", ("#X", text), "import semphase.verdict.judge as J\nimport helper\n", "#X\n")
+    for name, text in {
+        "a class's body": "class P:\n    J.Judge.k = 1\n",
+        "a call in a class's body": "class P:\n    setattr(J.Judge, 'k', 1)\n",
+        "a function that is called for nothing": "_ = setattr(J.Judge, 'k', 1)\n",
+        "a function whose value is kept": "def go():\n    J.Judge.k = 1\nX = go()\n",
+        "an alias in a function": "def go():\n    j = J.Judge\n    j.k = 1\nX = go()\n",
+        "a decorator": "def go(f):\n    setattr(J.Judge, 'k', 1)\n    return f\n@go\ndef g(): pass\n",
+        "a default": "def go():\n    J.Judge.k = 1\ndef g(x=go()): pass\n",
+        "an alias": "j = J.Judge\nj.k = 1\n",
+        "a member of a list": "MODS = [J]\nMODS[0].Judge.k = 1\n",
+        "a loop": "for c in (J.Judge,):\n    c.k = 1\n",
+        "a branch": "if True:\n    J.Judge.k = 1\n",
+        "pytest": "pytest.MonkeyPatch().setattr('semphase.verdict.judge.Judge.k', 1, raising=False)\n",
+        "a plugin": "pytest_plugins = ['helper']\n",
+        "a list of modules": "import sys\nsys.modules['any'] = J\n",
+    }.items()
+]
 FACTORY = "from types import SimpleNamespace\ndef f(v):\n    return v * 1.0\nS = SimpleNamespace(f=f, k=2)\n"
 BOUND = "class Sc:\n    def __init__(self, k): self.k = k\n    def score(self, v):\n        return v * self.k * 1.0\n"
 OBJECTS = [
@@ -243,11 +260,14 @@ RULES = [
 ]  # fmt: skip
 
 
+MEASURED = [case for case in [*STATEMENTS, *OBJECTS, *MODULES] if "test_x" not in case.after + case.edit[1]]
+
+
 def named(cases: list[Case]) -> list[object]:
     return [pytest.param(case, id=case.name.splitlines()[0]) for case in cases]
 
 
-@pytest.mark.parametrize("case", named([*STATEMENTS, *OBJECTS, *MODULES, *SURROUNDINGS]))
+@pytest.mark.parametrize("case", named([*STATEMENTS, *PATCHES, *OBJECTS, *MODULES, *SURROUNDINGS]))
 def test_what_moves_a_number_is_code(freeze: Freeze, case: Case) -> None:
     was, now = freeze(case.written()), freeze(case.edited())
     assert was.code != now.code
@@ -260,6 +280,31 @@ def test_what_moves_a_verdict_is_rule(freeze: Freeze, case: Case) -> None:
     was = freeze(case.written())
     assert was.rule != freeze(case.edited()).rule
     assert was.rule == freeze(case.written()).rule
+
+
+@pytest.mark.parametrize("case", named(MEASURED))
+def test_what_moves_a_number_is_in_the_key_of_a_measurement(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    measured = "\ndef measured(v):\n    return {use}(v)\n".replace("{use}", case.use)
+    found = []
+    for number, edited in enumerate([False, True, False]):
+        files = case.edited() if edited else case.written()
+        files["mine.py"] = files.pop("test_x.py").replace(TEST.replace("{use}", case.use), measured)
+        monkeypatch.syspath_prepend(project := tmp_path / str(number))
+        _write(project, files, monkeypatch)
+        found.append(code_hash(importlib.import_module("mine").measured))
+    assert found[0] == found[2] != found[1]
+
+
+def _write(folder: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    importlib.invalidate_caches()
+    for name in [own for own in sys.modules if own.partition(".")[0] in ("mine", "helper", "pkg", "sched", "profile")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 LAID_OUT = """
