@@ -68,6 +68,11 @@ def written(named: Named, packages: tuple[str, ...], seen: dict[str, str]) -> No
             written(part, packages, seen)
 
 
+def names_at_top(module: str) -> tuple[str, ...]:
+    """All names at the top of a module of semphase."""
+    return tuple(_top(module))
+
+
 def _within(module: str, packages: tuple[str, ...]) -> bool:
     return any(module == own or module.startswith(f"{own}.") for own in packages)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
 from semphase.verdict.criterion import Criterion
 from semphase.verdict.universe import Universe
+from semphase.verdict.universes import goes_by_its_name
 
 LEXICON, TEXT = "lexicon", "text"
 """For `Claim.data`: the run's own lexicon, the run's own corpus."""
@@ -89,7 +89,7 @@ class Claim:
     def fingerprint(self) -> str:
         """SHA-256 of the rule, all that registration freezes of what is said before anything is measured.
 
-        That is statement, criterion, parts, estimator, unit, control, needs, data, universes and published values.
+        That is statement, criterion, parts, estimator, unit, control, needs, data, universes, published values, and `timed`.
         Raises SemphaseError for a universe whose source cannot be read.
         """
         frozen = {
@@ -105,14 +105,21 @@ class Claim:
             "models": self.models,
             "universes": [_universe(own) for own in self.universes] or self.alone,
             "published": {name: _chosen(own) for name, own in self.published.items()},
-        }
+        } | ({"timed": True} if self.timed else {})
         told = json.dumps(frozen, sort_keys=True, default=str)
         return hashlib.sha256(told.encode(errors="replace")).hexdigest()
 
 
 def _chosen(own: Any) -> dict[str, Any]:
     """The fields that somebody chose: one that is added to a class later changes no earlier hash."""
-    return {part.name: value for part in fields(own) if (value := getattr(own, part.name)) != _default(part)}
+    chosen = {part.name: value for part in fields(own) if (value := getattr(own, part.name)) != _default(part)}
+    return chosen | _class_of_project(own)
+
+
+def _class_of_project(own: Any) -> dict[str, str]:
+    """The code of a class that somebody derived from one of semphase, which may judge in another way."""
+    kind = type(own)
+    return {} if of_package(kind) else {"class": lasting_hash(kind, "")}
 
 
 def _default(part: Field[Any]) -> Any:
@@ -121,14 +128,14 @@ def _default(part: Field[Any]) -> Any:
 
 def _named(own: Any) -> Any:
     """A set by its name and its content's hash; the run's own lexicon or corpus by that word."""
-    return own if isinstance(own, str) else [getattr(own, "name", "lexicon"), own.sha256]
+    if isinstance(own, str):
+        return own
+    return [getattr(own, "name", "lexicon"), own.sha256, *_class_of_project(own).values()]
 
 
 def _universe(own: Universe) -> Any:
     """A universe of semphase by its name, one of a project with the hash of its code."""
-    function = inspect.unwrap(own.of)
-    mine = inspect.isfunction(function) and not of_package(function)
-    return [own.name, own.passes, lasting_hash(function, own.name) if mine else None]
+    return [own.name, own.passes, None if goes_by_its_name(own) else lasting_hash(own.of, own.name)]
 
 
 _ID = re.compile(r"[A-Za-z]\w*\.[\w-]+", re.ASCII)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from semphase.code import lasting_hash
+from semphase.code import claim_hash
 from semphase.errors import SemphaseError
 from semphase.verdict.claim import Claim
 
@@ -35,7 +35,7 @@ def frozen(claim: Claim, test: Callable[..., Any]) -> Frozen:
     docstrings and the decorator that declares the claim. Raises SemphaseError where a source cannot be read.
     """
     try:
-        return Frozen(claim, claim.fingerprint(), lasting_hash(test, claim.id, PHENOMENA))
+        return Frozen(claim, claim.fingerprint(), claim_hash(test, claim.id, PHENOMENA))
     except SemphaseError as problem:
         raise SemphaseError(f"{claim.id} cannot be registered: {problem}") from problem
     except Exception as problem:

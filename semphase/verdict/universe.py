@@ -34,11 +34,11 @@ class Universe:
     @property
     def identity(self) -> dict[str, Any]:
         """What a key of the store knows it by: its name, and what it does; SemphaseError where that has no name."""
-        if not isinstance(self.of, partial):
-            require_plain(self.of, "a key")
-            return {"name": self.name, "code": code_hash(self.of)}
-        told = {"name": self.name, "choices": _told(self.of)}
-        return told if of_package(self.of.func) else told | {"code": code_hash(self.of.func)}
+        if isinstance(self.of, partial):
+            own = {"choices": _told(self.of)} if of_package(self.of.func) else {"code": code_hash(self.of)}
+            return {"name": self.name} | own
+        require_plain(self.of, "a key")
+        return {"name": self.name, "code": code_hash(self.of)}
 
     @property
     def key(self) -> Hashable:

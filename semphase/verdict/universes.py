@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from semphase.code import of_package
 from semphase.errors import SemphaseError
 from semphase.verdict.universe import Universe
 
@@ -104,6 +105,14 @@ def universe(given: Any) -> Universe:
     if not inspect.isfunction(given) or given.__name__ == "<lambda>":
         raise SemphaseError(f"{given!r} is no universe: give a name, or a function from a study to a study.")
     return Universe(given.__name__.replace("_", " "), given, passes=True)
+
+
+def goes_by_its_name(own: Universe) -> bool:
+    """Is it one of semphase, whose name says all, with nothing that somebody else chose?"""
+    if not isinstance(own.of, partial):
+        return inspect.isfunction(inspect.unwrap(own.of)) and of_package(own.of)
+    choices = {**CHOICES, **OF_PASSES}.get(own.name)
+    return own.of.func is _varied and not own.of.args and own.of.keywords == choices
 
 
 def _varied(study: Any, **choices: Any) -> Any:

@@ -39,6 +39,7 @@ BASE = Claim("a.b", "s", "x > 0", (above(0.5, "r"),), "mean", "001 exp1", "rando
         {"data": (Prompts.of("a", ["one"]),)},
         {"models": ("base", "tuned")},
         {"universes": (Universe("ranks", len),)},
+        {"timed": True},
     ],
 )
 def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
@@ -50,7 +51,6 @@ def test_what_is_frozen_changes_the_fingerprint(change: dict[str, Any]) -> None:
     [
         {"source": "002"},
         {"cost": "hours"},
-        {"timed": True},
     ],
 )
 def test_what_may_grow_does_not(change: dict[str, Any]) -> None:
