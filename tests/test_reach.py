@@ -182,7 +182,7 @@ OBJECTS = [
            use="make().score"),
     helped("star", "def f(v):\n    return v * 1.0\n", before="from helper import *\n"),
     helped("number of a star", "K = [1.0]\ndef f(v): return v\n", "[1.0]", "[9.0]", use="K.index", before="from helper import *\n"),
-    helped("module's __getattr__", "def __getattr__(name):\n"
+    helped("module's __getattr__", "def __getattr__(name):\n    if name.startswith('__'):\n        raise AttributeError(name)\n"
            "    return lambda v: v * 1.0\n", use="helper.f", before="import helper\n"),
     helped("cached function", "import functools\n@functools.lru_cache\ndef k():\n    return 1.0\ndef f(v):\n    return v * k()\n",
            "return 1.0", "return 9.0"),
