@@ -18,9 +18,10 @@ def of_project(module: str) -> bool:
         return False
     if module == "__main__":
         return True
-    file = getattr(sys.modules.get(module), "__file__", None)
     # What is not imported may be found elsewhere later, so only what is imported is remembered.
-    return _imported_of_project(module, file) if module in sys.modules else _is_project(module)
+    if module in sys.modules:
+        return _imported_of_project(module, vars(sys.modules[module]).get("__file__"))
+    return _is_project(module)
 
 
 @lru_cache(maxsize=4096)
@@ -38,8 +39,9 @@ def _is_project(module: str) -> bool:
 def _place(module: str) -> Path | None:
     """The file or folder of a module, imported or not; None where it has none."""
     if module in sys.modules:
-        found = sys.modules[module]
-        places = [getattr(found, "__file__", None), *getattr(found, "__path__", ())]
+        # Asked of its dictionary, for a module may make up any attribute.
+        found = vars(sys.modules[module])
+        places = [found.get("__file__"), *found.get("__path__", ())]
     else:
         try:
             spec = importlib.util.find_spec(module)

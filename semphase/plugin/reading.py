@@ -18,6 +18,7 @@ from typing import Any
 
 from _pytest.assertion import rewrite
 
+from semphase import modules
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.packaged import TABLES, places
 from semphase.places import PACKAGE, installed, of_project
@@ -25,6 +26,7 @@ from semphase.places import PACKAGE, installed, of_project
 _MACHINE = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/usr/lib/", "/usr/share/")
 _READING_SOURCES = {
     "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", linecache.__file__, rewrite.__file__,
+    modules.__file__,
 }  # fmt: skip
 _BESIDES = frozenset({
     "subprocess.Popen", "os.posix_spawn", "os.system", "os.fork", "os.listdir", "os.scandir", "socket.connect",
@@ -132,7 +134,7 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _for_sources(frame: FrameType) -> bool:
-    """Does Python read for an import, a traceback or an assertion?"""
+    """Does Python read for an import, a traceback or an assertion, or semphase for a hash of code?"""
     return any(own.f_code.co_filename in _READING_SOURCES for own in _callers(frame))
 
 
@@ -147,8 +149,8 @@ def _foreign(frame: FrameType) -> bool:
     """Did the project ask for a program, a connection or a list of files, and not Python, or semphase for one of its own?"""
     if _for_sources(frame) or any(own.f_code.co_name.startswith("_rmtree") for own in _callers(frame)):
         return False
-    modules = map(_module, _callers(frame))
-    nearest = next((name for name in modules if of_project(name) or name.partition(".")[0] == PACKAGE), PACKAGE)
+    names = map(_module, _callers(frame))
+    nearest = next((name for name in names if of_project(name) or name.partition(".")[0] == PACKAGE), PACKAGE)
     return of_project(nearest)
 
 
