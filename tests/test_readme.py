@@ -63,8 +63,11 @@ def test_the_examples_get_a_table_and_a_report(site: Path, tmp_path: Path) -> No
 
 
 def test_samples_come_from_clean_trees() -> None:
-    reports = [json.loads(path.read_text(encoding="utf-8")) for path in [ROOT / "reports/sample/verdicts.json"]]
+    found = sorted((ROOT / "reports/sample").rglob("verdicts.json"))
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in found]
+    assert len(reports) == 7
     assert all(report["schema"] == 2 and not report["run"]["git"]["dirty"] for report in reports)
+    assert len({report["run"]["git"]["revision"] for report in reports}) == 1
 
 
 def test_the_two_commands_stand_first_and_alone() -> None:
