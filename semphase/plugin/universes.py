@@ -11,7 +11,7 @@ from semphase.errors import NotApplicable, SemphaseError, Undefined
 from semphase.plugin.collect import claim_of
 from semphase.plugin.options import explores
 from semphase.plugin.running import JUDGE, UNIVERSE, lacks
-from semphase.study.variant import require_asked
+from semphase.study.asked import require_asked
 from semphase.verdict.agreement import found_in
 from semphase.verdict.judge import Judge
 from semphase.verdict.universe import Found, Universe

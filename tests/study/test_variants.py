@@ -6,9 +6,9 @@ import pytest
 
 from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
+from semphase.study.asked import require_asked
 from semphase.study.joint import JointStudy
 from semphase.study.study import Study
-from semphase.study.variant import require_asked
 from semphase.verdict.universe import Universe
 from semphase.verdict.universes import universe
 
