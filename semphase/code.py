@@ -36,7 +36,7 @@ def reached(function: Callable[..., Any]) -> dict[str, str]:
     """What `code_hash` takes the hash of, by the name of each part; raises as it does."""
     reach = Reach(_value_of_reach)
     own = inspect.unwrap(function)
-    if isinstance(own, FunctionType | type) and not of_project(own.__module__):
+    if isinstance(own, FunctionType | type) and not (own.__module__ and of_project(own.__module__)):
         reach.visit(own)
     else:
         reach.enter(function)

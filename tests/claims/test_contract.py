@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -15,7 +18,6 @@ import pytest
 
 import semphase.measure.text as chunking
 from semphase import Claim, NotApplicable
-from semphase.cli.declared import find
 from semphase.data.corpus import Corpus
 from semphase.data.corpus import load as load_corpus
 from semphase.data.lexicon import Lexicon
@@ -34,7 +36,6 @@ from semphase.study.budget import Budget
 from semphase.study.subject import Trained
 from semphase.verdict.criterion import Criterion
 from semphase.verdict.judge import Judge
-from semphase.verdict.registration import check_registration
 
 CLAIMS = Path(__file__).parents[2] / "claims"
 WORDS = 6
@@ -117,8 +118,12 @@ def study_for(claim: Claim, store: Path) -> Study | JointStudy:
     return JointStudy(tuple(small_study(name, store) for name in names))
 
 
-def test_every_claim_is_registered_as_it_stands() -> None:
-    assert check_registration(find([CLAIMS]).frozen, CLAIMS / "registry.jsonl") == []
+@pytest.mark.parametrize("folder", ["claims", "examples"])
+def test_every_claim_is_registered_as_it_stands(folder: str) -> None:
+    """Asked in a process of its own, for the checker of shapes wraps the functions that are hashed."""
+    command = [sys.executable, "-m", "semphase", "list", folder]
+    done = subprocess.run(command, cwd=CLAIMS.parent, capture_output=True, text=True, check=True)
+    assert re.search(r"\b0 changed since, 0 unregistered", " ".join(done.stdout.split()))
 
 
 @every_claim
