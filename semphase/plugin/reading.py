@@ -18,10 +18,10 @@ from typing import Any
 
 from _pytest.assertion import rewrite
 
-from semphase import modules
+from semphase.code import modules
+from semphase.code.places import PACKAGE, installed, of_project
 from semphase.models.catalogue import CATALOGUE
 from semphase.models.packaged import TABLES, places
-from semphase.places import PACKAGE, installed, of_project
 
 _MACHINE = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/usr/lib/", "/usr/share/")
 _READING_SOURCES = {

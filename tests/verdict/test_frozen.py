@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from semphase import sources
 from semphase.cli.declared import find
+from semphase.code import sources
 from semphase.errors import SemphaseError
 from semphase.verdict.frozen import Frozen
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from semphase.code.places import PACKAGE, of_project
+from semphase.code.reach import Reach
+from semphase.code.surroundings import surround
+from semphase.code.view import VIEW, View, viewed
 from semphase.errors import SemphaseError
-from semphase.places import PACKAGE, of_project
-from semphase.reach import Reach
-from semphase.surroundings import surround
-from semphase.view import VIEW, View, viewed
 
 DERIVED = {"derived": True}
 """Metadata of a dataclass's field that says in other words what its other fields say."""
@@ -99,7 +99,7 @@ def of_package(function: Callable[..., Any]) -> bool:
 @lru_cache(maxsize=1)
 def own_sources() -> str:
     """SHA-256 of semphase's own source files: for what is to be made anew after any change of them."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

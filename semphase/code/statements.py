@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from semphase.touching import Import, imported, inside, loaded, touched
+from semphase.code.touching import Import, imported, inside, loaded, touched
 
 Chain = tuple[str, ...]
 

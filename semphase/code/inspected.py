@@ -15,10 +15,10 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from semphase.code.places import PACKAGE, of_project
+from semphase.code.sources import Named, Source, is_module, undocumented
+from semphase.code.view import VIEW
 from semphase.errors import SemphaseError
-from semphase.places import PACKAGE, of_project
-from semphase.sources import Named, Source, is_module, undocumented
-from semphase.view import VIEW
 
 
 def names_of(code: CodeType) -> Iterator[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from semphase.places import PACKAGE, of_project
-from semphase.sources import Named
-from semphase.statements import Sheet, sheet_of
-from semphase.touching import Import
+from semphase.code.places import PACKAGE, of_project
+from semphase.code.sources import Named
+from semphase.code.statements import Sheet, sheet_of
+from semphase.code.touching import Import
 
 _NOTHING = sheet_of("")
 _TELLING_ITS_PLACE = frozenset({"__file__", "__name__", "__path__", "__spec__", "__package__", "__loader__"})

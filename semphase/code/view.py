@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from semphase.places import of_project
+from semphase.code.places import of_project
 
 
 @dataclass(frozen=True, slots=True)

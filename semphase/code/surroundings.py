@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from semphase.modules import Module
-from semphase.reach import Reach
-from semphase.statements import Fixture, Statement, arguments
+from semphase.code.modules import Module
+from semphase.code.reach import Reach
+from semphase.code.statements import Fixture, Statement, arguments
 
 _SETUPS = frozenset(
     {"setup_module", "teardown_module", "setup_function", "teardown_function", "setUpModule", "tearDownModule"}

@@ -14,13 +14,13 @@ from pathlib import PurePath
 from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+from semphase.code.inspected import bytes_of, lambda_node, names_of, read, unmarked
+from semphase.code.modules import Found, Module, Modules
+from semphase.code.places import of_project
+from semphase.code.sources import Named, is_module, names_at_top, written
+from semphase.code.statements import Chain, Statement
+from semphase.code.view import VIEW
 from semphase.errors import SemphaseError
-from semphase.inspected import bytes_of, lambda_node, names_of, read, unmarked
-from semphase.modules import Found, Module, Modules
-from semphase.places import of_project
-from semphase.sources import Named, is_module, names_at_top, written
-from semphase.statements import Chain, Statement
-from semphase.view import VIEW
 
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+|<module '[^']*' from ")
 _BY_TEXT = frozenset({("globals",), ("eval",), ("exec",), ("sys", "modules")})
