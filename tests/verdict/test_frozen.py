@@ -15,7 +15,7 @@ from semphase.code import sources
 from semphase.errors import SemphaseError
 from semphase.verdict.frozen import Frozen
 
-ROOT = Path(sources.__file__).parents[1]
+ROOT = Path(sources.__file__).parents[2]
 HELPER = "WEIGHT = 2.0\n\ndef weighed(x):\n    return WEIGHT * x\n"
 MINE = '''
 import semphase
