@@ -42,6 +42,15 @@ class Shape:
         per_token = 2 * self.block_weights, 2 * self.attention_width * length, self.d_model
         return tokens * np.array(per_token, dtype=float)
 
+    def sweep(self, block: float, readout: float) -> float:
+        """Seconds for all heads, one after the other, from those of one block and of the readout."""
+        behind = self.heads * self.layers * (self.layers + 1) / 2
+        return (self.layers + behind) * block + self.layers * self.heads * readout
+
+    def held(self, tokens: int, itemsize: int) -> int:
+        """Bytes of the weights, and of the streams that are kept of so many tokens."""
+        return self.parameters * itemsize + min(KEPT, tokens * self.layers * self.d_model * itemsize)
+
     def readout_work(self, tokens: int) -> float:
         """Operations of the readout."""
         return 2.0 * self.d_model * self.vocabulary * tokens
@@ -71,14 +80,11 @@ class Law:
     def sweep(self, shape: Shape, tokens: int, length: int) -> float:
         """Seconds for all heads alone, one after the other, on so many tokens."""
         block = float(shape.block_work(tokens, length) @ np.array(self.block))
-        behind = shape.heads * shape.layers * (shape.layers + 1) / 2
-        return (shape.layers + behind) * block + shape.layers * shape.heads * shape.readout_work(tokens) * self.readout
+        return shape.sweep(block, shape.readout_work(tokens) * self.readout)
 
     def memory(self, shape: Shape, tokens: int, pass_tokens: int, itemsize: int = FLOAT32) -> float:
         """Peak bytes."""
-        stream = shape.d_model * itemsize
-        kept = min(KEPT, tokens * shape.layers * stream)
-        return shape.parameters * itemsize + kept + self.streams * pass_tokens * stream + self.constant
+        return shape.held(tokens, itemsize) + self.streams * pass_tokens * shape.d_model * itemsize + self.constant
 
 
 def fit(points: Sequence[Point]) -> Law:
@@ -87,21 +93,13 @@ def fit(points: Sequence[Point]) -> Law:
     seconds = np.array([own.block for own in points])
     block, _ = nnls(work / seconds[:, None], np.ones(len(points)))
     read = np.array([own.shape.readout_work(own.tokens) / own.readout for own in points])
-    beside = np.array([own.peak - _known(own) for own in points], dtype=float)
+    beside = np.array([own.peak - own.shape.held(own.tokens, FLOAT32) for own in points], dtype=float)
     passed = np.array([[own.tokens * own.shape.d_model * FLOAT32, 1.0] for own in points])
     peak = np.array([own.peak for own in points], dtype=float)
     memory, _ = nnls(passed / peak[:, None], beside / peak)
     return Law(tuple(block.tolist()), float(read.sum() / (read @ read)), *memory.tolist())
 
 
-def _known(own: Point) -> float:
-    """Weights and streams kept."""
-    stream = own.shape.d_model * FLOAT32
-    return own.shape.parameters * FLOAT32 + min(KEPT, own.tokens * own.shape.layers * stream)
-
-
 def measured_sweep(own: Point) -> float:
     """Seconds for all heads, from one block and the readout as measured."""
-    shape = own.shape
-    behind = shape.heads * shape.layers * (shape.layers + 1) / 2
-    return (shape.layers + behind) * own.block + shape.layers * shape.heads * own.readout
+    return own.shape.sweep(own.block, own.readout)

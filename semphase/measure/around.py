@@ -7,10 +7,9 @@ full precision, W x = W x₀ + W (x − x₀), and only the second product is ma
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from semphase.models import Model
-from semphase.models.anatomy import anatomy
+from semphase.models.twin import twin
 
 
 class Factor(Protocol):
@@ -58,9 +57,7 @@ class ModelAround:
 
     def __init__(self, model: Model, arithmetic: Arithmetic) -> None:
         self.arithmetic = arithmetic
-        own = [*model.module.parameters(), *model.module.buffers()]
-        module = copy.deepcopy(model.module, {id(tensor): tensor for tensor in own})
-        self.model = replace(model, module=module, anatomy=anatomy(module))
+        self.model = twin(model)
         self._pass = _Pass()
         self._weights: dict[tuple[_Product, ...], Factor] = {}
         self._products: list[_Product] = []

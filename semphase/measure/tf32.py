@@ -6,16 +6,14 @@ the casts that half precision needs.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 
 from semphase.measure.reduced_products import RoundedFactors
 from semphase.models import Model
-from semphase.models.anatomy import anatomy
+from semphase.models.twin import twin
 
 BITS = 10
 _FIRST = 8
@@ -44,9 +42,7 @@ def tf32_products(device: torch.device) -> Iterator[None]:
 
 def in_tf32(model: Model) -> Model:
     """The model with blocks that multiply in TF32, and nothing else; the parameters are the model's own."""
-    own = [*model.module.parameters(), *model.module.buffers()]
-    module = copy.deepcopy(model.module, {id(tensor): tensor for tensor in own})
-    rough = replace(model, module=module, anatomy=anatomy(module))
+    rough = twin(model)
     for block in rough.anatomy.blocks:
         block.forward = tf32_products(model.device)(block.forward)
     return rough
