@@ -11,6 +11,7 @@ from semphase.errors import SemphaseError
 from semphase.hub import Wanted, fetch
 from semphase.models import gguf, integrity
 from semphase.models.catalogue import CATALOGUE, nearest
+from semphase.models.fit import require_numbers
 from semphase.models.packaged import fixture
 from semphase.models.wheels import weights_file
 
@@ -75,7 +76,11 @@ def _fetched(name: str, ids: Sequence[str]) -> Weights:
 
 def _folder(name: str, folder: Path) -> Weights:
     integrity.read_json(folder / "config.json")
-    return Weights(name, folder, integrity.sha256(integrity.weight_files(folder)))
+    files = integrity.weight_files(folder)
+    if (folder / "adapter_config.json").exists():
+        raise SemphaseError(f"{folder} holds an adapter beside the weights; merge the two and save them without it")
+    require_numbers(folder, files)
+    return Weights(name, folder, integrity.sha256(files))
 
 
 def _gguf(name: str, path: Path) -> Weights:

@@ -15,7 +15,7 @@ from semphase.measure.targets import word_pieces
 from semphase.measure.text import leading_tokens
 from semphase.models.device import resolve
 from semphase.models.locate import locate
-from semphase.models.read import read_config, read_tokenizer
+from semphase.models.read import check_module, read_config, read_tokenizer
 from semphase.store import Store
 from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
 from semphase.study.settings import RunSettings
@@ -49,6 +49,7 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
 def _check_model(settings: RunSettings, name: str, data: Collection[Any]) -> str:
     """Are the weights there, and can the tokenizer read the data? Returns the model's name in the report."""
     weights = locate(name)
+    check_module(weights.folder)
     lexicons = [thing for thing in data if isinstance(thing, Lexicon)]
     if LEXICON in data:
         lexicons.append(lexicon_of(settings))
