@@ -176,7 +176,6 @@ def test_a_quantization_that_cannot_be_read_here(folder, method):
     assert "cannot be read: " in refused(made)
 
 
-@pytest.mark.slow
 def test_a_quantization_that_config_json_tells_of_is_undone(folder, home):
     """Where a GPU would keep the packed numbers, that is refused, since measurements change weights as numbers."""
     name, scale = f"{BLOCK}.mlp.up_proj.weight", torch.tensor([[0.25]])
