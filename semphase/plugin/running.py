@@ -17,6 +17,7 @@ from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
 from semphase.plugin.measured_on import counted, measured_on
+from semphase.plugin.needs import lacks, repeated
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
@@ -41,6 +42,8 @@ ORIGIN = pytest.StashKey[dict[str, Any] | None]()
 """What the study said of itself when the test was over; None without a study of a model."""
 RESTORED = pytest.StashKey[bool]()
 """Is the verdict one that was kept?"""
+NOTICES = pytest.StashKey[list[str]]()
+"""What the report is to say of the run besides, for the item's sake."""
 UNIVERSE = pytest.StashKey[str]()
 """The universe in which the test broke."""
 KEPT = pytest.StashKey[bool]()
@@ -76,32 +79,8 @@ def require(item: pytest.Item) -> None:
     item.stash[MEASURED] = _measuring(item)
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
+        item.stash[NOTICES] = [alike] if (alike := repeated(study)) else []
         raise NotApplicable(lack)
-
-
-def lacks(claim: Claim, study: Any) -> str:
-    """What the study lacks of the claim's needs, in different models, layers, heads or words; empty if nothing."""
-    if not claim.needs.model:
-        return ""
-    offers = (
-        ("models", len({model.sha256 for model in study.models}), max(claim.needs.models, len(claim.models))),
-        ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
-        ("attention heads", min((model.layers * model.heads for model in study.models), default=0), claim.needs.heads),
-        ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
-    )
-    short = ((what, there, needed) for what, there, needed in offers if there < needed)
-    return next(
-        (f"needs {needed} {what}, the study has {there}{_same(study, what)}" for what, there, needed in short), ""
-    )
-
-
-def _same(study: Any, what: str) -> str:
-    """Which of the models are one, where that is why there are too few."""
-    names: dict[str, list[str]] = {}
-    for model in study.models if what == "models" else ():
-        names.setdefault(model.sha256, []).append(model.name)
-    twins = [own for own in names.values() if len(own) > 1]
-    return f": {' and '.join(twins[0])} hold the same weights" if twins else ""
 
 
 def require_verdict(item: pytest.Item) -> None:
@@ -221,7 +200,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "expectable": not (claim.timed or _replaced(item)),
         "provenance": origin,
         "hardware": hardware() if origin else None,
-        "notices": drawn.notices,
+        "notices": [*drawn.notices, *item.stash.get(NOTICES, ())],
         "sampled": _sampled(item),
         "registries": registries,
         "judged": durations.name_of(claim.id, label_of(item)),

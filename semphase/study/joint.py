@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from semphase.errors import SemphaseError
+from semphase.models.alike import twins
 from semphase.study import description
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class JointStudy:
     def label(self) -> str:
         """The models' names joined with "+"."""
         return "+".join(model.name for model in self.models)
+
+    @property
+    def twins(self) -> tuple[str, str] | None:
+        """The names of two models that hold the same weights, so that comparing them says nothing; None as a rule."""
+        return twins(self.models)
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""

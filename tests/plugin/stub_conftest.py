@@ -3,6 +3,7 @@
 import sys
 import types
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import semphase.study
@@ -56,6 +57,10 @@ class Study:
     @property
     def models(self):
         return tuple(Model(name) for name in self.names)
+
+    @property
+    def twins(self):
+        return next((pair for pair in combinations(self.names, 2) if pair[0] == pair[1]), None)
 
     def __getitem__(self, role):
         return Study((self.roles[role],), self.settings, {})
