@@ -10,14 +10,22 @@ from semphase.models import precision
 from semphase.models.assemble import assemble
 from semphase.models.folding import choose_processing
 from semphase.models.locate import locate
-from semphase.models.model import Model
+from semphase.models.model import Model, Start
 from semphase.models.read import read_config, read_module, read_tokenizer
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "float32", processing: str | None = None) -> Model:
+def load(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    processing: str | None = None,
+    bos: Start = "default",
+) -> Model:
     """A model by catalogue name, hub id, folder or .gguf file.
 
-    `processing` is "raw" or "folded"; None chooses folded for the gpt2 family, raw for the others.
+    `processing` is "raw" or "folded"; None chooses folded for the gpt2 family, raw for the others; `bos` says whether texts are
+    read with a BOS token in front.
     Switches reduced-precision float32 products off. Raises SemphaseError, in one sentence, for whatever
     cannot be loaded.
     """
@@ -36,4 +44,5 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32", processing:
         processing=process,
         device=target,
         dtype=kind,
+        bos=bos,
     )

@@ -155,11 +155,16 @@ def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
 
 def _expected(item: pytest.Item, verdict: Verdict) -> Expected | None:
     """What the verdict should be; None where nobody knows, as of other data."""
-    if _replaced(item):
+    if not _usual(item):
         return None
     folders = expectations.record_folders(item.config.rootpath)
     scope = _scoped(item, verdict)["kind"]
     return expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
+
+
+def _usual(item: pytest.Item) -> bool:
+    """Does the run read what every run reads, so that one can be expected of another?"""
+    return not _replaced(item) and session_of(item.config).settings.bos == "default"
 
 
 def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
@@ -197,7 +202,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "entry": entry,
         "key": plain(_run_key(item)),
         "expected": None if verdict is None else plain(_expected(item, verdict)),
-        "expectable": not (claim.timed or _replaced(item)),
+        "expectable": _usual(item) and not claim.timed,
         "provenance": origin,
         "hardware": hardware() if origin else None,
         "notices": [*drawn.notices, *item.stash.get(NOTICES, ())],

@@ -15,6 +15,7 @@ from semphase.measure.targets import word_pieces
 from semphase.measure.text import leading_tokens
 from semphase.models.device import resolve
 from semphase.models.locate import locate
+from semphase.models.model import bos_in
 from semphase.models.read import check_module, read_config, read_tokenizer
 from semphase.store import Store
 from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
@@ -53,8 +54,10 @@ def _check_model(settings: RunSettings, name: str, data: Collection[Any]) -> str
     lexicons = [thing for thing in data if isinstance(thing, Lexicon)]
     if LEXICON in data:
         lexicons.append(lexicon_of(settings))
-    if lexicons or TEXT in data:
+    if lexicons or TEXT in data or settings.bos == "yes":
         tokenizer = read_tokenizer(weights.folder)
+        if settings.bos == "yes":
+            bos_in(read_config(weights.folder), tokenizer)
         for lexicon in lexicons:
             _check_lexicon(lexicon, tokenizer, name)
         if TEXT in data:

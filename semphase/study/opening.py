@@ -68,7 +68,7 @@ def _study(settings: RunSettings, name: str) -> Study:
 
 
 def _open(settings: RunSettings, name: str) -> Study:
-    model = load(name, device=settings.device, dtype=settings.dtype)
+    model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = corpus_of(settings)
     store = Store(settings.store, [notice] if notice else [])
