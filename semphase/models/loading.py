@@ -24,8 +24,8 @@ def load(
 ) -> Model:
     """A model by catalogue name, hub id, folder or .gguf file.
 
-    `processing` is "raw" or "folded"; None chooses folded for the gpt2 family, raw for the others; `bos` says whether texts are
-    read with a BOS token in front.
+    `processing` is "raw" or "folded"; None chooses folded for the gpt2 family, raw for the others; `bos`
+    says whether texts are read with a BOS token in front.
     Switches reduced-precision float32 products off. Raises SemphaseError, in one sentence, for whatever
     cannot be loaded.
     """

@@ -40,7 +40,7 @@ class Model:
 
     `processing` is "raw" or "folded"; `prepend_bos` says whether `encode` starts with the BOS token; `sha256`
     is of the weight files; `parameters` counts each shared parameter once, before folding; `context` is the
-    largest number of positions; `bos` is what was asked for, and "default" leads to today's rule of the family.
+    largest number of positions; `bos` is what was asked for, "default" being the rule of the family and its tokenizer.
     """
 
     name: str
@@ -82,9 +82,11 @@ class Model:
         if self.bos == "no":
             return self._bare(text)
         own = self._by_default(text)
-        if self.bos == "default" or _begins(own, self._bare(text), bos := bos_token(self.module, self.tokenizer)):
+        if self.bos == "default":
             return own
-        return [bos, *own]
+        bos = bos_token(self.module, self.tokenizer)
+        begun = len(own) > len(self._bare(text)) and own[0] in (bos, self.tokenizer.bos_token_id)
+        return own if begun else [bos, *own]
 
     def _by_default(self, text: str) -> list[int]:
         if self.family == "gpt2":
@@ -98,11 +100,6 @@ class Model:
         return ids
 
 
-def _begins(tokens: list[int], bare: list[int], bos: int) -> bool:
-    """Was a BOS token put in front of the text's own tokens?"""
-    return len(tokens) > len(bare) and tokens[0] == bos
-
-
 def bos_token(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of the beginning-of-text token, the configuration's or else the tokenizer's.
 
@@ -114,7 +111,7 @@ def bos_token(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> in
 def bos_in(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
     """The same before the model is there."""
     own = config.get_text_config()
-    for token in (own.bos_token_id, tokenizer.bos_token_id):
+    for token in (getattr(own, "bos_token_id", None), tokenizer.bos_token_id):
         if token is not None and token < own.vocab_size:
             return int(token)
     raise SemphaseError(f"this {own.model_type} model has no BOS token; set bos_token_id in its config.json")

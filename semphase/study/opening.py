@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection
 from functools import lru_cache
+from weakref import WeakSet
 
 from semphase.data import corpus as corpora
 from semphase.data import lexicon as lexicons
@@ -18,16 +19,28 @@ from semphase.store import Store
 from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
+from semphase.study.start import start_notice
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 from semphase.study.substitutes import Substitutes
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
+_BEGUN: WeakSet[Study] = WeakSet()
+"""Studies whose notices tell by now how their texts start."""
 
 
-def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
-    """The study of one model, or the joint study of several (or none); open until `close_studies`."""
+def open_study(settings: RunSettings, names: tuple[str, ...], reading: Collection[str] = ()) -> Study | JointStudy:
+    """The study of one model, or the joint study of several (or none); open until `close_studies`.
+
+    `reading` are the models that read the corpus.
+    """
     each = tuple(_study(settings, name) for name in names)
+    for name, study in zip(names, each, strict=True):
+        # The tiny models start as they were trained to.
+        if name in reading and study not in _BEGUN and not speaks_grammar((name,)):
+            _BEGUN.add(study)
+            if notice := start_notice(study):
+                study.store.notices.append(notice)
     for study in each:
         study.bound_copies(copies_memory(settings) // len(each))
     if len(each) == 1:

@@ -80,7 +80,7 @@ class Study:
         }
 
 
-def open_study(settings, names):
+def open_study(settings, names, reading=()):
     with Path("opened.txt").open("a") as log:
         log.write("+".join(names) + "\n")
     if "broken" in names:
