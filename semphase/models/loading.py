@@ -12,6 +12,7 @@ from semphase.models.folding import choose_processing
 from semphase.models.locate import locate
 from semphase.models.model import Model, Start
 from semphase.models.read import read_config, read_module, read_tokenizer
+from semphase.models.tokens import require_rows
 
 
 def load(
@@ -36,8 +37,11 @@ def load(
     process = choose_processing(read_config(weights.folder).model_type, processing)
     tokenizer = read_tokenizer(weights.folder)
     read_as = torch.promote_types(kind, torch.float32) if process == "folded" else kind
+    module = read_module(weights.folder, read_as)
+    rows: torch.Tensor = module.get_input_embeddings().weight  # type: ignore[assignment]
+    require_rows(tokenizer, len(rows), weights.folder)
     return assemble(
-        read_module(weights.folder, read_as),
+        module,
         tokenizer,
         name=weights.name,
         sha256=weights.sha256,

@@ -58,6 +58,8 @@ def read_tokenizer(folder: Path, **options: Any) -> PreTrainedTokenizerBase:
     with _one_sentence(f"the tokenizer in {folder}"):
         tokenizer = reader.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     tokenizer.model_max_length = _UNLIMITED
+    # A text that writes "<|endoftext|>" is about the token, and does not end there.
+    tokenizer.split_special_tokens = True
     return tokenizer
 
 

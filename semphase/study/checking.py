@@ -17,6 +17,7 @@ from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.model import bos_in
 from semphase.models.read import check_module, read_config, read_tokenizer
+from semphase.models.tokens import require_rows
 from semphase.store import Store
 from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
 from semphase.study.settings import RunSettings
@@ -56,6 +57,7 @@ def _check_model(settings: RunSettings, name: str, data: Collection[Any]) -> str
         lexicons.append(lexicon_of(settings))
     if lexicons or TEXT in data or settings.bos == "yes":
         tokenizer = read_tokenizer(weights.folder)
+        require_rows(tokenizer, read_config(weights.folder).get_text_config().vocab_size, weights.folder)
         if settings.bos == "yes":
             bos_in(read_config(weights.folder), tokenizer)
         for lexicon in lexicons:
