@@ -16,6 +16,7 @@ from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
+from semphase.plugin.known import Known, known_of
 from semphase.plugin.measured_on import counted, measured_on
 from semphase.plugin.needs import lacks, repeated
 from semphase.plugin.options import as_typed, value
@@ -159,7 +160,7 @@ def _expected(item: pytest.Item, verdict: Verdict) -> Expected | None:
         return None
     folders = expectations.record_folders(item.config.rootpath)
     scope = _scoped(item, verdict)["kind"]
-    return expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
+    return expectations.expectation(verdict.claim, _known(item).label, _run_key(item), folders, scope)
 
 
 def _usual(item: pytest.Item) -> bool:
@@ -170,7 +171,9 @@ def _usual(item: pytest.Item) -> bool:
 def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
     """The scope of the item's verdict, in the report's form."""
     claim, replaced = _claim(item), _replaced(item)
-    found = scope_of(claim, _label(item), measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced)
+    found = scope_of(
+        claim, _known(item).published, measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced
+    )
     form: schema.ScopeForm = {"kind": found.kind, "ratios": dict(found.ratios)}
     if replaced:
         form["prompts"] = replaced
@@ -193,6 +196,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     drawn = item.stash.get(FIGURES, Drawn())
+    entry["published"] = schema.published_for(claim, _known(item).published or None)
     entry["figures"] = list(drawn.images)
     entry["scope"] = _scoped(item, verdict)
     settings = session_of(item.config).settings
@@ -201,6 +205,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
+        "known": _known(item).label,
         "expected": None if verdict is None else plain(_expected(item, verdict)),
         "expectable": _usual(item) and not claim.timed,
         "provenance": origin,
@@ -222,7 +227,13 @@ def _run_key(item: pytest.Item) -> RunKey:
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
-    return RunKey(origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed)
+    return RunKey(
+        origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed, _known(item).weights
+    )
+
+
+def _known(item: pytest.Item) -> Known:
+    return known_of(item, _study(item))
 
 
 def _origin(item: pytest.Item) -> dict[str, Any] | None:
