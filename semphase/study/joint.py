@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from semphase.errors import SemphaseError
-from semphase.models.alike import twins
 from semphase.study import description
 
 if TYPE_CHECKING:
@@ -48,6 +47,9 @@ class JointStudy:
     @property
     def twins(self) -> tuple[str, str] | None:
         """The names of two models that hold the same weights, so that comparing them says nothing; None as a rule."""
+        # Torch, which a joint study of no models does without.
+        from semphase.models.alike import twins
+
         return twins(self.models)
 
     def provenance(self) -> dict[str, Any]:
