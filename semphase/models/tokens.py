@@ -49,8 +49,9 @@ def special_notice(model: Model, what: str, text: str) -> str | None:
         return None
     names, times = ", ".join(name for name, _ in written[:3]), sum(count for _, count in written)
     taken = [name for name, _ in written if _is_taken(model.tokenizer, name)]
-    fate = f"{', '.join(taken[:3])} as a token, being a word of its tokenizer" if taken else "as any other text"
-    return f"{what} writes out special tokens of {model.name} {times} times ({names}): they are read {fate}"
+    fate = f"{', '.join(taken[:3])} as the token, a word of its tokenizer" if taken else "as any other text"
+    often = "once" if times == 1 else f"{times} times"
+    return f"{what} writes out special tokens of {model.name} {often} ({names}), read {fate}"
 
 
 def _is_taken(tokenizer: PreTrainedTokenizerBase, name: str) -> bool:

@@ -144,7 +144,7 @@ def test_texts_without_special_tokens_have_the_tokens_of_before(spelling):
 
 def test_a_notice_counts_what_a_text_writes_out(spelling):
     assert special_notice(spelling, "the corpus own.txt", SAID) == (
-        f"the corpus own.txt writes out special tokens of spelling 2 times ({END}): they are read as any other text"
+        f"the corpus own.txt writes out special tokens of spelling 2 times ({END}), read as any other text"
     )
     assert special_notice(spelling, "the corpus own.txt", "nothing") is None
 
@@ -153,7 +153,7 @@ def test_a_tokenizer_of_whole_words_cannot_spell_its_special_tokens(home):
     model = load(str(random_folder("llama", home)), device="cpu")
     said = special_notice(model, "the corpus own.txt", "the <unk> bank <bos>")
     assert said is not None
-    assert "2 times (<bos>, <unk>): they are read <bos>, <unk> as a token, being a word of its tokenizer" in said
+    assert "2 times (<bos>, <unk>), read <bos>, <unk> as the token, a word of its tokenizer" in said
 
 
 def test_what_was_measured_of_such_a_text_before_is_not_taken_for_it(spelling, study_of, corpus, monkeypatch):
