@@ -97,6 +97,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         memory=value(config, "memory"),
         roles=tuple(roles),
         prompts=tuple(here / path for path in value(config, "prompts") or ()),
+        bos=value(config, "bos") or "default",
     )
 
 
@@ -152,6 +153,10 @@ def _options() -> dict[str, dict[str, Any]]:
         "store": {"metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
+        "bos": {
+            "choices": ("default", "yes", "no"),
+            "help": "read texts with a BOS token in front (default: as the tokenizer)",
+        },
         "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},
         "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},

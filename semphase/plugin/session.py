@@ -20,6 +20,7 @@ from semphase.errors import SemphaseError
 from semphase.plugin import options
 from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
+from semphase.verdict.claim import TEXT
 
 if TYPE_CHECKING:
     from semphase.report.schema import VerificationForm
@@ -39,7 +40,8 @@ class Session:
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
     `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` holds all claims that
-    could have been judged. `prepared` says that nothing speaks against the run, `verification` is what `--verify` concluded.
+    could have been judged. `reads` is the data that each model reads. `prepared` says that nothing speaks against the run,
+    `verification` is what `--verify` concluded.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -56,6 +58,7 @@ class Session:
         self.roles: set[str] = set()
         self.family: dict[str, Reach] = {}
         self.uses: Counter[str] = Counter()
+        self.reads: Mapping[str, tuple[Any, ...]] = {}
         self.prepared = False
         self.verification: VerificationForm | None = None
 
@@ -83,6 +86,7 @@ class Session:
         """
         self.collected = claims
         self.uses.update(uses)
+        self.reads = reads
         if self.config.option.collectonly:
             return
         self._check(reads)
@@ -109,7 +113,7 @@ class Session:
         names = tuple(name_of(model, self.roles) for model in given)
         _forget_last_error()
         close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)}, using=names)
-        return open_study(self.settings, names)
+        return open_study(self.settings, names, [name for name in names if TEXT in self.reads.get(name, ())])
 
     def done(self, models: Iterable[str]) -> None:
         """A test of these models is over."""

@@ -43,7 +43,7 @@ def accept(session: Session) -> None:
     for (name, model), told in session.told.items():
         if not told["expectable"]:
             continue
-        verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
+        verdicts = runs.setdefault((told["known"], RunKey(**told["key"])), {})
         if told["entry"]["outcome"] == "error":
             session.problems.append(f"{name} broke on {model or 'no model'}: its verdict is not recorded")
         else:

@@ -33,6 +33,7 @@ def provenance(
 
 def described(model: Model) -> dict[str, Any]:
     """A model as the report names it."""
+    asked = {} if model.bos == "default" else {"bos": model.bos}
     return {
         "name": model.name,
         "family": model.family,
@@ -43,6 +44,7 @@ def described(model: Model) -> dict[str, Any]:
         "sha256": model.sha256,
         "processing": model.processing,
         "prepend_bos": model.prepend_bos,
+        **asked,
     }
 
 

@@ -20,6 +20,7 @@ from semphase.measure.locating import items_of
 from semphase.measure.measurement import Measurement, installed
 from semphase.models import Model
 from semphase.models.remembered import remembered
+from semphase.models.tokens import specials_in
 from semphase.study.owner import Owner
 from semphase.study.subject import Trained
 
@@ -83,7 +84,9 @@ def _named(study: Owner, data: Any) -> Any:
     if isinstance(data, Model):
         return Trained(data).identity
     if isinstance(data, Corpus):
-        return {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+        named = {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+        # Stores may hold what was measured when these were read as special tokens.
+        return named | ({"as text": specials} if (specials := specials_in(model, data.text)) else {})
     if isinstance(data, str | Lexicon):
         return [value_identity(data), tokenizer_hash(model)]
     return value_identity(data)

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
+from weakref import WeakSet
 
 from semphase.data import corpus as corpora
 from semphase.data import lexicon as lexicons
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.errors import SemphaseError
-from semphase.models import fixture, load, require_precision
+from semphase.models import Model, fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
+from semphase.models.tokens import special_notice
 from semphase.progress import progress
 from semphase.store import Store
 from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
+from semphase.study.start import start_notice
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 from semphase.study.substitutes import Substitutes
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
+_BEGUN: WeakSet[Study] = WeakSet()
+"""Studies whose notices tell by now how their text is read."""
 
 
-def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
-    """The study of one model, or the joint study of several (or none); open until `close_studies`."""
+def open_study(settings: RunSettings, names: tuple[str, ...], reading: Collection[str] = ()) -> Study | JointStudy:
+    """The study of one model, or the joint study of several (or none); open until `close_studies`.
+
+    `reading` are the models that read the corpus.
+    """
     each = tuple(_study(settings, name) for name in names)
+    for name, study in zip(names, each, strict=True):
+        if name in reading and study not in _BEGUN:
+            _BEGUN.add(study)
+            study.store.notices.extend(_on_text(study))
     for study in each:
         study.bound_copies(copies_memory(settings) // len(each))
     if len(each) == 1:
@@ -67,11 +79,29 @@ def _study(settings: RunSettings, name: str) -> Study:
     return _OPEN[settings, name]
 
 
+def _on_text(study: Study) -> Iterator[str]:
+    """Notices on how the study's text is read."""
+    # The tiny models start as they were trained to.
+    if not speaks_grammar((study.label,)) and (notice := start_notice(study)):
+        yield notice
+    if notice := special_notice(study.model, f"the corpus {study.corpus.name}", study.corpus.text):
+        yield notice
+
+
+def _on_prompts(settings: RunSettings, model: Model) -> Iterator[str]:
+    """Notices on how the user's prompts and the words' sentences are read."""
+    texts = {f"the prompts {name!r}": own.texts for name, own in substitutes_of(settings).sets.items()}
+    texts["the lexicon"] = tuple(prompt.text for prompt in lexicon_of(settings).prompts)
+    for what, own in texts.items():
+        if own and (notice := special_notice(model, what, "\n".join(own))):
+            yield notice
+
+
 def _open(settings: RunSettings, name: str) -> Study:
-    model = load(name, device=settings.device, dtype=settings.dtype)
+    model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = corpus_of(settings)
-    store = Store(settings.store, [notice] if notice else [])
+    store = Store(settings.store, [*([notice] if notice else []), *_on_prompts(settings, model)])
     subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(

@@ -3,6 +3,7 @@
 import sys
 import types
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import semphase.study
@@ -57,6 +58,10 @@ class Study:
     def models(self):
         return tuple(Model(name) for name in self.names)
 
+    @property
+    def twins(self):
+        return next((pair for pair in combinations(self.names, 2) if pair[0] == pair[1]), None)
+
     def __getitem__(self, role):
         return Study((self.roles[role],), self.settings, {})
 
@@ -75,7 +80,7 @@ class Study:
         }
 
 
-def open_study(settings, names):
+def open_study(settings, names, reading=()):
     with Path("opened.txt").open("a") as log:
         log.write("+".join(names) + "\n")
     if "broken" in names:
