@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from semphase.files import is_folder, place
 from semphase.plugin.options import given_models, value
 from semphase.plugin.roles import missing, name_of, players, role_in
 from semphase.plugin.session import session_of
@@ -87,10 +87,10 @@ def label_of(item: pytest.Item) -> str:
 
 def short_name(name: str) -> str:
     """A model's name in ids: a Hugging Face id as it is, a path without its folders and suffix."""
-    path = Path(name).expanduser()
+    path = place(name)
     if path.suffix == ".gguf":
         return path.stem
-    return path.resolve().name if path.is_dir() and name not in _catalogue() else name
+    return path.resolve().name if is_folder(path) and name not in _catalogue() else name
 
 
 def opens_study(metafunc: pytest.Metafunc) -> bool:

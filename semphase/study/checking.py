@@ -35,7 +35,7 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
     if not reads:
         return
     resolve(settings.device)
-    Store(settings.store).require_writable()
+    Store(settings.store).require_usable()
     lexicon_of(settings)
     substitutes_of(settings)
     if settings.corpus:
