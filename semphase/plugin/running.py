@@ -16,6 +16,7 @@ from semphase.machine import hardware
 from semphase.plugin import durations, expectations
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
+from semphase.plugin.lacking import lacks
 from semphase.plugin.measured_on import counted, measured_on
 from semphase.plugin.options import as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
@@ -77,31 +78,6 @@ def require(item: pytest.Item) -> None:
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
         raise NotApplicable(lack)
-
-
-def lacks(claim: Claim, study: Any) -> str:
-    """What the study lacks of the claim's needs, in different models, layers, heads or words; empty if nothing."""
-    if not claim.needs.model:
-        return ""
-    offers = (
-        ("models", len({model.sha256 for model in study.models}), max(claim.needs.models, len(claim.models))),
-        ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
-        ("attention heads", min((model.layers * model.heads for model in study.models), default=0), claim.needs.heads),
-        ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
-    )
-    short = ((what, there, needed) for what, there, needed in offers if there < needed)
-    return next(
-        (f"needs {needed} {what}, the study has {there}{_same(study, what)}" for what, there, needed in short), ""
-    )
-
-
-def _same(study: Any, what: str) -> str:
-    """Which of the models are one, where that is why there are too few."""
-    names: dict[str, list[str]] = {}
-    for model in study.models if what == "models" else ():
-        names.setdefault(model.sha256, []).append(model.name)
-    twins = [own for own in names.values() if len(own) > 1]
-    return f": {' and '.join(twins[0])} hold the same weights" if twins else ""
 
 
 def require_verdict(item: pytest.Item) -> None:
@@ -238,7 +214,8 @@ def _run_key(item: pytest.Item) -> RunKey:
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
-    return RunKey(origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed)
+    corpus, lexicon = origin["corpus"] or {}, origin["lexicon"] or {}
+    return RunKey(corpus.get("name", ""), lexicon.get("sha256", ""), settings.budget, settings.seed)
 
 
 def _origin(item: pytest.Item) -> dict[str, Any] | None:

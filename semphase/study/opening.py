@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 from semphase.data import corpus as corpora
@@ -21,6 +21,7 @@ from semphase.study.settings import RunSettings
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 from semphase.study.substitutes import Substitutes
+from semphase.study.unread import Unread, or_unread
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
 
@@ -70,13 +71,13 @@ def _study(settings: RunSettings, name: str) -> Study:
 def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype)
     require_precision(model.device, model.dtype, settings.dtype)
-    text, notice = corpus_of(settings)
-    store = Store(settings.store, [notice] if notice else [])
+    words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
+    store = Store(settings.store, list(_notices(settings, words, text)))
     subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(
         subject,
-        lexicon_of(settings),
+        words,
         text,
         budget,
         settings.seed,
@@ -85,6 +86,15 @@ def _open(settings: RunSettings, name: str) -> Study:
         settings.memory,
         substitutes_of(settings),
     )
+
+
+def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[str]:
+    """What the reader of the report should know of the data."""
+    for name, own in (("lexicon", words), ("corpus", text)):
+        if isinstance(own, Unread):
+            yield f"the {name} was not read: {own.reason}"
+    if not isinstance(text, Unread) and (notice := corpus_of(settings)[1]):
+        yield notice
 
 
 @lru_cache(maxsize=8)
