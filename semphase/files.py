@@ -47,15 +47,17 @@ def write_or_refuse(path: Path, content: bytes, what: str) -> None:
         raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem
 
 
-def try_out(folder: Path) -> None:
-    """Make a folder in `folder` and a block of bytes in it, and take both away; raises OSError where the disk refuses.
+def try_out(folder: Path, beneath: Path = Path()) -> None:
+    """Make folders `beneath` in `folder`, put a block of bytes there, and take all away; OSError where the disk refuses.
 
     Permissions do not tell: a disk may be full, and the administrator may do anything but write to /proc.
     """
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch, Path(scratch, "block").open("wb") as file:
-        file.write(bytes(_BLOCK))
-        file.flush()
-        os.fsync(file.fileno())
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
+        Path(scratch, beneath).mkdir(parents=True, exist_ok=True)
+        with Path(scratch, beneath, "block").open("wb") as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def nearest(path: Path) -> Path:

@@ -47,8 +47,10 @@ def check_place(out: Path, here: Path) -> None:
             raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
         if present and out.is_mount():
             raise SemphaseError(f"--out {out} is a mounted disk, which no report can replace: choose a folder in it")
-        for folder in {nearest(out.parent), nearest(out)}:
-            try_out(folder)
+        staging = staging_folder(out, "0" * 12)
+        try_out(nearest(staging), staging.relative_to(nearest(staging)))
+        if present:
+            try_out(out)
     except OSError as problem:
         reason = problem.strerror or problem
         raise SemphaseError(f"--out {short(out)} cannot be written ({reason}): choose another folder") from problem
