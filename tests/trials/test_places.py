@@ -189,6 +189,7 @@ def test_nothing_is_measured_for_a_place_that_takes_nothing(
     assert not project.report.exists()
 
 
+@pytest.mark.slow
 def test_a_model_s_name_that_no_disk_takes_is_refused_as_any_other(project: Project) -> None:
     ran = project.run(f"--model={LONG}", "--claims=order.high")
     assert (ran.code, "INTERNALERROR" in ran.out) == (4, False)
