@@ -42,7 +42,7 @@ def test_a_list_needs_declarations_alone(make: Make, options: tuple[str, ...]) -
     ran = project.run("--co", "-qq", "-s", "--import-mode=importlib", *options, str(CLAIMS), plugins=("watching",))
     assert ran.code == 0, ran.out + ran.err
     assert "heavy: [] sought: []" in ran.out
-    assert "claims/test_heads.py::" in ran.out
+    assert "claims/test_permeation.py::" in ran.out
 
 
 def test_names_that_are_no_device_s_do_not_ask_for_one(make: Make) -> None:
