@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import semphase
 from semphase import LEXICON, TEXT, Prompts
 from semphase.data.lexicon import dump
 from semphase.errors import SemphaseError
@@ -20,6 +16,9 @@ from semphase.plugin.lacking import lacks
 from semphase.study import JointStudy, RunSettings, Study, check_settings, close_studies, open_study
 from semphase.study.identity import identity_of
 from semphase.verdict import Claim, Needs, above
+
+if TYPE_CHECKING:
+    from tests.projects import Make
 
 OWN = Prompts.of("own", ["the bank of the river .", "the bank of the town ."])
 
@@ -145,42 +144,21 @@ def test_text(study, judge):
 """
 
 
-def ran(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")},
-        "PYTHONPATH": str(Path(semphase.__path__[0]).parent),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-psemphase.plugin",
-        "-pno:cacheprovider",
-        "--semphase-budget=quick",
-        *options,
-    ]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
 @pytest.mark.slow
-def test_a_run_judges_what_it_can_and_refuses_what_reads_the_unreadable(tmp_path: Path) -> None:
-    (tmp_path / "test_mine.py").write_text(MINE)
-    (tmp_path / "latin.txt").write_bytes("é".encode("latin-1"))
-    data = ("--semphase-lexicon=none.toml", "--semphase-corpus=latin.txt")
-    done = ran(tmp_path, *data, "--semphase-claims=mine.prompts", "--semphase-claims=mine.unsaid")
-    assert done.returncode == 1, done.stdout + done.stderr
-    document = json.loads((tmp_path / "reports/latest/verdicts.json").read_text())
-    entries = {entry["id"]: entry for entry in document["claims"]}
-    assert entries["mine.prompts"]["verdict"] == "supported"
-    assert entries["mine.unsaid"]["outcome"] == "error"
-    assert "latin.txt is not UTF-8" in entries["mine.unsaid"]["reason"]
-    assert (document["run"]["corpus"], document["run"]["lexicon"]) == (None, None)
-    assert any("the lexicon was not read" in note for note in document["run"]["notices"])
-    done = ran(tmp_path, *data, "--semphase-claims=mine.*", "--semphase-out=second")
-    assert done.returncode == 4
-    assert "latin.txt is not UTF-8 text; convert it first" in done.stderr
-    assert not (tmp_path / "second").exists()
+def test_a_run_judges_what_it_can_and_refuses_what_reads_the_unreadable(make: Make) -> None:
+    project = make(MINE)
+    project.write("conftest.py", "")
+    (project.folder / "latin.txt").write_bytes("é".encode("latin-1"))
+    options = ("--semphase-budget=quick", "--semphase-lexicon=none.toml", "--semphase-corpus=latin.txt")
+    ran = project.run(*options, "--semphase-claims=mine.prompts", "--semphase-claims=mine.unsaid")
+    assert ran.code == 1, ran.out + ran.err
+    assert ran.entries["mine.prompts"]["verdict"] == "supported"
+    assert ran.entries["mine.unsaid"]["outcome"] == "error"
+    assert "latin.txt is not UTF-8" in ran.entries["mine.unsaid"]["reason"]
+    assert ran.document is not None
+    assert (ran.document["run"]["corpus"], ran.document["run"]["lexicon"]) == (None, None)
+    assert any("the lexicon was not read" in note for note in ran.document["run"]["notices"])
+    ran = project.run(*options, "--semphase-claims=mine.*", "--semphase-out=second")
+    assert ran.code == 4
+    assert ran.err.strip() == "ERROR: the corpus latin.txt is not UTF-8 text; convert it first"
+    assert not (project.folder / "second").exists()
