@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -72,7 +72,7 @@ def _declared_in(module: ModuleType | None) -> tuple[Claim, ...]:
     return tuple(_claims_in(mark for mark in marks if getattr(mark, "name", "") == "claim"))
 
 
-def _marks_on(thing: object) -> Sequence[object]:
+def _marks_on(thing: object) -> Sequence[Any]:
     """A class may say one mark by itself, and a stand-in whatever it is asked for."""
     marks = getattr(thing, "pytestmark", ())
     return marks if isinstance(marks, list | tuple) else [marks]
