@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from semphase.study.unread import Unread
 from semphase.verdict import Claim
 
 
@@ -24,8 +25,10 @@ def lacks(claim: Claim, study: Any) -> str:
 
 
 def _words(study: Any, needed: int) -> int:
-    """The words of the study's lexicon, which is not asked for one: it may be none that this claim reads."""
-    return len(study.lexicon.words) if needed > 1 and study.models else needed
+    """The words of the study's lexicon; as many as are needed where it cannot be read and the claim asks for no number."""
+    if not study.models:
+        return 0
+    return needed if needed <= 1 and isinstance(study.lexicon, Unread) else len(study.lexicon.words)
 
 
 def _same(study: Any, what: str) -> str:
