@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+
+_BLOCK = 1 << 16
+"""Bytes that a disk must take before anything is measured."""
 
 
 @contextlib.contextmanager
@@ -41,6 +45,39 @@ def write_or_refuse(path: Path, content: bytes, what: str) -> None:
         write_atomically(path, content)
     except OSError as problem:
         raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem
+
+
+def try_out(folder: Path, beneath: Path = Path()) -> None:
+    """Make folders `beneath` in `folder`, put a block of bytes there, and take all away; OSError where the disk refuses.
+
+    Permissions do not tell: a disk may be full, and the administrator may do anything but write to /proc.
+    """
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
+        Path(scratch, beneath).mkdir(parents=True, exist_ok=True)
+        with Path(scratch, beneath, "block").open("wb") as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def nearest(path: Path) -> Path:
+    """The path itself if it is there, else the nearest folder above it that is; OSError where nobody may look."""
+    return next(own for own in (path.absolute(), *path.absolute().parents) if own.exists())
+
+
+def place(name: str) -> Path:
+    """The path that a user means, from ~ on where there is such a user."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises where there is none
+
+
+def is_folder(path: Path) -> bool:
+    """Is there a folder? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for those
+
+
+def is_file(path: Path) -> bool:
+    """Is there a file? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for those
 
 
 def short(path: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ from semphase.errors import SemphaseError
 # What the hub's client raises when a connection breaks: httpx's or httpx2's base class, by version.
 _TransportError: type[Exception] = HfHubHTTPError.__mro__[1]
 _PATIENCE = 8.0  # seconds
+_OF_THE_DISK = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.ENOTDIR,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ def fetch(wanted: Wanted) -> Path:
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise SemphaseError(f"the hub refuses {name} with status {status}; without it use {wanted.instead}") from None
-    except (OSError, _TransportError):
+    except (OSError, _TransportError) as error:
+        if getattr(error, "errno", None) in _OF_THE_DISK:
+            raise SemphaseError(
+                f"{name} cannot be kept in the cache {constants.HF_HUB_CACHE} ({error}): set HF_HOME to another folder"
+            ) from None
         raise _unreachable(wanted) from None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+from semphase.files import is_file, is_folder, place, short
 from semphase.hub import Wanted, fetch
 from semphase.models import gguf, integrity
 from semphase.models.catalogue import CATALOGUE, nearest
@@ -39,6 +40,14 @@ def locate(name: str) -> Weights:
     SemphaseError, in one sentence, for an unknown name and for weights that are missing, damaged or not those
     that were pinned.
     """
+    try:
+        return _located(name)
+    except OSError as problem:
+        told = f"{problem.strerror or problem}: {short(problem.filename)}" if problem.filename else problem
+        raise SemphaseError(f"the weights of {short(name)} cannot be read ({told})") from problem
+
+
+def _located(name: str) -> Weights:
     entry = CATALOGUE.get(name)
     if entry is None:
         return _at_path(name) or _on_hub(name)
@@ -52,10 +61,10 @@ def locate(name: str) -> Weights:
 
 
 def _at_path(name: str) -> Weights | None:
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = place(name)
+    if is_folder(path):
         return _folder(path.resolve().name, path)
-    if path.is_file():
+    if is_file(path):
         if path.suffix != ".gguf":
             raise SemphaseError(f"{name} is neither a model folder nor a .gguf file")
         return _gguf(path.stem, path)

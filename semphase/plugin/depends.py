@@ -26,7 +26,9 @@ from semphase.plugin.reading import libraries
 
 FORMAT = 1
 _OURS = frozenset({"study", "judge", "request"})
-_PASSING = re.compile(r"PYTEST_|NOX_|XDG_|SSH_|TERM|TMUX|COLUMNS$|LINES$|OLDPWD$|PWD$|SHLVL$|_$|OMP_NUM_THREADS$")
+_PASSING = re.compile(
+    r"PYTEST_|NOX_|XDG_|SSH_|TERM|TMUX|COLUMNS$|LINES$|OLDPWD$|PWD$|SHLVL$|_$|OMP_NUM_THREADS$|HDF5_USE_FILE_LOCKING$"
+)
 """How names of variables begin that say where and how a command was typed, and nothing that a claim asks for."""
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import tomlkit
 
 from semphase.errors import SemphaseError
-from semphase.files import write_or_refuse
+from semphase.files import nearest, try_out, write_or_refuse
 from semphase.verdict import Claim
 from semphase.verdict.scope import Kind, models_of, reported
 
@@ -67,6 +67,16 @@ def check_records(root: Path) -> None:
     """Raise SemphaseError for a record of the project that cannot be read."""
     for path in sorted(record_folders(root)[0].glob("*.toml")):
         _read(path)
+
+
+def require_recordable(root: Path) -> None:
+    """Raise SemphaseError where the project's records cannot be written."""
+    folder = record_folders(root)[0]
+    try:
+        try_out(nearest(folder))
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise SemphaseError(f"verdicts cannot be recorded in {folder} ({reason}): leave out --accept") from problem
 
 
 def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path], scope: Kind) -> Expected | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.files import is_folder, place
 from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
 from semphase.plugin.roles import role_in
@@ -121,9 +122,9 @@ def known_places(config: pytest.Config) -> list[str]:
     """How the paths begin where nothing lies but what verdicts are named by: in the store, in caches, with models."""
     from platformdirs import user_cache_path, user_config_path
 
-    named = [Path(role_in(name)[1]).expanduser() for name in given_models(config)]
+    named = [place(role_in(name)[1]) for name in given_models(config)]
     models = [
-        path for path in named if path.is_dir() and path.resolve() not in (config.rootpath, *config.rootpath.parents)
+        path for path in named if is_folder(path) and path.resolve() not in (config.rootpath, *config.rootpath.parents)
     ]
     store = store_folder(config)
     caches = [user_cache_path(name) for name in ("semphase", "matplotlib", "huggingface", "fontconfig")]

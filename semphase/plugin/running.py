@@ -227,9 +227,9 @@ def _run_key(item: pytest.Item) -> RunKey:
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
-    return RunKey(
-        origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed, _known(item).weights
-    )
+    corpus, lexicon = origin["corpus"] or {}, origin["lexicon"] or {}
+    data = corpus.get("name", ""), lexicon.get("sha256", "")
+    return RunKey(*data, settings.budget, settings.seed, _known(item).weights)
 
 
 def _known(item: pytest.Item) -> Known:

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -140,16 +140,33 @@ class Session:
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self) -> Generator[None, Any, Any]:
+        """Let others see what refers to what: here Hypothesis imports itself, and asks that of trio's random numbers."""
+        if not self.prepared:
+            return (yield)
+        gc.unfreeze()
+        try:
+            return (yield)
+        finally:
+            gc.freeze()
+
     def _check(self, reads: Mapping[str, tuple[Any, ...]]) -> None:
-        from semphase.plugin.expectations import check_records
+        from semphase.plugin.expectations import check_records, require_recordable
 
         try:
             check_records(self.config.rootpath)
+            if options.value(self.config, "accept"):
+                require_recordable(self.config.rootpath)
             check_place(self.settings.out, self.config.invocation_params.dir)
             if reads:
                 with _importing():
                     from semphase.study import check_settings
                 check_settings(self.settings, reads)
+            elif options.value(self.config, "store"):
+                from semphase.store import Store
+
+                Store(self.settings.store).require_usable()
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
 

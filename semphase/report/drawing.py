@@ -6,6 +6,7 @@ is drawn, and by whom.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -18,7 +19,7 @@ from typing import Any
 
 from semphase.code import code_hash, own_sources
 from semphase.errors import SemphaseError
-from semphase.files import write_or_refuse
+from semphase.files import write_atomically, write_or_refuse
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 """A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
@@ -28,7 +29,7 @@ Drawing = Callable[[Mapping[str, Any]], Any]
 class Drawn:
     """The figures of a claim: for each path in the report the name of the image that is kept, and who could not be drawn.
 
-    The name is empty for an image that cannot be kept, since nothing tells its drawing from others.
+    The name is empty for an image that is not kept: nothing tells its drawing from others, or the store takes nothing.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -85,9 +86,15 @@ def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) 
     if identity is None:
         return _image(figure(detail), caption), ""
     path = kept / f"{identity}.png"
-    if not path.exists():
-        write_or_refuse(path, _image(figure(detail), caption), "the figure")
-    return path.read_bytes(), path.name
+    with contextlib.suppress(OSError):
+        return path.read_bytes(), path.name
+    image = _image(figure(detail), caption)
+    try:
+        write_atomically(path, image)
+    except OSError:
+        # The report has it; a store that takes nothing is no reason to have none.
+        return image, ""
+    return image, path.name
 
 
 def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from semphase.errors import SemphaseError
-from semphase.files import write_atomically
+from semphase.files import nearest, short, try_out, write_atomically
 
 OURS = ("verdicts.json", "verdicts.md", "report.html", "figures")
 
@@ -42,11 +41,19 @@ def check_place(out: Path, here: Path) -> None:
     """
     if out == here or out in here.parents:
         raise SemphaseError(f"--out {out} holds the current folder: choose a folder of its own for the report")
-    if out.exists() and not out.is_dir():
-        raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
-    present = next(folder for folder in out.parents if folder.exists())
-    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
-        raise SemphaseError(f"--out {out} cannot be made, since {present} takes no files: choose another folder")
+    try:
+        present = out.exists()
+        if present and not out.is_dir():
+            raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
+        if present and out.is_mount():
+            raise SemphaseError(f"--out {out} is a mounted disk, which no report can replace: choose a folder in it")
+        staging = staging_folder(out, "0" * 12)
+        try_out(nearest(staging), staging.relative_to(nearest(staging)))
+        if present:
+            try_out(out)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise SemphaseError(f"--out {short(out)} cannot be written ({reason}): choose another folder") from problem
 
 
 def _swap(out: Path, staging: Path) -> None:

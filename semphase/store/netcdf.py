@@ -13,7 +13,10 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
+LOCKING = False
+"""HDF5's own locks, which some network disks have not: a file here appears whole and never changes."""
 NUMBERS = "fiu"
 BARE = "This is a netCDF dimension but not a netCDF variable."
 """By this name of its scale NetCDF-4 marks a dimension that has a size and no labels."""
@@ -29,9 +32,9 @@ PACKING = {"scale_factor", "add_offset", "missing_value", "calendar", "_Unsigned
 def write(path: Path, dataset: xr.Dataset) -> None:
     """Write a new file."""
     if not _is_plain(dataset):
-        dataset.to_netcdf(path, engine="h5netcdf")
+        _write_by_xarray(path, dataset)
         return
-    with h5py.File(path, "w", track_order=True) as file:
+    with h5py.File(path, "w", track_order=True, locking=LOCKING) as file:
         scales = {str(dim): file.create_dataset(str(dim), (size,), ">f4") for dim, size in dataset.sizes.items()}
         numbers = {dim: np.int32(number) for number, dim in enumerate(scales)}
         for own, scale in scales.items():
@@ -46,13 +49,21 @@ def write(path: Path, dataset: xr.Dataset) -> None:
         file.attrs.update(dataset.attrs)
 
 
+def _write_by_xarray(path: Path, dataset: xr.Dataset) -> None:
+    file = H5NetCDFStore.open(path, "w", driver_kwds={"locking": LOCKING})
+    try:
+        dataset.dump_to_store(file)
+    finally:
+        file.close()
+
+
 def read(path: Path) -> xr.Dataset:
     """All that a file holds, in memory."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=LOCKING) as file:
             return _dataset(file)
     except _Unusual:
-        return xr.load_dataset(path, engine="h5netcdf")
+        return xr.load_dataset(path, engine="h5netcdf", driver_kwds={"locking": LOCKING})
 
 
 class _Unusual(Exception):

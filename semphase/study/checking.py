@@ -31,16 +31,17 @@ LEAST_TOKENS = 500
 def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) -> None:
     """Raise `SemphaseError` for what would stop the run.
 
-    `reads` holds, for each model that the chosen claims need, all that `Claim.data` names of their data: the
-    tokenizer must be able to read that and nothing else.
+    `reads` holds, for each model that the chosen claims need, all that `Claim.data` names of their data: that must be
+    there, the tokenizer must be able to read it, and nothing else is looked at.
     """
     if not reads:
         return
     resolve(settings.device)
-    Store(settings.store).require_writable()
-    lexicon_of(settings)
+    Store(settings.store).require_usable()
     substitutes_of(settings)
-    if settings.corpus:
+    if any(LEXICON in data for data in reads.values()):
+        lexicon_of(settings)
+    if settings.corpus and any(TEXT in data for data in reads.values()):
         corpus_of(settings)
     names = [_check_model(settings, name, data) for name, data in reads.items()]
     twice = [name for name in names if names.count(name) > 1]

@@ -56,7 +56,7 @@ class JointStudy:
         """What the report says about where the numbers come from."""
         notices = [notice for study in self.each for notice in study.store.notices]
         first = self.each[0]
-        return description.provenance(self.models, first.corpus, len(first.tokens), self.lexicon, notices)
+        return description.provenance(self.models, first.corpus, lambda: len(first.tokens), self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:

@@ -24,6 +24,7 @@ from semphase.study.start import start_notice
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Trained
 from semphase.study.substitutes import Substitutes
+from semphase.study.unread import Unread, or_unread
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
 _BEGUN: WeakSet[Study] = WeakSet()
@@ -37,7 +38,7 @@ def open_study(settings: RunSettings, names: tuple[str, ...], reading: Collectio
     """
     each = tuple(_study(settings, name) for name in names)
     for name, study in zip(names, each, strict=True):
-        if name in reading and study not in _BEGUN:
+        if name in reading and study not in _BEGUN and not isinstance(study.corpus, Unread):
             _BEGUN.add(study)
             study.store.notices.extend(_on_text(study))
     for study in each:
@@ -88,10 +89,11 @@ def _on_text(study: Study) -> Iterator[str]:
         yield notice
 
 
-def _on_prompts(settings: RunSettings, model: Model) -> Iterator[str]:
+def _on_prompts(settings: RunSettings, model: Model, words: Lexicon) -> Iterator[str]:
     """Notices on how the user's prompts and the words' sentences are read."""
     texts = {f"the prompts {name!r}": own.texts for name, own in substitutes_of(settings).sets.items()}
-    texts["the lexicon"] = tuple(prompt.text for prompt in lexicon_of(settings).prompts)
+    if not isinstance(words, Unread):
+        texts["the lexicon"] = tuple(prompt.text for prompt in words.prompts)
     for what, own in texts.items():
         if own and (notice := special_notice(model, what, "\n".join(own))):
             yield notice
@@ -100,13 +102,13 @@ def _on_prompts(settings: RunSettings, model: Model) -> Iterator[str]:
 def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
     require_precision(model.device, model.dtype, settings.dtype)
-    text, notice = corpus_of(settings)
-    store = Store(settings.store, [*([notice] if notice else []), *_on_prompts(settings, model)])
+    words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
+    store = Store(settings.store, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
     subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(
         subject,
-        lexicon_of(settings),
+        words,
         text,
         budget,
         settings.seed,
@@ -115,6 +117,15 @@ def _open(settings: RunSettings, name: str) -> Study:
         settings.memory,
         substitutes_of(settings),
     )
+
+
+def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[str]:
+    """What the reader of the report should know of the data."""
+    for name, own in (("lexicon", words), ("corpus", text)):
+        if isinstance(own, Unread):
+            yield f"the {name} was not read: {own.reason}"
+    if not isinstance(text, Unread) and (notice := corpus_of(settings)[1]):
+        yield notice
 
 
 @lru_cache(maxsize=8)
