@@ -14,7 +14,7 @@ from semphase.errors import SemphaseError
 from semphase.models import fixture, load, require_precision
 from semphase.models.catalogue import CATALOGUE
 from semphase.progress import progress
-from semphase.store import Store
+from semphase.store import SealedStore, Store
 from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
@@ -71,7 +71,7 @@ def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype)
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = corpus_of(settings)
-    store = Store(settings.store, [notice] if notice else [])
+    store = _store(settings, [notice] if notice else [])
     subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(
@@ -85,6 +85,10 @@ def _open(settings: RunSettings, name: str) -> Study:
         settings.memory,
         substitutes_of(settings),
     )
+
+
+def _store(settings: RunSettings, notices: list[str]) -> Store:
+    return SealedStore(settings.store, notices, settings.sealed) if settings.sealed else Store(settings.store, notices)
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,166 @@
+"""`--archive`: what a run used and found, gathered while it runs and packed when its report is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from semphase.models.catalogue import CATALOGUE
+from semphase.plugin import options
+from semphase.plugin.collect import claim_of
+from semphase.plugin.depends import files_behind_all
+from semphase.plugin.roles import role_in
+from semphase.report.archive import NAME, SAMPLES, SETTINGS, Samples, Written, samples_form, write_archive
+from semphase.verdict import registry
+
+if TYPE_CHECKING:
+    from semphase.plugin.session import Session
+    from semphase.report.schema import Document, Run
+    from semphase.study.settings import RunSettings
+
+PLUGIN = "semphase-archiving"
+DATA = "data"
+GENERATED = ("grammar", "pydoc")
+"""The corpora that anybody may pass on: one is made here, the other comes with Python."""
+_LOCK = "requirements.lock"
+
+
+class Archiving:
+    """Gathers the measurements, samples and files of a run; workers tell theirs to the controller."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.measurements: set[str] = set()
+        self.samples: Samples = {}
+        self.tests: set[Path] = set()
+        self.files: set[Path] = set()
+        self.written: Written | None = None
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Claims count with all of their file, also those that are not chosen."""
+        if claim_of(item) is not None:
+            self.tests.add(item.path)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take over what a claim read and what its units deviate by; of a test that ran again all that it read."""
+        told = getattr(report, "semphase", None)
+        if told is not None and self.session.worker is None:
+            self.measurements.update(told["measurements"])
+            if told["deviations"]:
+                key = told["entry"]["id"], told["entry"]["model"]
+                self.samples[key] = tuple(np.array(part, dtype=float) for part in told["deviations"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """The project's files are known when all tests have run."""
+        self.files |= set(files_behind_all(self.tests))
+        if self.session.worker is not None:
+            told = sorted(map(str, self.files)), sorted(map(str, self.tests))
+            self.session.config.workeroutput["semphase_files"] = told  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over the files of a worker."""
+        files, tests = getattr(node, "workeroutput", {}).get("semphase_files", ((), ()))
+        self.files.update(map(Path, files))
+        self.tests.update(map(Path, tests))
+
+    def pack(self, document: Document, report: Mapping[str, str]) -> None:
+        """Write the archive into the folder where the report is staged; SemphaseError where the disk refuses."""
+        contents = {f"report/{name}": text.encode(errors="replace") for name, text in report.items()}
+        self.written = write_archive(
+            self.session.staging / NAME, document, {**contents, **dict(self._contents(document))}
+        )
+
+    def _contents(self, document: Document) -> Iterator[tuple[str, bytes | Path]]:
+        settings, staging = self.session.settings, self.session.staging
+        for path in sorted((staging / "figures").rglob("*.png")):
+            yield f"report/{path.relative_to(staging).as_posix()}", path
+        for name in sorted(self.measurements):
+            yield f"store/{name}", settings.store / name
+            checksum = Path(name).with_suffix(".sha256")
+            yield f"store/{checksum.as_posix()}", settings.store / checksum
+        for path in self._project():
+            yield f"project/{path.relative_to(self._root).as_posix()}", path
+        yield from _data(settings, document["run"])
+        yield SAMPLES, samples_form(self.samples)
+        yield SETTINGS, json.dumps(self._settings(document), indent=1, ensure_ascii=False).encode(errors="replace")
+        yield "environment.txt", _environment()
+
+    @property
+    def _root(self) -> Path:
+        return self.session.config.rootpath
+
+    def _project(self) -> list[Path]:
+        """Claims with their registries, what of the project they import, and its settings."""
+        beside = {registry.beside(test) for test in self.tests}
+        own = {*self.tests, *self.files, *beside, self._root / _LOCK, *filter(None, [self.session.config.inipath])}
+        return sorted(path for path in own if path.is_relative_to(self._root) and path.is_file())
+
+    def _settings(self, document: Document) -> dict[str, Any]:
+        """What judging the claims again takes."""
+        config, settings, run = self.session.config, self.session.settings, document["run"]
+        ini, corpus = config.inipath, (run["corpus"] or {}).get("name")
+        return {
+            "format": 1,
+            "models": [_absolute(name) for name in options.given_models(config)],
+            "device": run["device"],
+            "dtype": settings.dtype,
+            "seed": settings.seed,
+            "budget": settings.budget,
+            "memory": settings.memory,
+            "universes": options.explores(config),
+            "corpus": settings.corpus and _absolute(settings.corpus) if corpus not in options.SOURCES else corpus,
+            "lexicon": f"{DATA}/lexicon.toml" if run["lexicon"] else None,
+            "prompts": list(_prompts(settings)),
+            "claims": sorted({entry["id"] for entry in document["claims"]}),
+            "files": sorted(test.relative_to(self._root).as_posix() for test in self.tests if self._inside(test)),
+            "inifile": ini.relative_to(self._root).as_posix() if ini is not None and self._inside(ini) else None,
+            "importmode": config.getoption("importmode"),
+        }
+
+    def _inside(self, path: Path) -> bool:
+        return path.is_relative_to(self._root)
+
+
+def archiving_of(config: pytest.Config) -> Archiving | None:
+    """What gathers for the archive; None where none is asked for."""
+    found: Archiving | None = config.pluginmanager.get_plugin(PLUGIN)
+    return found
+
+
+def _data(settings: RunSettings, run: Run) -> Iterator[tuple[str, bytes | Path]]:
+    """The lexicon and the prompts, and of the text what may be passed on; its hash is in the report."""
+    from semphase.data import corpus, lexicon
+    from semphase.study.opening import lexicon_of
+
+    if run["lexicon"]:
+        yield f"{DATA}/lexicon.toml", lexicon.dump(lexicon_of(settings)).encode()
+    if run["corpus"] and run["corpus"]["name"] in GENERATED:
+        yield f"{DATA}/corpus.txt", corpus.load(run["corpus"]["name"]).text.encode()
+    yield from zip(_prompts(settings), settings.prompts, strict=True)
+
+
+def _prompts(settings: RunSettings) -> Iterator[str]:
+    return (f"{DATA}/prompts/{number}-{path.name}" for number, path in enumerate(settings.prompts))
+
+
+def _absolute(name: str) -> str:
+    """A model or text by its name, or by a path that holds from everywhere."""
+    role, own = role_in(name)
+    path = Path(own).expanduser()
+    if own in CATALOGUE or not path.exists():
+        return name
+    return f"{role}={path.resolve()}" if role else str(path.resolve())
+
+
+def _environment() -> bytes:
+    """All installed packages, as pip would be told of them."""
+    found = {f"{own.metadata['Name']}=={own.version}" for own in metadata.distributions()}
+    return ("\n".join(sorted(found, key=str.lower)) + "\n").encode()
