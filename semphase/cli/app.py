@@ -114,6 +114,8 @@ def compare(
         comparing.refuse_places(before, after, json, html)
         found = comparing.comparing(before, after, renamed or ())
         comparing.tell(found, json, html)
+    except BrokenPipeError:
+        raise
     except (SemphaseError, OSError) as problem:
         raise SystemExit(comparing.refused(str(problem))) from None
     raise SystemExit(comparing.CHANGED if found.found.changed else 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +30,7 @@ STANDARD = "-"
 CHANGED = 1
 """The exit code where anything changed, as that of diff."""
 REFUSED = 2
+WIDE = 120
 _INDENT = (0, 0, 0, 2)
 
 
@@ -45,18 +46,32 @@ class Comparing:
 
     def __rich__(self) -> RenderableType:
         """What changed, by kind; then what differed between the runs, and what the reader should know."""
-        shown: list[RenderableType] = []
-        heading = None
-        for row in self.found.changed:
-            if row.kind != heading:
-                shown.append(Text(f"\n{HEADINGS[row.kind]}" if heading else HEADINGS[row.kind], style="bold underline"))
-            heading = row.kind
-            shown += _row(row)
+        shown: list[RenderableType] = [_Changes(self.found)] if self.found.changed else []
         if self.found.differences:
-            shown += [Text("\nwhat differed between the runs" if shown else "what differed between the runs", "bold")]
-            shown.append(_differences(self.found))
+            shown += [Text("what differed between the runs", "bold"), _differences(self.found), Text()]
         notices = [Text(f"note: {notice}", style="yellow") for notice in self.found.notices]
         return Group(*shown, *notices, Text(sentence(self.found)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What changed, the gravest first: a table where there is room, else a few lines for each claim."""
+
+    found: Comparison
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        for kind in self.found.counts():
+            rows = [row for row in self.found.changed if row.kind == kind]
+            if not rows:
+                continue
+            yield Text(HEADINGS[kind], style="bold underline")
+            if kind == "one run only":
+                yield from map(_alone, rows)
+            elif options.max_width >= WIDE:
+                yield _table(rows)
+            else:
+                yield from (line for row in rows for line in _block(row))
+            yield Text()
 
 
 def comparing(before: Path, after: Path, renamed: Sequence[str]) -> Comparing:
@@ -121,24 +136,49 @@ def _pairs(renamed: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _row(row: Row) -> Iterator[RenderableType]:
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    for head in ("claim", "model", "before", "after", "change"):
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        last = "\n".join([changed(row), *(told for _, told in _further(row))])
+        table.add_row(Text(row.id), Text(row.model), *_both(row), Text(last))
+    return table
+
+
+def _block(row: Row) -> Iterator[RenderableType]:
     head = Text(row.id, style="bold")
     head.append(f" · {row.model}", style="dim")
     yield head
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    grid.add_row(Text("before"), Text(before(row), style=_colour(row.pair.before)))
-    grid.add_row(Text("after"), Text(after(row), style=_colour(row.pair.after)))
-    for name, told in (("standing", "; ".join(row.standing)), ("claim", "; ".join(row.claim))):
-        if told:
-            grid.add_row(Text(name), Text(told))
-    if row.pair.before and row.pair.after:
-        grid.add_row(Text("change"), Text(changed(row)))
-    for entry in (row.pair.before, row.pair.after):
-        if entry and entry["reason"] and row.kind in ("error", "applicability", "one run only"):
-            grid.add_row(Text("reason"), Text(entry["reason"]))
+    named = zip(("before", "after", "change"), (*_both(row), Text(changed(row))), strict=True)
+    for name, cell in (*named, *((name, Text(told)) for name, told in _further(row))):
+        grid.add_row(Text(name), cell)
     yield Padding(grid, _INDENT)
+
+
+def _alone(row: Row) -> Text:
+    which = "first" if row.pair.before else "second"
+    told = before(row) if row.pair.before else after(row)
+    return Text(f"{row.id} · {row.model}, in the {which}: {told}")
+
+
+def _both(row: Row) -> tuple[Text, Text]:
+    pair = row.pair
+    return Text(before(row), style=_colour(pair.before)), Text(after(row), style=_colour(pair.after))
+
+
+def _further(row: Row) -> Iterator[tuple[str, str]]:
+    """What else there is to say of a change."""
+    if row.standing:
+        yield "standing", "; ".join(row.standing)
+    if row.claim:
+        yield "claim", "; ".join(row.claim)
+    for entry in (row.pair.before, row.pair.after):
+        if entry and entry["reason"] and row.kind in ("error", "applicability"):
+            yield "reason", entry["reason"]
 
 
 def _colour(entry: Entry | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from semphase.data.corpus.sources import SOURCES
 from semphase.models.catalogue import CATALOGUE
 from semphase.plugin import options
 from semphase.plugin.collect import claim_of
@@ -116,7 +117,7 @@ class Archiving:
             "budget": settings.budget,
             "memory": settings.memory,
             "universes": options.explores(config),
-            "corpus": settings.corpus and _absolute(settings.corpus) if corpus not in options.SOURCES else corpus,
+            "corpus": settings.corpus and _absolute(settings.corpus) if corpus not in SOURCES else corpus,
             "lexicon": f"{DATA}/lexicon.toml" if run["lexicon"] else None,
             "prompts": list(_prompts(settings)),
             "claims": sorted({entry["id"] for entry in document["claims"]}),

@@ -41,11 +41,11 @@ def of_runs(before: Document, after: Document, names: Names) -> Iterator[Differe
     yield from _unequal(first, second, _PLAIN)
     for part, keys in _KEYS.items():
         yield from _unequal(_part(first, part), _part(second, part), keys, f"{part} ")
-    versions = [dict(first["versions"]), dict(second["versions"])]
-    yield from _unequal(*versions, sorted({*versions[0], *versions[1]}), "version of ")
-    registries = [first.get("registry", {}), second.get("registry", {})]
-    for path in sorted({*registries[0], *registries[1]}):
-        yield from _unequal(*(own.get(path, {}) for own in registries), ("head", "length"), f"registry {path} ")
+    packages = sorted({*first["versions"], *second["versions"]})
+    yield from _unequal(first["versions"], second["versions"], packages, "version of ")
+    early, late = _part(first, "registry"), _part(second, "registry")
+    for path in sorted({*early, *late}):
+        yield from _unequal(early.get(path, {}), late.get(path, {}), ("head", "length"), f"registry {path} ")
 
 
 def of_claim(pair: Pair) -> list[str]:
@@ -71,13 +71,15 @@ def of_claim(pair: Pair) -> list[str]:
 def _of_models(first: Run, second: Run, names: Names) -> Iterator[Difference]:
     old: dict[str, Mapping[str, Any]] = {model["name"]: model for model in first["models"]}
     new: dict[str, Mapping[str, Any]] = {model["name"]: model for model in second["models"]}
+    # Models that were loaded and not judged are called as they are.
+    called = {name: name for name in old if name in new and name not in names.values()} | names
     for name, model in old.items():
-        twin = names.get(name)
+        twin = called.get(name)
         if twin != name:
             yield Difference("model", name, twin or NOTHING)
         if twin in new:
             yield from _unequal(model, new[twin], _OF_MODEL, f"{name if twin == name else f'{name} → {twin}'} ")
-    yield from (Difference("model", NOTHING, name) for name in new if name not in names.values())
+    yield from (Difference("model", NOTHING, name) for name in new if name not in called.values())
 
 
 def _unequal(

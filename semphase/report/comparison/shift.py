@@ -115,7 +115,8 @@ def _unlike(pair: Pair, before: Run, after: Run, estimate: Estimate) -> str:
 
 def _data_of(estimate: Estimate) -> tuple[str, ...]:
     """What decides which units there are."""
-    return {("words",): ("lexicon",), ("text",): ("corpus",)}.get(estimate.population, ("lexicon", "corpus"))
+    known: dict[tuple[str, ...], tuple[str, ...]] = {("words",): ("lexicon",), ("text",): ("corpus",)}
+    return known.get(estimate.population, ("lexicon", "corpus"))
 
 
 def _told(run: Run, name: str) -> list[Any]:
