@@ -72,7 +72,7 @@ def _same_part(pair: Pair) -> tuple[EstimateForm | None, EstimateForm | None]:
     assert before is not None
     assert after is not None
     part = _deciding(after["detail"])
-    if part is None or part == _deciding(before["detail"]):
+    if part in (None, _deciding(before["detail"])) or not before["detail"].get("parts"):
         return before["estimate"], after["estimate"]
     told = {own["part"]: own["estimate"] for own in before["detail"].get("parts", ())}
     return told.get(part), after["estimate"]
