@@ -287,9 +287,13 @@ def _measuring(item: pytest.Item) -> float:
 
 
 def _used(item: pytest.Item) -> list[str]:
-    """The entries of the store that its studies used since the last claim, seen from the store's folder."""
+    """The entries of the store that its studies used since the last claim, seen from the store's folder.
+
+    What broke while it was measured is not there.
+    """
     stores = [own.store for own in getattr(_study(item), "each", ())]
-    return [path.relative_to(store.root).as_posix() for store in stores for path in store.take_used()]
+    used = [(store.root, path) for store in stores for path in store.take_used() if path.exists()]
+    return [path.relative_to(root).as_posix() for root, path in used]
 
 
 def _deviations(verdict: Verdict | None) -> tuple[Any, ...]:
