@@ -1,4 +1,7 @@
-"""`--archive`: what a run used and found, gathered while it runs and packed when its report is there."""
+"""`--archive`: what a run used and found, gathered while it runs and packed when its report is there.
+
+What packs is imported then: a run without a claim, which the option is given to as well, imports nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
@@ -17,11 +19,10 @@ from semphase.plugin import options
 from semphase.plugin.collect import claim_of
 from semphase.plugin.depends import files_behind_all
 from semphase.plugin.roles import role_in
-from semphase.report.archive import NAME, SAMPLES, SETTINGS, Samples, Written, samples_form, write_archive
-from semphase.verdict import registry
 
 if TYPE_CHECKING:
     from semphase.plugin.session import Session
+    from semphase.report.archive import Written
     from semphase.report.schema import Document, Run
     from semphase.study.settings import RunSettings
 
@@ -38,7 +39,7 @@ class Archiving:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.measurements: set[str] = set()
-        self.samples: Samples = {}
+        self.samples: dict[tuple[str, str | None], list[list[float]]] = {}
         self.tests: set[Path] = set()
         self.files: set[Path] = set()
         self.written: Written | None = None
@@ -54,8 +55,7 @@ class Archiving:
         if told is not None and self.session.worker is None:
             self.measurements.update(told["measurements"])
             if told["deviations"]:
-                key = told["entry"]["id"], told["entry"]["model"]
-                self.samples[key] = tuple(np.array(part, dtype=float) for part in told["deviations"])
+                self.samples[told["entry"]["id"], told["entry"]["model"]] = told["deviations"]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -74,12 +74,16 @@ class Archiving:
 
     def pack(self, document: Document, report: Mapping[str, str]) -> None:
         """Write the archive into the folder where the report is staged; SemphaseError where the disk refuses."""
+        from semphase.report.archive import NAME, write_archive
+
         contents = {f"report/{name}": text.encode(errors="replace") for name, text in report.items()}
         self.written = write_archive(
             self.session.staging / NAME, document, {**contents, **dict(self._contents(document))}
         )
 
     def _contents(self, document: Document) -> Iterator[tuple[str, bytes | Path]]:
+        from semphase.report.archive import SAMPLES, SETTINGS, samples_form
+
         settings, staging = self.session.settings, self.session.staging
         for path in sorted((staging / "figures").rglob("*.png")):
             yield f"report/{path.relative_to(staging).as_posix()}", path
@@ -100,6 +104,8 @@ class Archiving:
 
     def _project(self) -> list[Path]:
         """Claims with their registries, what of the project they import, and its settings."""
+        from semphase.verdict import registry
+
         beside = {registry.beside(test) for test in self.tests}
         own = {*self.tests, *self.files, *beside, self._root / _LOCK, *filter(None, [self.session.config.inipath])}
         return sorted(path for path in own if path.is_relative_to(self._root) and path.is_file())
@@ -139,7 +145,7 @@ def archiving_of(config: pytest.Config) -> Archiving | None:
 def _data(settings: RunSettings, run: Run) -> Iterator[tuple[str, bytes | Path]]:
     """The lexicon and the prompts, and of the text what may be passed on; its hash is in the report."""
     from semphase.data import corpus, lexicon
-    from semphase.study.opening import lexicon_of
+    from semphase.study.given import lexicon_of
 
     if run["lexicon"]:
         yield f"{DATA}/lexicon.toml", lexicon.dump(lexicon_of(settings)).encode()

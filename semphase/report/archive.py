@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -96,10 +96,10 @@ def samples_in(place: Path) -> Samples:
         raise SemphaseError(f"the archive {short(place)} is broken: {SAMPLES} is not as a run writes it") from problem
 
 
-def samples_form(samples: Samples) -> bytes:
-    """The same as an archive holds it."""
+def samples_form(samples: Mapping[tuple[str, str | None], Sequence[Sequence[float]]]) -> bytes:
+    """The same, as numbers, in the form in which an archive holds it."""
     told = [
-        {"id": claim, "model": model, "deviations": [part.tolist() for part in parts]}
+        {"id": claim, "model": model, "deviations": parts}
         for (claim, model), parts in sorted(samples.items(), key=lambda own: (own[0][0], own[0][1] or ""))
     ]
     return json.dumps({"format": 1, "estimates": told}, indent=0, ensure_ascii=False).encode()

@@ -17,7 +17,8 @@ from semphase.models.device import resolve
 from semphase.models.locate import locate
 from semphase.models.read import read_config, read_tokenizer
 from semphase.store import Store
-from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
+from semphase.study.given import corpus_of, lexicon_of
+from semphase.study.opening import substitutes_of
 from semphase.study.settings import RunSettings
 from semphase.verdict.claim import LEXICON, TEXT
 

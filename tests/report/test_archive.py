@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
 import pytest
 
 from semphase.errors import SemphaseError
@@ -37,7 +36,7 @@ def archive(tmp_path: Path, document: Any) -> Path:
     path = tmp_path / "run" / "archive.zip"
     contents = {
         "report/verdicts.json": to_json(document).encode(), "store/format-1/a/b.nc": measured, ODD: b"png",
-        "project/claims/test_a.py": b"# a claim\n", "samples.json": samples_form({("a.b", None): (np.array([1.0, -1.0]),)}),
+        "project/claims/test_a.py": b"# a claim\n", "samples.json": samples_form({("a.b", None): [[1.0, -1.0]]}),
     }  # fmt: skip
     write_archive(path, document, contents)
     return path
