@@ -144,13 +144,13 @@ def archiving_of(config: pytest.Config) -> Archiving | None:
 
 def _data(settings: RunSettings, run: Run) -> Iterator[tuple[str, bytes | Path]]:
     """The lexicon and the prompts, and of the text what may be passed on; its hash is in the report."""
-    from semphase.data import corpus, lexicon
-    from semphase.study.given import lexicon_of
+    from semphase.data import lexicon
+    from semphase.study.given import corpus_of, lexicon_of
 
     if run["lexicon"]:
         yield f"{DATA}/lexicon.toml", lexicon.dump(lexicon_of(settings)).encode()
     if run["corpus"] and run["corpus"]["name"] in GENERATED:
-        yield f"{DATA}/corpus.txt", corpus.load(run["corpus"]["name"]).text.encode()
+        yield f"{DATA}/corpus.txt", corpus_of(settings)[0].text.encode()
     yield from zip(_prompts(settings), settings.prompts, strict=True)
 
 
