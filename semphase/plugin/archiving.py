@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from semphase.report.archive import Written
     from semphase.report.schema import Document, Run
     from semphase.study.settings import RunSettings
+    from semphase.verdict import Verdict
 
 PLUGIN = "semphase-archiving"
 DATA = "data"
@@ -134,6 +135,22 @@ class Archiving:
 
     def _inside(self, path: Path) -> bool:
         return path.is_relative_to(self._root)
+
+
+def for_archive(study: Any, verdict: Verdict | None) -> dict[str, Any]:
+    """Of a claim: the store's entries that were used since the last one, and what the units of its estimate deviate by.
+
+    Entries are seen from the store's folder; what broke while it was measured is not there.
+    """
+    from semphase.verdict.plain import plain
+
+    stores = [own.store for own in getattr(study, "each", ())]
+    used = [(store.root, path) for store in stores for path in store.take_used() if path.exists()]
+    sampling = verdict.estimate.sampling if verdict is not None and verdict.estimate is not None else None
+    return {
+        "measurements": [path.relative_to(root).as_posix() for root, path in used],
+        "deviations": plain(sampling.deviations) if sampling is not None else [],
+    }
 
 
 def archiving_of(config: pytest.Config) -> Archiving | None:

@@ -14,6 +14,7 @@ from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import durations, expectations
+from semphase.plugin.archiving import for_archive
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
 from semphase.plugin.measured_on import counted, measured_on
@@ -228,8 +229,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "restored": item.stash.get(RESTORED, False),
         "kept": item.stash.get(KEPT, False),
         "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
-        "measurements": _used(item) if archives(item.config) else [],
-        "deviations": plain(_deviations(verdict)) if archives(item.config) else [],
+        **(for_archive(_study(item), verdict) if archives(item.config) else {}),
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 
@@ -284,22 +284,6 @@ def _sampled(item: pytest.Item) -> dict[str, list[str]]:
 def _measuring(item: pytest.Item) -> float:
     """Seconds that the item's study has measured so far, and not found in the store."""
     return sum(own.store.measuring.seconds for own in getattr(_study(item), "each", ()))
-
-
-def _used(item: pytest.Item) -> list[str]:
-    """The entries of the store that its studies used since the last claim, seen from the store's folder.
-
-    What broke while it was measured is not there.
-    """
-    stores = [own.store for own in getattr(_study(item), "each", ())]
-    used = [(store.root, path) for store in stores for path in store.take_used() if path.exists()]
-    return [path.relative_to(root).as_posix() for root, path in used]
-
-
-def _deviations(verdict: Verdict | None) -> tuple[Any, ...]:
-    """What the units of the verdict's estimate deviate by; none where that makes no sense."""
-    sampling = verdict.estimate.sampling if verdict is not None and verdict.estimate is not None else None
-    return sampling.deviations if sampling is not None else ()
 
 
 def substitutes_of(item: pytest.Item) -> Substitutes:
