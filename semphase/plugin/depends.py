@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,8 +75,12 @@ def key_of(item: pytest.Item) -> Key | None:
 def files_behind(item: pytest.Item) -> dict[str, str]:
     """Hashes of the item's own file and of all files of the project that are imported, but for those of other tests."""
     others = {own.path for own in item.session.items} - {item.path}
-    places = {Path(file) for file in _imported() if not file.startswith(libraries())} | {item.path}
-    return {str(place): content(place) for place in sorted(places - others)}
+    return {str(place): content(place) for place in sorted(files_behind_all([item.path]) - others)}
+
+
+def files_behind_all(tests: Iterable[Path]) -> set[Path]:
+    """The files of tests, and all of the project that are imported."""
+    return {Path(file) for file in _imported() if not file.startswith(libraries())} | set(tests)
 
 
 def unchanged(files: Mapping[str, str]) -> bool:

@@ -75,6 +75,12 @@ def explores(config: pytest.Config) -> bool:
     return value(config, "budget") != "quick" if asked is None else asked
 
 
+def archives(config: pytest.Config) -> bool:
+    """Is the run put into an archive? With --verify, unless the command says otherwise."""
+    asked: bool | None = value(config, "archive")
+    return bool(value(config, "verify")) if asked is None else asked
+
+
 def given_models(config: pytest.Config) -> tuple[str, ...]:
     """What follows each `--model`, such as `gpt2` or `base=gpt2`, without repeats."""
     return tuple(dict.fromkeys(value(config, "model") or [DEFAULT_MODEL]))
@@ -99,6 +105,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         roles=tuple(roles),
         prompts=tuple(here / path for path in value(config, "prompts") or ()),
         bos=value(config, "bos") or "default",
+        sealed=value(config, "sealed") or "",
     )
 
 
@@ -163,6 +170,10 @@ def _options() -> dict[str, dict[str, Any]]:
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},
         "afresh": switch | {"help": "judge every claim anew, also where the store has its verdict"},
+        "archive": {"action": "store_const", "const": True}
+        | {"help": "put the report and all that its verdicts rest on into archive.zip (default: with --verify)"},
+        "no-archive": {"action": "store_const", "const": False, "help": "write no archive, even with --verify"},
+        "sealed": {"metavar": "DEVICE", "help": argparse.SUPPRESS},
         "verify": switch | {"help": "plan and precision probe first, checks after, which decide the exit code"},
     }
 

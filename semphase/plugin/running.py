@@ -14,12 +14,13 @@ from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import durations, expectations
+from semphase.plugin.archiving import for_archive
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
 from semphase.plugin.known import Known, known_of
 from semphase.plugin.measured_on import counted, measured_on
 from semphase.plugin.needs import lacks, repeated
-from semphase.plugin.options import as_typed, value
+from semphase.plugin.options import archives, as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
@@ -217,6 +218,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "restored": item.stash.get(RESTORED, False),
         "kept": item.stash.get(KEPT, False),
         "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
+        **(for_archive(_study(item), verdict) if archives(item.config) else {}),
     }
     item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
 

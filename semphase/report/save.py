@@ -9,7 +9,7 @@ from pathlib import Path
 from semphase.errors import SemphaseError
 from semphase.files import nearest, short, try_out, write_atomically
 
-OURS = ("verdicts.json", "verdicts.md", "report.html", "figures")
+OURS = ("verdicts.json", "verdicts.md", "report.html", "figures", "archive.zip")
 
 
 def staging_folder(out: Path, run_id: str) -> Path:

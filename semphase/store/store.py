@@ -64,16 +64,19 @@ class Stopwatch:
 class Store:
     """A folder of measurements.
 
-    `notices` collects what the reader of the report should know, `measuring` the time that a repetition need not take.
+    `notices` collects what the reader of the report should know, `measuring` the time that a repetition need not take,
+    `used` the entries that were read or written since somebody took note of them.
     """
 
     root: Path
     notices: list[str] = field(default_factory=list)
     measuring: Stopwatch = field(default_factory=Stopwatch, repr=False)
+    used: dict[Path, None] = field(default_factory=dict, repr=False)
 
     def get(self, key: Key, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
         """The stored measurement for `key`; measured, written and read back when it is not there."""
         path = self.path(key)
+        self.used[path] = None
         with self._usable():
             found = _whole(path)
         if found is not None:
@@ -99,6 +102,7 @@ class Store:
         Whoever asks for the same labels waits until they are there.
         """
         paths = {label: self.path(key) for label, key in keys.items()}
+        self.used.update(dict.fromkeys(paths.values()))
         together = hashlib.sha256("".join(sorted(map(str, paths.values()))).encode()).hexdigest()
         with self._usable():
             found = _there({label: _whole(path) for label, path in paths.items()})
@@ -113,6 +117,12 @@ class Store:
                         _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
                     found[label] = dataset
         return {label: found[label] for label in keys}
+
+    def take_used(self) -> list[Path]:
+        """The entries that were used since the last call."""
+        found = list(self.used)
+        self.used.clear()
+        return found
 
     def require_usable(self) -> None:
         """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after.

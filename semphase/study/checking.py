@@ -19,7 +19,8 @@ from semphase.models.model import bos_in
 from semphase.models.read import check_module, read_config, read_tokenizer
 from semphase.models.tokens import require_rows
 from semphase.store import Store
-from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
+from semphase.study.given import corpus_of, lexicon_of
+from semphase.study.opening import substitutes_of
 from semphase.study.settings import RunSettings
 from semphase.verdict.claim import LEXICON, TEXT
 

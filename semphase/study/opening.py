@@ -7,17 +7,14 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from weakref import WeakSet
 
-from semphase.data import corpus as corpora
-from semphase.data import lexicon as lexicons
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
-from semphase.errors import SemphaseError
-from semphase.models import Model, fixture, load, require_precision
-from semphase.models.catalogue import CATALOGUE
+from semphase.models import Model, load, require_precision
 from semphase.models.tokens import special_notice
 from semphase.progress import progress
-from semphase.store import Store
+from semphase.store import SealedStore, Store
 from semphase.study.budget import BUDGETS
+from semphase.study.given import corpus_of, lexicon_of, speaks_grammar
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.start import start_notice
@@ -69,11 +66,6 @@ def copies_memory(settings: RunSettings) -> int:
     return settings.memory or COPIES_MEMORY
 
 
-def speaks_grammar(names: tuple[str, ...]) -> bool:
-    """Do all models speak the generated language of the packaged tiny models?"""
-    return bool(names) and all(name in CATALOGUE and CATALOGUE[name].source == "fixture" for name in names)
-
-
 def _study(settings: RunSettings, name: str) -> Study:
     if (settings, name) not in _OPEN:
         _OPEN[settings, name] = _open(settings, name)
@@ -103,7 +95,7 @@ def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
     require_precision(model.device, model.dtype, settings.dtype)
     words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
-    store = Store(settings.store, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
+    store = _store(settings, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
     subject = Trained(model, copies_memory(settings))
     budget = BUDGETS[settings.budget]
     return Study(
@@ -128,29 +120,11 @@ def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[st
         yield notice
 
 
+def _store(settings: RunSettings, notices: list[str]) -> Store:
+    return SealedStore(settings.store, notices, settings.sealed) if settings.sealed else Store(settings.store, notices)
+
+
 @lru_cache(maxsize=8)
 def substitutes_of(settings: RunSettings) -> Substitutes:
     """The user's sets of prompts, the same for all studies of a run; SemphaseError for a file that cannot be read."""
     return Substitutes.load(settings.prompts)
-
-
-@lru_cache(maxsize=8)
-def lexicon_of(settings: RunSettings) -> Lexicon:
-    """The lexicon that the user gave, else the packaged one in the models' language."""
-    if settings.lexicons:
-        return lexicons.merge([lexicons.load(path) for path in settings.lexicons])
-    language = "grammar" if speaks_grammar(settings.models) else "english"
-    return lexicons.load(fixture(f"lexicon/{language}.toml"))
-
-
-@lru_cache(maxsize=8)
-def corpus_of(settings: RunSettings) -> tuple[Corpus, str | None]:
-    """The corpus that the user gave, else the models' default, and a notice where that is not the usual one."""
-    if settings.corpus:
-        found, notice = corpora.load(settings.corpus), None
-    else:
-        real = [name for name in settings.models if not speaks_grammar((name,))]
-        found, notice = corpora.default_corpus((real or settings.models)[0])
-    if not found.text.strip():
-        raise SemphaseError(f"the corpus {found.name} is empty; give a longer text with --corpus.")
-    return found, notice

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import semphase.study
+from semphase.data.corpus.sources import SOURCES
 from semphase.errors import NotApplicable, SemphaseError
 
 pytest_plugins = ["semphase.plugin.short"]
@@ -114,4 +115,5 @@ def _module(name, **content):
 
 
 vars(semphase.study).update(open_study=open_study, check_settings=check_settings, close_studies=close_studies)
+SOURCES["grammar"] = lambda: "the dog sees the cat."
 _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))

@@ -12,7 +12,7 @@ import pytest
 from semphase import LEXICON, TEXT, Prompts
 from semphase.data.lexicon import dump
 from semphase.errors import SemphaseError
-from semphase.plugin.lacking import lacks
+from semphase.plugin.needs import lacks
 from semphase.study import JointStudy, RunSettings, Study, check_settings, close_studies, open_study
 from semphase.study.identity import identity_of
 from semphase.verdict import Claim, Needs, above
