@@ -1,4 +1,4 @@
-"""Sessions in one locked environment: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|tables|lock`."""
+"""Sessions in one locked environment; `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -210,6 +210,14 @@ def calibrate(session: nox.Session) -> None:
 def tables(session: nox.Session) -> None:
     """Write the tables of README and docs anew from the reports that they show."""
     session.run(_environment(session), str(ROOT / "tabulating.py"), external=True)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation's site from docs/, README and docstrings; a warning fails."""
+    python, site = _environment(session, DEVELOPERS), ROOT / "docs" / "_build"
+    session.run(python, "-m", "sphinx", "-q", "-W", "--keep-going", str(ROOT / "docs"), str(site), external=True)
+    session.log(f"the site is {site / 'index.html'}")
 
 
 @nox.session(venv_backend="none")

@@ -128,7 +128,7 @@ class Reading:
         dims: tuple[str, ...] = (),
         **what: Any,
     ) -> BlockLosses:
-        """Token losses of `run(model, ids)`, [*dims, chunk, predicted], in blocks; stored under `what`.
+        """Token losses of `run(model, ids)`, `[*dims, chunk, predicted]`, in blocks; stored under `what`.
 
         Raises SemphaseError, naming `measurement` and `what`, where a loss is not finite.
         """
