@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from semphase.report.schema import Entry, EstimateForm
-from semphase.report.spark import numbers, thresholds
+from semphase.report.scale import numbers, thresholds
 
 WIDTH = 44
 BAR, END, DOT, MARK = "─", "┼", "●", "│"
