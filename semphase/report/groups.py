@@ -11,13 +11,13 @@ from semphase.report.schema import Entry, leads
 MEANINGS = {
     "found": (
         "Found",
-        "Supported, specific to the model and firm: the whole interval meets the criterion, no control does, and the verdict "
-        "holds with all claims counted that could have been decided.",
+        "Supported, specific to the model and firm: the whole interval meets the criterion, no control does, and the "
+        "verdict holds with all claims counted that could have been decided.",
     ),
     "reserved": (
         "Supported, with a reservation",
-        "The whole interval meets the criterion, but a control meets it too or is not told apart, another defensible analysis "
-        "turns the verdict, or it holds only by itself.",
+        "The whole interval meets the criterion, but a control meets it too or is not told apart, another defensible "
+        "analysis turns the verdict, or it holds only by itself.",
     ),
     "refuted": (
         "Refuted",
@@ -71,7 +71,7 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
 
 
 def _order(entry: Entry) -> tuple[int, str, str, str]:
-    place = _ORDER.index(entry["verdict"]) if entry["verdict"] else len(_ORDER)
+    place = _ORDER.index(entry["verdict"]) if entry["verdict"] in _ORDER else len(_ORDER)
     return place, entry["group"], entry["id"], entry["model"] or ""
 
 
@@ -83,7 +83,7 @@ def group_of(entry: Entry) -> str:
         return "audit"
     if entry["verdict"] == "supported":
         return "reserved" if list(reservations(entry)) else "found"
-    return _BY_VERDICT[entry["verdict"]]
+    return _BY_VERDICT.get(entry["verdict"], "errors")
 
 
 def reservations(entry: Entry) -> Iterator[str]:

@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ET
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from semphase.report.spark import MARGIN, WIDTH, spark
 
 from semphase.report.schema import Entry
-from semphase.report.spark import MARGIN, WIDTH, spark
 
 NUMBERS = st.floats(-1e6, 1e6)
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from semphase.report import evidence, groups, repeat, scale, summarised, wording
-from semphase.report.html import beside, head, plot
+from semphase.report import evidence, groups, head, repeat, scale, summarised, wording
+from semphase.report.html import beside, plot
 from semphase.report.json_report import dumps
 from semphase.report.schema import DetailForm, Document, Entry
 
@@ -33,25 +33,29 @@ def to_html(document: Document, folder: Path) -> str:
     """`report.html`; the figures named by the entries are read from `folder` and embedded."""
     style, script = _text("report.css"), _text("report.js")
     found = groups.groups(document["claims"])
-    return _environment().get_template("report.html.j2").render(
-        run=document["run"],
-        groups=found,
-        bar=head.share(found),
-        headline=head.headline(document),
-        facts=list(head.facts(document)),
-        commit=head.commit(document["run"]),
-        sentence=wording.summary_line(document),
-        beside=beside.beside(document),
-        elsewhere=_elsewhere(document),
-        legend=wording.LEGEND,
-        figures=_figures(document, folder),
-        homes=_homes(document),
-        choices=_choices(document),
-        icons=ICONS,
-        judged=JUDGED,
-        style=style,
-        script=script,
-        hashes=[_source_hash(text) for text in (style, script)],
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=document["run"],
+            groups=found,
+            bar=head.share(found),
+            headline=head.headline(document),
+            facts=list(head.facts(document)),
+            commit=head.commit(document["run"]),
+            sentence=wording.summary_line(document),
+            beside=beside.beside(document),
+            elsewhere=_elsewhere(document),
+            legend=wording.LEGEND,
+            figures=_figures(document, folder),
+            homes=_homes(document),
+            choices=_choices(document),
+            icon=lambda name: ICONS.get(name, ICONS["error"]),
+            judged=JUDGED,
+            style=style,
+            script=script,
+            hashes=[_source_hash(text) for text in (style, script)],
+        )
     )
 
 

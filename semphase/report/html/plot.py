@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from semphase.report import wording
+from semphase.report.form import misfits
 from semphase.report.scale import Scale, scale_of, thresholds
 from semphase.report.schema import Entry, EstimateForm
 
@@ -51,7 +53,8 @@ def axis(entry: Entry) -> str:
         return ""
     ticks = list(scale.ticks())
     told = (
-        f'<text x="{scale.place(tick)}%" y="14" text-anchor="middle">{wording.number(tick + 0.0)}</text>' for tick in ticks
+        f'<text x="{scale.place(tick)}%" y="14" text-anchor="middle">{wording.number(tick + 0.0)}</text>'
+        for tick in ticks
     )
     lines = (f'<line x1="{scale.place(tick)}%" x2="{scale.place(tick)}%" y1="0" y2="4"/>' for tick in ticks)
     return _svg(18, *lines, *told, kind="axis")
@@ -64,7 +67,9 @@ def spark(entry: Entry) -> str:
     if scale is None or entry["estimate"] is None:
         return ""
     own = _interval(entry["estimate"], "claim", 9, scale)
-    return _svg(26, _ground(entry, scale), own, _interval(control, "control", 20, scale) if control else "", kind="spark")
+    return _svg(
+        26, _ground(entry, scale), own, _interval(control, "control", 20, scale) if control else "", kind="spark"
+    )
 
 
 def _shown(entry: Entry) -> Iterator[tuple[str, str, str, EstimateForm | None]]:
@@ -80,10 +85,10 @@ def _shown(entry: Entry) -> Iterator[tuple[str, str, str, EstimateForm | None]]:
         yield "universe", other["name"], told, other["estimate"]
 
 
-def _controls(entry: Entry) -> dict[str, dict]:
+def _controls(entry: Entry) -> dict[str, dict[str, Any]]:
     """Every control by its name, where there are several; else the one."""
     several = entry["detail"].get("controls")
-    if several and all("estimate" in own for own in several.values()):
+    if several and not any(any(misfits(own.get("estimate"), EstimateForm, "")) for own in several.values()):
         return several
     control = entry["control"]
     return {control["name"]: dict(control)} if control else {}
@@ -133,6 +138,4 @@ def _arrow(x: int, y: int, kind: str, path: str) -> str:
 
 
 def _svg(height: int, *drawn: str, kind: str = "bar") -> str:
-    return (
-        f'<svg class="{kind}" width="100%" height="{height}" aria-hidden="true" focusable="false">{"".join(drawn)}</svg>'
-    )
+    return f'<svg class="{kind}" width="100%" height="{height}" aria-hidden="true" focusable="false">{"".join(drawn)}</svg>'

@@ -10,7 +10,7 @@
   ].join(" ").toLowerCase()]));
   const number = text => text === "" ? -Infinity : Number(text);
   const orders = {
-    id: (a, b) => a.dataset.id.localeCompare(b.dataset.id),
+    id: (a, b) => a.dataset.id < b.dataset.id ? -1 : Number(a.dataset.id > b.dataset.id),
     standing: (a, b) => (number(b.dataset.standing) - number(a.dataset.standing)) || 0,
     seconds: (a, b) => b.dataset.seconds - a.dataset.seconds,
   };

@@ -24,9 +24,9 @@ def facts(document: Document) -> Iterator[tuple[str, str]]:
     for model in run["models"]:
         yield "Model", _model(dict(model))
     if corpus := run["corpus"]:
-        yield "Corpus", f"{corpus['name']}, {corpus['tokens']:,} tokens"
+        yield "Corpus", f"{corpus.get('name')}, {corpus.get('tokens')} tokens"
     if lexicon := run["lexicon"]:
-        yield "Lexicon", f"{lexicon['words']} words"
+        yield "Lexicon", f"{lexicon.get('words')} words"
     yield "Budget", f"{run['budget']}, seed {run['seed']}"
     yield "Commit", commit(run)
     yield "Judged", f"{run['started'][:10]}, {duration(run['seconds'])} on {run['device'] or 'no device'}"
@@ -40,7 +40,7 @@ def commit(run: Run) -> str:
     git = run["git"]
     if not git:
         return "not known"
-    return f"{git['revision'][:12]}{', with changes' if git['dirty'] else ''}"
+    return f"{str(git.get('revision'))[:12]}{', with changes' if git.get('dirty') else ''}"
 
 
 def duration(seconds: float) -> str:
