@@ -24,7 +24,7 @@ def facts(document: Document) -> Iterator[tuple[str, str]]:
     for model in run["models"]:
         yield "Model", _model(dict(model))
     if corpus := run["corpus"]:
-        yield "Corpus", f"{corpus.get('name')}, {corpus.get('tokens')} tokens"
+        yield "Corpus", f"{corpus.get('name')}, {_thousands(corpus.get('tokens'))} tokens"
     if lexicon := run["lexicon"]:
         yield "Lexicon", f"{lexicon.get('words')} words"
     yield "Budget", f"{run['budget']}, seed {run['seed']}"
@@ -69,3 +69,7 @@ def _model(model: dict[str, object]) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _thousands(count: object) -> str:
+    return f"{count:,}" if isinstance(count, int) else str(count)
