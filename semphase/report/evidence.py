@@ -47,7 +47,7 @@ def evidence(entry: Entry) -> list[tuple[str, str]]:
 def _told(entry: Entry) -> Iterator[tuple[str, str]]:
     estimate = entry["estimate"]
     if estimate is not None:
-        yield "measured", f"{_measured(entry, estimate)} {_compared(entry)}"
+        yield "measured", f"{_measured(entry, estimate)} {_compared(entry)}".rstrip()
     yield "reason", _sentence(entry["reason"])
     if entry.get("undecided"):
         yield "would decide", _sentence(wording.undecided(entry))

@@ -69,7 +69,7 @@ def test_evidence_is_in_sentences(document: Document) -> None:
     found = told["permeation.word-correlation"]
     assert found["measured"] == (
         "0.9712 r, with a 95 % interval from 0.9633 to 0.9801 over 26 words, 1,326 prompts. "
-        "The criterion is > 0.96, p = 0.01 (0.02 by Holm over the run): the test and the interval meet it."
+        "The criterion is > 0.96, p = 0.01 (0.03 by Holm over the run): the test and the interval meet it."
     )
     assert found["control"] == (
         "Re-initialised weights: 0.2 [0.1, 0.3]. That misses the criterion, which the model alone meets. "
@@ -78,7 +78,10 @@ def test_evidence_is_in_sentences(document: Document) -> None:
     assert found["published"] == "The source says supported (> 0.96)."
     assert told["audit.table"]["measured"].startswith("0.2 r, exactly: all there is was counted.")
     assert told["audit.table"]["control"] == "There is none to compare with."
-    assert told["order.two"] == {"reason": "Needs 2 models, the study has 1.", "published": "The source says supported (> 0.96)."}
+    assert told["order.two"] == {
+        "reason": "Needs 2 models, the study has 1.",
+        "published": "The source says supported (> 0.96).",
+    }
     assert told["order.broken"] == {"reason": "ValueError: <no>."}
     assert "would decide" in told["pi.sigma"]
     assert "to ∞" in told["pi.sigma"]["measured"]
@@ -108,7 +111,11 @@ def test_a_claim_is_repeated_by_its_runs_command(command: str, told: str) -> Non
 def test_models_stand_side_by_side(document: Document, run: Run) -> None:
     assert beside(document) is None
     usual = next(entry for entry in document["claims"] if group_of(entry) == "found")
-    verdicts = {"a.same": ("refuted", "refuted"), "a.other": ("supported", "refuted"), "a.part": ("inconclusive", "refuted")}
+    verdicts = {
+        "a.same": ("refuted", "refuted"),
+        "a.other": ("supported", "refuted"),
+        "a.part": ("inconclusive", "refuted"),
+    }
     told: list[Entry] = [
         {**usual, "id": name, "model": model, "verdict": verdict}
         for name, both in verdicts.items()
@@ -123,7 +130,10 @@ def test_models_stand_side_by_side(document: Document, run: Run) -> None:
         ("a.other", "opposed"), ("a.part", "partly"), ("a.same", "same"),
     ]  # fmt: skip
     assert [entry and entry["model"] for entry in found.lines[0].entries] == ["tiny", "gpt2"]
-    assert "3 claims were judged on more than one model: 1 with the same verdict on each, 1 supported on one" in found.sentence
+    assert (
+        "3 claims were judged on more than one model: 1 with the same verdict on each, 1 supported on one"
+        in found.sentence
+    )
 
 
 def test_the_head_says_on_what_was_judged(document: Document) -> None:

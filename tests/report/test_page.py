@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -252,13 +253,14 @@ def test_headings_go_down_step_by_step(browser: Browser, pages: Path) -> None:
         ]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_verdicts_are_told_by_words_and_shapes(browser: Browser, pages: Path) -> None:
     browser.open(pages / "odd.html")
     marks = browser.run(
-        "return [...document.querySelectorAll('.card .mark')].map(own => [own.textContent.trim(), own.querySelector('path').getAttribute('d')])"
+        "return [...document.querySelectorAll('.card .mark')]"
+        ".map(own => [own.textContent.trim(), own.querySelector('path').getAttribute('d')])"
     )
     shapes = dict(map(tuple, marks))
     assert set(shapes) == {"supported", "refuted", "inconclusive", "not applicable", "error"}
