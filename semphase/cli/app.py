@@ -61,6 +61,18 @@ def show(
 
 
 @app.command()
+def render(
+    run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files (default: that of the report).")] = None,
+    json: AsJson = False,
+) -> None:
+    """Write report.html and verdicts.md of a report anew, from its verdicts.json and figures."""
+    from semphase.cli import output, rendering
+
+    output.tell(rendering.rendering(run, out), json)
+
+
+@app.command()
 def power(
     run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
     claim: Annotated[str | None, typer.Argument(help="Id of a claim (default: all that are undecided).")] = None,

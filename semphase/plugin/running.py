@@ -26,6 +26,7 @@ from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import Drawn, draw
+from semphase.report.properties import properties
 from semphase.report.specification import specification, specification_curve
 from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
@@ -220,7 +221,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
         "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
         **(for_archive(_study(item), verdict) if archives(item.config) else {}),
     }
-    item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
+    item.user_properties += properties(entry)
 
 
 def _run_key(item: pytest.Item) -> RunKey:
