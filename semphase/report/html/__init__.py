@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
@@ -64,6 +65,7 @@ def anchor(entry: Entry) -> str:
     return "-".join(f"{entry['id']}@{entry['model'] or ''}".removesuffix("@").split())
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("semphase.report.html", "."),
