@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from semphase.errors import SemphaseError
 from semphase.files import atomically, write_atomically
+from semphase.remarks import heard_by
 from semphase.store import netcdf
 
 Key = Mapping[str, Any]
@@ -76,7 +77,7 @@ class Store:
                 found = self._read(path)
             if found is not None:
                 return found
-            with self.measuring.running():
+            with self.measuring.running(), heard_by(self.notices):
                 measured = measure().assign_attrs(key=canonical(key))
             with self._usable():
                 _write(path, measured)
@@ -100,7 +101,7 @@ class Store:
             with self._usable():
                 read = {label: self._read(path) for label, path in paths.items()}
             found = {label: dataset for label, dataset in read.items() if dataset is not None}
-            with self.measuring.running():
+            with self.measuring.running(), heard_by(self.notices):
                 for label, dataset in measure([label for label in keys if label not in found]):
                     with FileLock(f"{paths[label]}.lock"), self._usable():
                         _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
