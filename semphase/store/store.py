@@ -133,7 +133,7 @@ class Store:
         checksum = path.with_suffix(".sha256")
         if not path.exists():
             return None
-        if not checksum.exists() or checksum.read_text().strip() != _sha256(path):
+        if not checksum.exists() or checksum.read_bytes().strip() != _sha256(path).encode():
             self.notices.append(f"store entry {path.name} failed its checksum and was computed again.")
             return None
         return netcdf.read(path)
