@@ -145,11 +145,10 @@ def canonical(key: Key) -> str:
 
 
 def _write(path: Path, dataset: xr.Dataset) -> None:
-    # Data first: an entry without its checksum counts as damaged, never as whole.
+    # The checksum first: where a kill comes between, the entry is missing, or damaged if it was before; never whole.
     with atomically(path) as scratch:
         netcdf.write(scratch, dataset)
-        checksum = _sha256(scratch)
-    write_atomically(path.with_suffix(".sha256"), checksum.encode())
+        write_atomically(path.with_suffix(".sha256"), _sha256(scratch).encode())
 
 
 def _sha256(path: Path) -> str:
