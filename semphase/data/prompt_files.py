@@ -33,7 +33,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise SemphaseError(f"the prompts {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # of numbers too long and of brackets too deep, too
         form = "JSON" if path.suffix == ".json" else "TOML"
         raise SemphaseError(f"the prompts {path} are not valid {form}: {problem}.") from problem
     if not isinstance(data, Mapping):

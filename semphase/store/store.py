@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 import threading
 import time
@@ -120,8 +121,10 @@ class Store:
         try:
             yield
         except OSError as problem:
+            # What h5py adds to it takes several lines.
+            reason = os.strerror(problem.errno) if problem.errno else problem
             raise SemphaseError(
-                f"the store {self.root} cannot be used ({problem}); free some space or choose another with --store."
+                f"the store {self.root} cannot be used ({reason}); free some space or choose another with --store."
             ) from problem
 
     def path(self, key: Key) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import resource
@@ -22,7 +23,8 @@ from faults.projects import Project, Ran, project
 from faults.same import differing
 
 PLACES = ("store", "out", "cache")
-NOBODY = 65534
+CAPABILITIES, DAC_OVERRIDE = 0x20080522, 1
+"""The version of Linux' sets of capabilities, and the one that overrides permissions."""
 
 
 def can_mount() -> bool:
@@ -109,7 +111,7 @@ def _placed(own: Project, where: str, disk: Path) -> Project:
 def read_only(outcome: Outcome, times: int, seed: int, unbroken: Ran, tell: Tell) -> None:
     """A store that takes no files from some moment on: a sentence, and where it takes them again the same verdicts."""
     draw = random.Random(seed)
-    outcome.remark = "chmod, as a user without privileges" if os.getuid() == 0 else "chmod"
+    outcome.remark = "by chmod, without the privilege to write all the same"
     for _ in range(times):
         with project() as own, outcome.timed():
             _closed(own, draw.randint(1, 60), unbroken, outcome)
@@ -118,12 +120,6 @@ def read_only(outcome: Outcome, times: int, seed: int, unbroken: Ran, tell: Tell
 
 
 def _closed(own: Project, number: int, unbroken: Ran, outcome: Outcome) -> None:
-    for path in (own.store, own.out.parent, Path(own.environment["XDG_CACHE_HOME"])):
-        path.mkdir(parents=True)
-    own.folder.chmod(0o777)
-    if os.getuid() == 0:
-        for path in own.folder.rglob("*"):
-            os.chown(path, NOBODY, NOBODY)
     log = own.folder / "log"
     ran = own.run(patches=[closing(own, number)])
     what = f"a store that closes before change {number}"
@@ -141,13 +137,10 @@ def _closed(own: Project, number: int, unbroken: Ran, outcome: Outcome) -> None:
 
 
 def closing(own: Project, number: int) -> Callable[[], None]:
-    """A patch for a child that loses its privileges, and the right to write to its store before so many changes there."""
+    """A patch for a child that loses the right to write to its store before so many changes there."""
 
     def patch() -> None:
-        if os.getuid() == 0:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+        bind_by_permissions()
         left = [number]
 
         def hook(event: str, args: tuple[object, ...]) -> None:
@@ -161,6 +154,19 @@ def closing(own: Project, number: int) -> Callable[[], None]:
         sys.addaudithook(hook)
 
     return patch
+
+
+def bind_by_permissions() -> None:
+    """Give up what lets root write where permissions forbid it; others have not got it."""
+    if os.getuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0, os.strerror(ctypes.get_errno())
+    for place in range(3):
+        sets[place] &= ~(1 << DAC_OVERRIDE)
+    assert libc.capset(header, sets) == 0, os.strerror(ctypes.get_errno())
 
 
 FLIPPED = ("*.nc", "*.sha256", "*.json", "*.png")

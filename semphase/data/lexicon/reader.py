@@ -29,7 +29,7 @@ def load(path: Path) -> Lexicon:
         raise SemphaseError(f"lexicon {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # of numbers too long and of brackets too deep, too
         form = path.suffix.lstrip(".") or "TOML"
         raise SemphaseError(f"lexicon {path} is not valid {form}: {problem}.") from problem
     tables = data.get("word") if isinstance(data, Mapping) else None
