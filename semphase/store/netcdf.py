@@ -27,11 +27,15 @@ PACKING = {"scale_factor", "add_offset", "missing_value", "calendar", "_Unsigned
 
 
 def write(path: Path, dataset: xr.Dataset) -> None:
-    """Write a new file."""
-    if not _is_plain(dataset):
-        dataset.to_netcdf(path, engine="h5netcdf")
-        return
-    with h5py.File(path, "w", track_order=True) as file:
+    """Write a new file; OSError where the disk refuses.
+
+    It is made in memory: HDF5 that cannot write to a full disk takes the whole process down with it.
+    """
+    path.write_bytes(_plain_image(dataset) if _is_plain(dataset) else dataset.to_netcdf(engine="h5netcdf"))
+
+
+def _plain_image(dataset: xr.Dataset) -> bytes:
+    with h5py.File("in memory", "w", track_order=True, driver="core", backing_store=False) as file:
         scales = {str(dim): file.create_dataset(str(dim), (size,), ">f4") for dim, size in dataset.sizes.items()}
         numbers = {dim: np.int32(number) for number, dim in enumerate(scales)}
         for own, scale in scales.items():
@@ -44,6 +48,9 @@ def write(path: Path, dataset: xr.Dataset) -> None:
             if variable.dims:
                 values.attrs["_Netcdf4Coordinates"] = np.array([numbers[str(dim)] for dim in variable.dims])
         file.attrs.update(dataset.attrs)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def read(path: Path) -> xr.Dataset:
