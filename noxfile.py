@@ -1,4 +1,4 @@
-"""Sessions in one locked environment: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|tables|lock`."""
+"""Sessions in one environment: `nox -s claims|examples|tests|slow|faults|lint|accept|verify|bench|calibrate|tables|lock`."""
 
 from __future__ import annotations
 
@@ -203,6 +203,14 @@ def calibrate(session: nox.Session) -> None:
     """How often intervals hold in simulated worlds: docs/calibration.md, about four minutes on two cores."""
     python = _environment(session)
     script = str(ROOT / "tests" / "calibration" / "record.py")
+    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Kills, full disks, flipped bits, short memory, bad inputs: a table, and exit 1 on any failure; --short for a few."""
+    python = _environment(session)
+    script = str(ROOT / "tests" / "faults" / "record.py")
     session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
 
 

@@ -56,9 +56,9 @@ def table(rows: list[Outcome]) -> str:
     """All rows, for a terminal."""
     names = ("fault", "tried", "units lost", "mismatches", "failures", "seconds", "")
     told = [
-        (own.what, str(own.tried), str(own.lost), str(own.mismatches), str(len(own.failures)), f"{own.seconds:.0f}", own.remark)
+        (own.what, *map(str, (own.tried, own.lost, own.mismatches, len(own.failures), round(own.seconds))), own.remark)
         for own in rows
-    ]  # fmt: skip
+    ]
     widths = [max(len(row[column]) for row in (names, *told)) for column in range(len(names))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (names, *told)
