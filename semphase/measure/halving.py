@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
+from torch import Tensor
 
 from semphase.errors import SemphaseError
 from semphase.models import Model
@@ -61,6 +63,11 @@ def in_passes(model: Model, parts: Iterable[P], run: Callable[[P], R]) -> Iterat
                 most = -(-len(part) // 2)
                 remark_halves(model)
                 waiting.append(part)
+
+
+def chunks_in_passes(run: Callable[[Model, Tensor], Tensor], model: Model, ids: Tensor) -> Tensor:
+    """`run(model, ids)`, [..., chunk, predicted], by as few passes over chunks as memory allows."""
+    return torch.cat([found for _, found in in_passes(model, [ids], partial(run, model))], dim=-2)
 
 
 def remark_halves(model: Model) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
 from semphase.measure.exact import replay_of
-from semphase.measure.halving import in_passes, within_memory
+from semphase.measure.halving import chunks_in_passes, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.measurement import installed
@@ -139,7 +139,7 @@ class Reading:
         with self.study.progress(f"{measurement} of {self.study.label}: {_told(what)}", len(groups)) as advance:
             for ids in groups:
                 parts.append(
-                    self.stored(measurement, ids, partial(_in_passes, run, self.study.model, ids), dims, **what)
+                    self.stored(measurement, ids, partial(chunks_in_passes, run, self.study.model, ids), dims, **what)
                 )
                 advance(1)
         return joined(parts)
@@ -279,11 +279,6 @@ class LazyReplay:
         if self._made is None:
             self._made = self._make()
         return self._made
-
-
-def _in_passes(run: Callable[[Model, Ids], Tensor], model: Model, ids: Ids) -> Tensor:
-    """Token losses of a group, by as few passes as memory allows."""
-    return torch.cat([found for _, found in in_passes(model, [ids], partial(run, model))], dim=-2)
 
 
 def _without_first(losses: BlockLosses, chunks: int) -> BlockLosses:
