@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +43,13 @@ def write_or_refuse(path: Path, content: bytes, what: str) -> None:
         write_atomically(path, content)
     except OSError as problem:
         raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file, without a mark at its beginning; raises OSError, also for a device, and UnicodeDecodeError."""
+    if stat.S_ISCHR(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "a device, which may never end")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def short(path: object) -> str:

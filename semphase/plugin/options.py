@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.files import short
 from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
 from semphase.plugin.roles import role_in
@@ -166,9 +167,13 @@ def _destination(name: str) -> str:
 
 
 def _told(text: str) -> str:
-    """What an unset variable makes of an option is not taken for its default."""
+    """What an unset variable makes of an option is not taken for its default; nor is what no disk can be asked about."""
     if not text.strip():
         raise argparse.ArgumentTypeError("nothing is given: name something, or leave the option out")
+    try:
+        Path(text).exists()
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{short(text)} cannot be looked up: {problem.strerror}") from None
     return text
 
 

@@ -119,7 +119,6 @@ SETTINGS: tuple[str, ...] = (
     "--memory=0",
     "--memory=-4GiB",
     "--memory=lots",
-    "--memory=1B",
     "--dtype=int8",
     "--dtype=",
     "--budget=",

@@ -16,6 +16,7 @@ import tomlkit.items
 
 from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
 from semphase.errors import SemphaseError
+from semphase.files import read_utf8
 
 _NAMES = ("word", "sense_a", "sense_b")
 _KEYS = tuple(field.name for field in fields(Word))
@@ -24,7 +25,7 @@ _KEYS = tuple(field.name for field in fields(Word))
 def load(path: Path) -> Lexicon:
     """Read a lexicon; raises `SemphaseError` naming the word and the prompt that break the form."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except (OSError, UnicodeDecodeError) as problem:
         raise SemphaseError(f"lexicon {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
