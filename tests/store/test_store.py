@@ -127,9 +127,10 @@ def test_a_kill_between_checksum_and_entry_is_no_damage(tmp_path, monkeypatch):
         return replace(self, target)
 
     replace = Path.replace
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
-        store.get(KEY, dataset)
+        with pytest.raises(KeyboardInterrupt):
+            store.get(KEY, dataset)
     assert float(store.get(KEY, lambda: dataset(2.0))["x"].max()) == 2.0
     assert store.notices == []
 
