@@ -29,17 +29,17 @@ CAPABILITIES, DAC_OVERRIDE = 0x20080522, 1
 
 def can_mount() -> bool:
     """May this process mount a small file system?"""
-    with tempfile.TemporaryDirectory() as folder:
-        return os.name == "posix" and shutil.which("mount") is not None and _mount(Path(folder), 64)
+    if os.name != "posix" or shutil.which("mount") is None:
+        return False
+    with tempfile.TemporaryDirectory() as name:
+        if mounted := _mount(Path(name), 16):
+            _unmount(Path(name))
+    return mounted
 
 
 def _mount(folder: Path, kib: int) -> bool:
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode == 0 and kib == 64:
-        _unmount(folder)
-    return done.returncode == 0
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _unmount(folder: Path) -> None:

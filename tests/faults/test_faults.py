@@ -8,16 +8,21 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 from faults.bad import CHANGES, good, inputs
 from faults.counting import finished
+from faults.disks import can_mount, small_disk
 from faults.outcome import Outcome, table
 from faults.projects import Ran
 from faults.same import differing, timeless
 
 from semphase.checked import write_checked
+from semphase.errors import SemphaseError
+from semphase.measure.shelf import Shelf
 from semphase.report.save import save
 from semphase.store import Store
 
@@ -126,3 +131,15 @@ def test_what_a_kill_between_two_reports_left_aside_is_taken_back(tmp_path: Path
     save(out, tmp_path / ".latest.1.partial", {"verdicts.json": "{}"})
     assert (out / "notes.txt").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest"]
+
+
+@pytest.mark.skipif(not can_mount(), reason="nothing can be mounted here")
+def test_streams_that_a_full_disk_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is mapped into memory and has no blocks ends the process that writes to it."""
+    with small_disk(128) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        shelf = Shelf(2, (256, 256), dtype=torch.float32, device=torch.device("cpu"), memory=300_000, what="streams")
+        shelf[0] = torch.ones(256, 256)
+        with pytest.raises(SemphaseError, match=r"no room in .* to spill residual streams .*No space left on device"):
+            shelf[1] = torch.ones(256, 256)
+        shelf.close()
