@@ -207,6 +207,14 @@ def calibrate(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Kills, full disks, flipped bits, short memory, bad inputs: a table, and exit 1 on any failure; --short for a few."""
+    python = _environment(session)
+    script = str(ROOT / "tests" / "faults" / "record.py")
+    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
 def tables(session: nox.Session) -> None:
     """Write the tables of README and docs anew from the reports that they show."""
     session.run(_environment(session), str(ROOT / "tabulating.py"), external=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -78,6 +80,13 @@ def is_folder(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Is there a file? Not where nobody may look, nor under a name that no disk takes."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for those
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file, without a mark at its beginning; raises OSError, also for a device, and UnicodeDecodeError."""
+    if stat.S_ISCHR(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "a device, which may never end")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def short(path: object) -> str:

@@ -140,7 +140,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _parsed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
     try:
         runs = tomllib.loads(path.read_text(encoding="utf-8")).get("run", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+    except (ValueError, RecursionError, OSError) as problem:
         raise SemphaseError(f"the recorded verdicts {path} cannot be read: {problem}") from problem
     for run in runs:
         if not {"corpus", "lexicon", "budget", "seed", "verdicts"} <= set(run):

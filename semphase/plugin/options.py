@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
-from semphase.files import is_folder, place
+from semphase.files import is_folder, place, short
 from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
 from semphase.plugin.roles import role_in
@@ -141,13 +141,13 @@ def known_places(config: pytest.Config) -> list[str]:
 
 def _options() -> dict[str, dict[str, Any]]:
     """What argparse is told of each option, by its short name."""
-    several: dict[str, Any] = {"action": "append"}
+    several: dict[str, Any] = {"action": "append", "type": _told}
     switch: dict[str, Any] = {"action": "store_true"}
     return {
         "model": several
         | {"metavar": "[ROLE=]NAME", "help": "model to judge, repeatable; base=NAME where a claim has roles: tiny"},
         "device": {"default": "auto", "type": _device, "help": "auto, cpu, cuda or mps (default: auto)"},
-        "corpus": {"metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
+        "corpus": {"type": _told, "metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
         "lexicon": several
         | {"metavar": "NAME|PATH", "help": f"{', '.join(lexicon_names())} or a lexicon file, repeatable"},
         "prompts": several
@@ -157,8 +157,8 @@ def _options() -> dict[str, dict[str, Any]]:
         "universes": {"action": "store_const", "const": True}
         | {"help": "judge each claim by other defensible analyses as well (default: at standard and full)"},
         "no-universes": {"action": "store_const", "const": False, "help": "judge by the registered analysis alone"},
-        "out": {"metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
-        "store": {"metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
+        "out": {"type": _told, "metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
+        "store": {"type": _told, "metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
         "bos": {
@@ -180,6 +180,17 @@ def _options() -> dict[str, dict[str, Any]]:
 
 def _destination(name: str) -> str:
     return f"semphase_{name.removeprefix('no-').replace('-', '_')}"
+
+
+def _told(text: str) -> str:
+    """What an unset variable makes of an option is not taken for its default; nor is what no disk can be asked about."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing is given: name something, or leave the option out")
+    try:
+        Path(text).exists()
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{short(text)} cannot be looked up: {problem.strerror}") from None
+    return text
 
 
 def _device(text: str) -> str:

@@ -110,10 +110,10 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if not decisive:
         return
     claim = _claim(item)
-    item.stash[ORIGIN] = _origin(item)
+    item.stash[ORIGIN], lost = _origin(item)
     judge = item.stash.get(JUDGE, None)
     verdict = judge.verdict if judge is not None else None
-    error = call.excinfo.value if call.excinfo is not None else None
+    error = call.excinfo.value if call.excinfo is not None else lost
     unfit = item.stash.get(UNFIT, None) or _skipped(error)
     if unfit and verdict is not None:
         error = SemphaseError(f"its test gave a verdict and then said: {unfit}; judge, or say why not, not both")
@@ -140,7 +140,7 @@ def _skipped(error: BaseException | None) -> str:
 
 def _insist_on_failure(report: pytest.TestReport) -> None:
     """A measurement that broke is an error, also where its test is expected to fail."""
-    if report.skipped:
+    if not report.failed:
         report.outcome = "failed"
         report.longrepr = report.longrepr or getattr(report, "wasxfail", "")
     vars(report).pop("wasxfail", None)
@@ -239,10 +239,13 @@ def _known(item: pytest.Item) -> Known:
     return known_of(item, _study(item))
 
 
-def _origin(item: pytest.Item) -> dict[str, Any] | None:
+def _origin(item: pytest.Item) -> tuple[dict[str, Any] | None, SemphaseError | None]:
+    """What the item's study says of itself, and why it cannot where its store refuses."""
     study = _study(item)
-    found: dict[str, Any] | None = plain(study.provenance()) if study is not None and study.models else None
-    return found
+    try:
+        return (plain(study.provenance()) if study is not None and study.models else None), None
+    except SemphaseError as problem:
+        return None, problem
 
 
 def _told(error: BaseException, item: pytest.Item) -> str:

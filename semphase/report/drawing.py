@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,7 @@ from semphase.files import write_atomically, write_or_refuse
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 """A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,15 @@ def draw(
 
 
 def drawn_before(images: Mapping[str, str], folder: Path, kept: Path) -> bool:
-    """Put images of an earlier run in their places below `folder`; False, and nothing done, where one is not there.
+    """Put images of an earlier run in their places below `folder`; False, and nothing done, where one is not there whole.
 
     Raises SemphaseError for a disk that refuses.
     """
     try:
         found = {relative: (kept / name).read_bytes() for relative, name in images.items()}
     except OSError:
+        return False
+    if not all(map(_whole, found.values())):
         return False
     for relative, image in found.items():
         write_or_refuse(folder / relative, image, "the figure")
@@ -87,7 +91,8 @@ def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) 
         return _image(figure(detail), caption), ""
     path = kept / f"{identity}.png"
     with contextlib.suppress(OSError):
-        return path.read_bytes(), path.name
+        if _whole(image := path.read_bytes()):
+            return image, path.name
     image = _image(figure(detail), caption)
     try:
         write_atomically(path, image)
@@ -95,6 +100,20 @@ def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) 
         # The report has it; a store that takes nothing is no reason to have none.
         return image, ""
     return image, path.name
+
+
+def _whole(image: bytes) -> bool:
+    """Is a PNG what was written, by the checksums of its parts?"""
+    place, name = len(SIGNATURE), b""
+    if not image.startswith(SIGNATURE):
+        return False
+    while name != b"IEND" and place < len(image):
+        end = place + 8 + int.from_bytes(image[place : place + 4])
+        name = image[place + 4 : place + 8]
+        if zlib.crc32(image[place + 4 : end]) != int.from_bytes(image[end : end + 4]):
+            return False
+        place = end + 4
+    return name == b"IEND" and place == len(image)
 
 
 def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str | None:

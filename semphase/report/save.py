@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,8 @@ def check_place(out: Path, here: Path) -> None:
 
 
 def _swap(out: Path, staging: Path) -> None:
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*.old"):
+        _take_back(out, left)
     if not out.exists():
         staging.rename(out)
         return
@@ -67,7 +70,15 @@ def _swap(out: Path, staging: Path) -> None:
     except OSError:
         old.rename(out)
         raise
+    _take_back(out, old)
+
+
+def _take_back(out: Path, old: Path) -> None:
+    """Other people's files in the report's last folder; all of it where a run was killed before its own was in place."""
+    if not out.exists():
+        old.rename(out)
+        return
     for foreign in old.iterdir():
-        if foreign.name not in OURS:
+        if foreign.name not in OURS and not (out / foreign.name).exists():
             foreign.rename(out / foreign.name)
     shutil.rmtree(old)

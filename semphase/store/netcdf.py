@@ -13,7 +13,6 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
-from xarray.backends import H5NetCDFStore
 
 LOCKING = False
 """HDF5's own locks, which some network disks have not: a file here appears whole and never changes."""
@@ -30,11 +29,15 @@ PACKING = {"scale_factor", "add_offset", "missing_value", "calendar", "_Unsigned
 
 
 def write(path: Path, dataset: xr.Dataset) -> None:
-    """Write a new file."""
-    if not _is_plain(dataset):
-        _write_by_xarray(path, dataset)
-        return
-    with h5py.File(path, "w", track_order=True, locking=LOCKING) as file:
+    """Write a new file; OSError where the disk refuses.
+
+    It is made in memory: HDF5 that cannot write to a full disk takes the whole process down with it.
+    """
+    path.write_bytes(_plain_image(dataset) if _is_plain(dataset) else dataset.to_netcdf(engine="h5netcdf"))
+
+
+def _plain_image(dataset: xr.Dataset) -> bytes:
+    with h5py.File("in memory", "w", track_order=True, driver="core", backing_store=False) as file:
         scales = {str(dim): file.create_dataset(str(dim), (size,), ">f4") for dim, size in dataset.sizes.items()}
         numbers = {dim: np.int32(number) for number, dim in enumerate(scales)}
         for own, scale in scales.items():
@@ -47,14 +50,9 @@ def write(path: Path, dataset: xr.Dataset) -> None:
             if variable.dims:
                 values.attrs["_Netcdf4Coordinates"] = np.array([numbers[str(dim)] for dim in variable.dims])
         file.attrs.update(dataset.attrs)
-
-
-def _write_by_xarray(path: Path, dataset: xr.Dataset) -> None:
-    file = H5NetCDFStore.open(path, "w", driver_kwds={"locking": LOCKING})
-    try:
-        dataset.dump_to_store(file)
-    finally:
-        file.close()
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def read(path: Path) -> xr.Dataset:

@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from semphase.errors import SemphaseError
 from semphase.files import atomically, try_out, write_atomically
+from semphase.remarks import heard_by
 from semphase.store import netcdf
 
 Key = Mapping[str, Any]
@@ -86,7 +87,7 @@ class Store:
                 found = self._read(path)
             if found is not None:
                 return found
-            with self.measuring.running():
+            with self.measuring.running(), heard_by(self.notices):
                 measured = measure().assign_attrs(key=canonical(key))
             with self._usable():
                 _write(path, measured)
@@ -111,7 +112,7 @@ class Store:
         with self._alone(self.root / f"format-{FORMAT}" / f"{together[:32]}.several.lock"):
             with self._usable():
                 found = _there({label: self._read(path) for label, path in paths.items()})
-            with self.measuring.running():
+            with self.measuring.running(), heard_by(self.notices):
                 for label, dataset in measure([label for label in keys if label not in found]):
                     with self._alone(Path(f"{paths[label]}.lock")), self._usable():
                         _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
@@ -154,7 +155,9 @@ class Store:
         try:
             yield
         except OSError as problem:
-            raise SemphaseError(f"the store {self.root} cannot be used ({problem}); {_way_out(problem)}.") from problem
+            # What h5py adds to it takes several lines.
+            reason = os.strerror(problem.errno) if problem.errno else problem
+            raise SemphaseError(f"the store {self.root} cannot be used ({reason}); {_way_out(problem)}.") from problem
 
     def path(self, key: Key) -> Path:
         """Where the entry for `key` lies, there or not."""
@@ -177,7 +180,7 @@ def canonical(key: Key) -> str:
 def _whole(path: Path) -> xr.Dataset | None:
     """The entry, whoever writes meanwhile; None where it is not there, not whole yet, or damaged."""
     checksum = path.with_suffix(".sha256")
-    if not path.exists() or not checksum.exists() or checksum.read_text().strip() != _sha256(path):
+    if not path.exists() or not checksum.exists() or checksum.read_bytes().strip() != _sha256(path).encode():
         return None
     return netcdf.read(path)
 
@@ -199,11 +202,10 @@ def _way_out(problem: OSError) -> str:
 
 
 def _write(path: Path, dataset: xr.Dataset) -> None:
-    # Data first: an entry without its checksum counts as damaged, never as whole.
+    # The checksum first: where a kill comes between, the entry is missing, or damaged if it was before; never whole.
     with atomically(path) as scratch:
         netcdf.write(scratch, dataset)
-        checksum = _sha256(scratch)
-    write_atomically(path.with_suffix(".sha256"), checksum.encode())
+        write_atomically(path.with_suffix(".sha256"), _sha256(scratch).encode())
 
 
 def _sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
+from semphase.measure.halving import within_memory
 from semphase.measure.locating import items_of
 from semphase.measure.measurement import Measurement, installed
 from semphase.models import Model
@@ -41,7 +42,8 @@ def measured(study: Owner, function: Measurement[..., Any], data: Any, parameter
         shown = steps if function.takes_advance else 1
         with study.progress(f"{function.name} of {study.label}", shown) as advance:
             told = {"advance": advance} if function.takes_advance else {}
-            found = function(study.model, data, **parameters, **told)
+            with within_memory(study.model):
+                found = function(study.model, data, **parameters, **told)
             if not function.takes_advance:
                 advance(1)
         return as_dataset(found, function.name)

@@ -17,6 +17,7 @@ from torch import Tensor
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
 from semphase.measure.exact import replay_of
+from semphase.measure.halving import chunks_in_passes, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.measurement import installed
@@ -110,7 +111,8 @@ class Reading:
         ids = torch.from_numpy(self.ids[:1])
 
         def measure() -> xr.Dataset:
-            kept, moved = preflight(self.study.model, ids)
+            with within_memory(self.study.model):
+                kept, moved = preflight(self.study.model, ids)
             return xr.Dataset({"kept": kept, "moved": moved}, attrs={"unit": "nats per token"})
 
         found = self.study.store.get(self.key("preflight", ids), measure)
@@ -136,7 +138,9 @@ class Reading:
         groups, parts = list(self.groups(half)), []
         with self.study.progress(f"{measurement} of {self.study.label}: {_told(what)}", len(groups)) as advance:
             for ids in groups:
-                parts.append(self.stored(measurement, ids, partial(run, self.study.model, ids), dims, **what))
+                parts.append(
+                    self.stored(measurement, ids, partial(chunks_in_passes, run, self.study.model, ids), dims, **what)
+                )
                 advance(1)
         return joined(parts)
 

@@ -13,7 +13,7 @@ from typing import Any
 from semphase.data.corpus.grammar import sample_text
 from semphase.data.corpus.written_once import written_once
 from semphase.errors import SemphaseError
-from semphase.files import place
+from semphase.files import place, read_utf8
 
 SOURCES: dict[str, Callable[[], str]] = {}
 """What makes the text of each corpus, by its name."""
@@ -76,7 +76,7 @@ def _corpus(name: str, text: str) -> Corpus:
 
 def _from_file(path: Path) -> Corpus:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except FileNotFoundError:
         known = ", ".join(SOURCES)
         raise SemphaseError(f"there is no corpus {str(path)!r}: choose {known} or a text file") from None
