@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from semphase.models import Model
+from semphase.models.anatomy import anatomy
 from semphase.models.twin import twin
 
 
@@ -59,11 +60,13 @@ class ModelAround:
         self.arithmetic = arithmetic
         self.model = twin(model)
         self._pass = _Pass()
-        self._weights: dict[tuple[_Product, ...], Factor] = {}
+        self._weights: dict[tuple[_Product, ...], tuple[list[int], Factor]] = {}
         self._products: list[_Product] = []
         for parent, name, part in products(self.model):
             self._products.append(_Product(part, self._pass))
             setattr(parent, name, self._products[-1])
+        # Hooks belong on what runs from now on.
+        self.model = replace(self.model, anatomy=anatomy(self.model.module))
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
@@ -84,13 +87,19 @@ class ModelAround:
 
     def _gather(self, same: tuple[_Product, ...], calls: list[_Call]) -> None:
         """Consecutive products with one input become one product."""
-        if same not in self._weights:
-            self._weights[same] = self.arithmetic(torch.cat([_rows(product.exact).detach() for product in same]))
         there = torch.cat([result.flatten(0, -2) for _, result in calls], dim=-1)
-        around = Around(self._weights[same], calls[0][0].flatten(0, -2), there)
+        around = Around(self._weight(same), calls[0][0].flatten(0, -2), there)
         widths = [result.shape[-1] for _, result in calls]
         for place, product in enumerate(same):
             product.shared = _Shared(around, widths, place)
+
+    def _weight(self, same: tuple[_Product, ...]) -> Factor:
+        """The weights of some products together, made anew where somebody has written into one of them since."""
+        rows = [_rows(product.exact).detach() for product in same]
+        versions = [own._version for own in rows]
+        if same not in self._weights or self._weights[same][0] != versions:
+            self._weights[same] = versions, self.arithmetic(torch.cat(rows))
+        return self._weights[same][1]
 
 
 _Call = tuple[Tensor, Tensor]

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional
 
-from semphase.measure.around import Around, ModelAround, kept_bytes
+from semphase.measure.around import Around, ModelAround, kept_bytes, products
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.split_products import split_weight
 from semphase.measure.tf32 import has_tf32
@@ -25,7 +25,9 @@ from semphase.models.remembered import remembered
 PAYS = 1.2
 """Split products are taken where they are this many times as fast; the rest of a block takes its share."""
 SHARE = 0.6
-"""Of the device's memory, what products that are kept may take."""
+"""Of the device's memory, what the model, its split weights, its streams and products that are kept may take."""
+SPLIT_IN = 2
+"""A split weight is kept as so many matrices of its size."""
 _ROWS, _ROUNDS = 8192, 10
 
 
@@ -63,6 +65,11 @@ def splitting_pays(model: Model) -> bool:
 
 
 def _fits(model: Model, tokens: int, memory: int) -> bool:
-    """Do the products of so many tokens fit beside the streams into the device's memory?"""
+    """Do the products of so many tokens and split weights fit beside the model and its streams into the device's memory?"""
     own = device_memory(model.device)
-    return own is not None and kept_bytes(model, tokens) + min(memory, stream_bytes(model, tokens)) <= SHARE * own
+    if own is None:
+        return False
+    weights = sum(own.numel() for own in model.module.parameters()) * model.dtype.itemsize
+    split = SPLIT_IN * sum(part.weight.numel() for *_, part in products(model)) * model.dtype.itemsize
+    streams = min(memory, stream_bytes(model, tokens))
+    return weights + split + kept_bytes(model, tokens) + streams <= SHARE * own

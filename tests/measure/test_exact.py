@@ -12,11 +12,17 @@ from random_models import FAMILIES
 
 import semphase.measure.exact as exact
 from semphase.data.corpus.grammar import sample_text
-from semphase.measure.around import kept_bytes
+from semphase.measure import reading, sites
+from semphase.measure.around import kept_bytes, products
 from semphase.measure.changes import Ablated
+from semphase.measure.edits import set_to, zeroed
 from semphase.measure.exact import replay_of, split_replay, splitting_pays
+from semphase.measure.items import Items
+from semphase.measure.looks import Losses
 from semphase.measure.replay import Replay, stream_bytes
+from semphase.measure.sweeping import groups, swept_group
 from semphase.measure.sweeps import head_by_head, substitute
+from semphase.measure.weights import head_weights, with_queries
 from semphase.models import load
 from semphase.models.anatomy import anatomy
 
@@ -91,7 +97,9 @@ def test_a_processor_replays_plainly(loaded):
 
 def test_split_products_are_taken_where_they_pay_and_fit(loaded, split, monkeypatch):
     model, tokens = loaded("llama"), ids.numel()
-    needed = (kept_bytes(model, tokens) + stream_bytes(model, tokens)) / exact.SHARE
+    multiplied = sum(part.weight.numel() for *_, part in products(model))
+    weights = (sum(own.numel() for own in model.module.parameters()) + 2 * multiplied) * 4
+    needed = (weights + kept_bytes(model, tokens) + stream_bytes(model, tokens)) / exact.SHARE
     for memory, taken in ((None, False), (int(0.99 * needed), False), (int(1.01 * needed), True)):
         monkeypatch.setattr(exact, "device_memory", lambda _device, memory=memory: memory)
         with replay_of(model, ids) as own:
@@ -108,3 +116,29 @@ def test_what_pays_is_measured(tmp_path, monkeypatch, times, pays):
     monkeypatch.setattr(exact, "least_seconds", lambda ways, *_: [way() is None for way in ways] and times)
     assert splitting_pays(model) == pays
     assert not splitting_pays(wide(model))
+
+
+def test_weights_that_were_rebuilt_for_a_while_leave_nothing_behind(split):
+    tiny = load("tiny", device="cpu")
+    queries = np.zeros_like(head_weights(tiny).queries)
+    with with_queries(tiny, queries), replay_of(tiny, ids):
+        pass
+    with Replay(tiny, ids) as plain, replay_of(tiny, ids) as own:
+        assert torch.allclose(effects(own, [2]), effects(plain, [2]), atol=CLOSE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_kind_of_site_is_edited_where_products_are_split(loaded, split, family):
+    model, draw = loaded(family), np.random.default_rng(0)
+    items = Items.of([draw.integers(3, 90, size=n).tolist() for n in (12, 5, 9)], [10, 4, 8])
+    changed = {
+        "neurons": [set_to(sites.neurons(2), 3, 1.0)],
+        "mlp": [zeroed(sites.mlp(1))],
+        "attention": [zeroed(sites.attention(1))],
+        "query": [zeroed(sites.query(1, 1))],
+        "pattern": [zeroed(sites.pattern(1, 0))],
+    }
+    for group in groups(model, items, Losses().rows(items)):
+        for label, values, _ in swept_group(model, group, changed, Losses()):
+            alone = reading.final(model, items, Losses(), changed[label])
+            np.testing.assert_allclose(Losses().gathered(items, [(group, values)]), alone, atol=CLOSE)
