@@ -54,7 +54,7 @@ def test_a_few_faults_of_each_kind_change_nothing() -> None:
         "two runs on one store",
         "out of memory",
         "bad inputs",
-    } <= rows.keys()
+    } <= rows
 
 
 def test_times_and_names_of_a_run_do_not_tell_reports_apart_and_numbers_do() -> None:
