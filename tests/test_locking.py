@@ -81,7 +81,12 @@ import sys
 from importlib import import_module
 from pkgutil import walk_packages
 
-sys.modules.update(dict.fromkeys({names}))  # as if it were not installed
+class Absent:  # as if they were not installed; SciPy looks for Sphinx among the modules, so none may stand there
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
 import semphase
 found = [found.name for found in walk_packages(semphase.__path__, "semphase.")]
 for name in found:
