@@ -81,12 +81,14 @@ import sys
 from importlib import import_module
 from pkgutil import walk_packages
 
-class Absent:  # as if they were not installed; SciPy looks for Sphinx among the modules, so none may stand there
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {names}:
-            raise ModuleNotFoundError(name)
+from importlib.machinery import PathFinder
 
-sys.meta_path.insert(0, Absent())
+found_by = PathFinder.find_spec
+
+def find_spec(name, path=None, target=None):  # as if they were not installed
+    return None if name.partition(".")[0] in {names} else found_by(name, path, target)
+
+PathFinder.find_spec = staticmethod(find_spec)
 import semphase
 found = [found.name for found in walk_packages(semphase.__path__, "semphase.")]
 for name in found:
