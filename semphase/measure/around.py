@@ -155,6 +155,11 @@ def kept_bytes(model: Model, tokens: int) -> int:
     return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in products(model))
 
 
+def multiplied_bytes(model: Model) -> int:
+    """Memory that the weights of all products take."""
+    return model.dtype.itemsize * sum(_rows(part).numel() for *_, part in products(model))
+
+
 def products(model: Model) -> list[tuple[nn.Module, str, nn.Module]]:
     """The matrix products of all blocks: where each is, its name there, and itself."""
     return [

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional
 
-from semphase.measure.around import Around, ModelAround, kept_bytes, products
+from semphase.measure.around import Around, ModelAround, kept_bytes, multiplied_bytes
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.split_products import split_weight
 from semphase.measure.tf32 import has_tf32
@@ -69,7 +69,7 @@ def _fits(model: Model, tokens: int, memory: int) -> bool:
     own = device_memory(model.device)
     if own is None:
         return False
-    weights = sum(own.numel() for own in model.module.parameters()) * model.dtype.itemsize
-    split = SPLIT_IN * sum(part.weight.numel() for *_, part in products(model)) * model.dtype.itemsize
+    weights = sum(weight.numel() for weight in model.module.parameters()) * model.dtype.itemsize
+    split = SPLIT_IN * multiplied_bytes(model)
     streams = min(memory, stream_bytes(model, tokens))
     return weights + split + kept_bytes(model, tokens) + streams <= SHARE * own
