@@ -201,17 +201,19 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def calibrate(session: nox.Session) -> None:
     """How often intervals hold in simulated worlds: docs/calibration.md, about four minutes on two cores."""
-    python = _environment(session)
-    script = str(ROOT / "tests" / "calibration" / "record.py")
-    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+    _record(session, "calibration")
 
 
 @nox.session(venv_backend="none")
 def faults(session: nox.Session) -> None:
     """Kills, full disks, flipped bits, short memory, bad inputs: a table, and exit 1 on any failure; --short for a few."""
-    python = _environment(session)
-    script = str(ROOT / "tests" / "faults" / "record.py")
-    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+    _record(session, "faults")
+
+
+def _record(session: nox.Session, what: str) -> None:
+    script = str(ROOT / "tests" / what / "record.py")
+    own = ALLOCATOR | {"OMP_NUM_THREADS": "1"}
+    session.run(_environment(session), script, *session.posargs, external=True, env=own)
 
 
 @nox.session(venv_backend="none")

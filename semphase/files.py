@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 import tempfile
@@ -82,11 +83,22 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for those
 
 
+def is_there(path: Path) -> bool:
+    """Is there anything? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for those
+
+
 def read_utf8(path: Path) -> str:
     """The text of a file, without a mark at its beginning; raises OSError, also for a device, and UnicodeDecodeError."""
     if stat.S_ISCHR(path.stat().st_mode):
         raise OSError(errno.EINVAL, "a device, which may never end")
     return path.read_text(encoding="utf-8-sig")
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def short(path: object) -> str:

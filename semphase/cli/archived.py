@@ -16,9 +16,9 @@ from rich.text import Text
 
 from semphase.cli.checking import checking
 from semphase.errors import SemphaseError
-from semphase.report.again import broke, unequal
+from semphase.report.again import unequal
 from semphase.report.archive import REPORT, report_in, settings_in, unpack
-from semphase.report.schema import Document
+from semphase.report.schema import Document, broke
 from semphase.report.stored import read_report
 from semphase.report.wording import summary_line
 

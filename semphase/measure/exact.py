@@ -69,7 +69,7 @@ def _fits(model: Model, tokens: int, memory: int) -> bool:
     own = device_memory(model.device)
     if own is None:
         return False
-    weights = sum(weight.numel() for weight in model.module.parameters()) * model.dtype.itemsize
+    weights = model.parameters * model.dtype.itemsize
     split = SPLIT_IN * multiplied_bytes(model)
     streams = min(memory, stream_bytes(model, tokens))
     return weights + split + kept_bytes(model, tokens) + streams <= SHARE * own

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.files import is_there, place
 from semphase.models.catalogue import CATALOGUE
 from semphase.plugin import options
 from semphase.plugin.collect import claim_of
@@ -75,11 +76,12 @@ class Archiving:
 
     def pack(self, document: Document, report: Mapping[str, str]) -> None:
         """Write the archive into the folder where the report is staged; SemphaseError where the disk refuses."""
-        from semphase.report.archive import NAME, write_archive
+        from semphase.report.archive import write_archive
+        from semphase.report.save import ARCHIVE
 
         contents = {f"report/{name}": text.encode(errors="replace") for name, text in report.items()}
         self.written = write_archive(
-            self.session.staging / NAME, document, {**contents, **dict(self._contents(document))}
+            self.session.staging / ARCHIVE, document, {**contents, **dict(self._contents(document))}
         )
 
     def _contents(self, document: Document) -> Iterator[tuple[str, bytes | Path]]:
@@ -178,8 +180,8 @@ def _prompts(settings: RunSettings) -> Iterator[str]:
 def _absolute(name: str) -> str:
     """A model or text by its name, or by a path that holds from everywhere."""
     role, own = role_in(name)
-    path = Path(own).expanduser()
-    if own in CATALOGUE or not path.exists():
+    path = place(own)
+    if own in CATALOGUE or not is_there(path):
         return name
     return f"{role}={path.resolve()}" if role else str(path.resolve())
 

@@ -79,7 +79,10 @@ def _restored(session: Session) -> str:
 
 def _archived(session: Session) -> Iterator[str]:
     """Where the archive lies, how large it is, and the hash by which others know it."""
-    archiving = session.config.pluginmanager.get_plugin("semphase-archiving")
+    from semphase.plugin.archiving import archiving_of
+    from semphase.report.save import ARCHIVE
+
+    archiving = archiving_of(session.config)
     if archiving is not None and (found := archiving.written) is not None:
-        place = f"{session.settings.out}/archive.zip"
+        place = f"{session.settings.out}/{ARCHIVE}"
         yield f"archive: {place}, {found.files} files, {found.size / 1e6:.1f} MB, SHA-256 {found.sha256}"

@@ -13,7 +13,7 @@ from semphase.errors import SemphaseError
 from semphase.plugin import reading
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.depends import Key, files_behind, key_of, unchanged
-from semphase.plugin.options import archives, value
+from semphase.plugin.options import stands_by_itself, value
 from semphase.plugin.running import FIGURES, JUDGE, KEPT, RESTORED, USED, substitutes_of
 from semphase.plugin.session import session_of
 from semphase.report.drawing import Drawn, drawn_before
@@ -63,9 +63,8 @@ def keep(item: pytest.Item) -> None:
 
 def _may_be_kept(item: pytest.Item) -> bool:
     """No time, and none that is to be checked, recorded or archived with its measurements."""
-    claim, config = claim_of(item), item.config
-    anew = archives(config) or any(value(config, name) for name in ("verify", "accept", "sealed"))
-    return claim is not None and not claim.timed and not anew and JUDGE in item.stash
+    claim = claim_of(item)
+    return claim is not None and not claim.timed and not stands_by_itself(item.config) and JUDGE in item.stash
 
 
 def _taken(item: pytest.Item, found: Any) -> bool:

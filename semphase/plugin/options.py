@@ -81,6 +81,11 @@ def archives(config: pytest.Config) -> bool:
     return bool(value(config, "verify")) if asked is None else asked
 
 
+def stands_by_itself(config: pytest.Config) -> bool:
+    """Is each verdict judged in this very run, which checks, records or archives it?"""
+    return archives(config) or any(value(config, name) for name in ("verify", "accept", "sealed"))
+
+
 def given_models(config: pytest.Config) -> tuple[str, ...]:
     """What follows each `--model`, such as `gpt2` or `base=gpt2`, without repeats."""
     return tuple(dict.fromkeys(value(config, "model") or [DEFAULT_MODEL]))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pytest
 
-from semphase.files import is_file, is_folder, place
+from semphase.files import is_there, place
 
 
 def role_in(given: str) -> tuple[str, str]:
@@ -51,5 +51,4 @@ def missing(models: Iterable[str], roles: Sequence[str]) -> str:
 
 def _exists(name: str) -> bool:
     """A folder or file may have an equals sign in its name."""
-    path = place(name)
-    return is_folder(path) or is_file(path)
+    return is_there(place(name))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semphase.report.schema import Document, Entry
+from semphase.report.schema import Document, Entry, broke
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 """How far numbers may differ: another machine rounds sums otherwise, and no verdict rests on less."""
@@ -26,11 +26,6 @@ def unequal(found: Document, again: Document) -> Iterator[str]:
         if told:
             yield f"{_name(entry)} {told}"
     yield from (f"{_name(entry)} was judged again, and the archived report does not hold it" for entry in late.values())
-
-
-def broke(entry: Entry) -> bool:
-    """Did it end without a verdict that counts?"""
-    return entry["verdict"] is None or entry["outcome"] == "error"
 
 
 def _other_data(found: Document, again: Document) -> Iterator[str]:
@@ -53,9 +48,9 @@ def _difference(entry: Entry, again: Entry) -> str:
     if entry["verdict"] != again["verdict"]:
         return f"is {entry['verdict']} in the archived report, and {again['verdict']} when judged again"
     early, late = entry.get("registration", {}), again.get("registration", {})
-    for part, told in (("rule", "rule"), ("code", "code")):
+    for part in ("rule", "code"):
         if early.get(part) and early.get(part) != late.get(part):
-            return f"was judged by another {told} than the archived claim has"
+            return f"was judged by another {part} than the archived claim has"
     for key in (*entry.keys(), *(own for own in again if own not in entry)):
         if key not in _CIRCUMSTANTIAL:
             told = _first(entry.get(key), again.get(key), key)

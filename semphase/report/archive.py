@@ -16,14 +16,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically, short
+from semphase.files import atomically, sha256_of, short
 from semphase.report.crate import METADATA, Held, held, metadata
+from semphase.report.save import ARCHIVE
 from semphase.report.schema import Document
 from semphase.report.stored import FILE, parse_report
 from semphase.report.wording import summary_line
 from semphase.stats.sampling import Deviations
 
-NAME = "archive.zip"
 REPORT = f"report/{FILE}"
 SETTINGS = "settings.json"
 SAMPLES = "samples.json"
@@ -35,7 +35,8 @@ _PACKED = {".nc", ".png"}
 
 Contents = Mapping[str, bytes | Path]
 """What an archive is to hold, by its path there: bytes, or the file to take them from."""
-Samples = dict[tuple[str, str | None], Deviations]
+Samples = Mapping[tuple[str, str | None], Deviations]
+"""What the units of a claim's estimate deviate by, for claims on models whose run kept it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def write_archive(path: Path, document: Document, contents: Contents) -> Written
             with zipfile.ZipFile(scratch, "w") as file:
                 files = [_add(file, name, contents[name]) for name in sorted(contents)]
                 _add(file, METADATA, metadata(document["run"], summary_line(document), files))
-            size, sha256 = scratch.stat().st_size, _sha256(scratch)
+            size, sha256 = scratch.stat().st_size, sha256_of(scratch)
     except OSError as problem:
         named = problem.filename or path
         raise SemphaseError(
@@ -70,7 +71,7 @@ def is_archive(place: Path) -> bool:
 
 def archived_beside(run: Path) -> Path | None:
     """The archive that lies with a report, if one does."""
-    beside = (run if run.is_dir() else run.parent) / NAME
+    beside = (run if run.is_dir() else run.parent) / ARCHIVE
     return beside if is_archive(beside) else None
 
 
@@ -224,8 +225,3 @@ def _parsed(place: Path, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise SemphaseError(f"the archive {short(place)} is broken: {name} is not as a run writes it")
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

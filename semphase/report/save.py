@@ -10,7 +10,8 @@ from pathlib import Path
 from semphase.errors import SemphaseError
 from semphase.files import nearest, short, try_out, write_atomically
 
-OURS = ("verdicts.json", "verdicts.md", "report.html", "figures", "archive.zip")
+ARCHIVE = "archive.zip"
+OURS = ("verdicts.json", "verdicts.md", "report.html", "figures", ARCHIVE)
 
 
 def staging_folder(out: Path, run_id: str) -> Path:

@@ -314,6 +314,11 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
     }
 
 
+def broke(entry: Entry) -> bool:
+    """Did it end without a verdict that counts?"""
+    return entry["verdict"] is None or entry["outcome"] == "error"
+
+
 def leads(entry: Entry) -> bool:
     """Is the claim supported, and specific to the model?"""
     return entry["verdict"] == "supported" and entry.get("specific") is True

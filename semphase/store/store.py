@@ -23,7 +23,7 @@ import xarray as xr
 from filelock import FileLock
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically, try_out, write_atomically
+from semphase.files import atomically, sha256_of, try_out, write_atomically
 from semphase.remarks import heard_by
 from semphase.store import netcdf
 
@@ -111,7 +111,7 @@ class Store:
             return found
         with self._alone(self.root / f"format-{FORMAT}" / f"{together[:32]}.several.lock"):
             with self._usable():
-                found = _there({label: self._read(path) for label, path in paths.items()})
+                found |= _there({label: self._read(path) for label, path in paths.items() if label not in found})
             with self.measuring.running(), heard_by(self.notices):
                 for label, dataset in measure([label for label in keys if label not in found]):
                     with self._alone(Path(f"{paths[label]}.lock")), self._usable():
@@ -180,7 +180,7 @@ def canonical(key: Key) -> str:
 def _whole(path: Path) -> xr.Dataset | None:
     """The entry, whoever writes meanwhile; None where it is not there, not whole yet, or damaged."""
     checksum = path.with_suffix(".sha256")
-    if not path.exists() or not checksum.exists() or checksum.read_bytes().strip() != _sha256(path).encode():
+    if not path.exists() or not checksum.exists() or checksum.read_bytes().strip() != sha256_of(path).encode():
         return None
     return netcdf.read(path)
 
@@ -205,9 +205,4 @@ def _write(path: Path, dataset: xr.Dataset) -> None:
     # The checksum first: where a kill comes between, the entry is missing, or damaged if it was before; never whole.
     with atomically(path) as scratch:
         netcdf.write(scratch, dataset)
-        write_atomically(path.with_suffix(".sha256"), _sha256(scratch).encode())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        write_atomically(path.with_suffix(".sha256"), sha256_of(scratch).encode())

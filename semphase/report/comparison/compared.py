@@ -10,7 +10,7 @@ from typing import Any, Literal
 from semphase.report.comparison.differing import Difference, of_claim, of_runs
 from semphase.report.comparison.matching import Names, Pair, pairs, renamed, unmatched
 from semphase.report.comparison.shift import Shift, Side, shift
-from semphase.report.schema import Entry, Run
+from semphase.report.schema import Entry, Run, broke
 from semphase.report.wording import verdict
 from semphase.verdict.plain import plain
 
@@ -126,9 +126,9 @@ def _row(pair: Pair, before: Side, after: Side) -> Row:
 def _kind(pair: Pair, standing: tuple[str, ...]) -> Kind:
     if pair.before is None or pair.after is None:
         return "one run only"
-    broke = [_broke(pair.before), _broke(pair.after)]
-    if any(broke):
-        return "none" if all(broke) else "error"
+    lost = [broke(pair.before), broke(pair.after)]
+    if any(lost):
+        return "none" if all(lost) else "error"
     verdicts = [pair.before["verdict"], pair.after["verdict"]]
     if verdicts[0] == verdicts[1]:
         return "standing" if standing else "none"
@@ -137,23 +137,23 @@ def _kind(pair: Pair, standing: tuple[str, ...]) -> Kind:
     return "reversed" if all(own in _DECIDED for own in verdicts) else "decision"
 
 
-def _broke(entry: Entry) -> bool:
-    return entry["verdict"] is None or entry["outcome"] == "error"
-
-
 def _standing(pair: Pair) -> Iterator[str]:
     """What else of a verdict's weight changed; what one of the reports does not tell is left out."""
     before, after = pair.before, pair.after
     if before is None or after is None:
         return
     told = (
-        ("specific", before.get("specific"), after.get("specific"), {True: "specific", False: "not specific"}),
-        ("strength", before.get("strength"), after.get("strength"), {"firm": "firm", "nominal": "nominal"}),
-        ("fragile", _fragile(before), _fragile(after), {True: "fragile", False: "not fragile"}),
+        (before.get("specific"), after.get("specific"), "specific"),
+        (before.get("strength"), after.get("strength"), ""),
+        (_fragile(before), _fragile(after), "fragile"),
     )
-    for _, first, second, words in told:
+    for first, second, word in told:
         if first is not None and second is not None and first != second:
-            yield f"{words[first]} → {words[second]}"  # type: ignore[index]
+            yield f"{_word(first, word)} → {_word(second, word)}"
+
+
+def _word(value: bool | str, word: str) -> str:
+    return value if isinstance(value, str) else word if value else f"not {word}"
 
 
 def _fragile(entry: Entry) -> bool | None:

@@ -10,16 +10,14 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from semphase.errors import SemphaseError
+from semphase.report.archive import Samples
 from semphase.report.comparison.matching import Pair
 from semphase.report.schema import DetailForm, Document, EstimateForm, Run
 from semphase.stats.change import independent_change, paired_change
 from semphase.stats.estimate import POPULATIONS, Estimate
 from semphase.stats.estimates import difference
-from semphase.stats.sampling import Deviations
 from semphase.stats.units import Over
 
-Samples = Mapping[tuple[str, str | None], Deviations]
-"""What the units of a claim's estimate deviate by, for claims on models whose run kept it."""
 _SAME = 1e-9
 """Relative: a mean of the detail that differs by less from the estimate is the estimate."""
 

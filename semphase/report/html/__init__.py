@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,7 @@ def to_html(document: Document, folder: Path) -> str:
     """`report.html`; the figures named by the entries are read from `folder` and embedded."""
     style, script = _text("report.css"), _text("report.js")
     found = groups.groups(document["claims"])
+    shown = [entry for group in found for entry in group.entries]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -49,8 +51,8 @@ def to_html(document: Document, folder: Path) -> str:
             elsewhere=_elsewhere(document),
             legend=wording.LEGEND,
             figures=_figures(document, folder),
-            homes=_homes(document),
-            choices=_choices(document),
+            homes=_homes(shown),
+            choices=_choices(shown),
             icon=lambda name: ICONS.get(name, ICONS["error"]),
             judged=JUDGED,
             style=style,
@@ -118,11 +120,10 @@ def _figures(document: Document, folder: Path) -> dict[str, str]:
     return {path: f"data:image/png;base64,{content}" for path, content in encoded.items()}
 
 
-def _homes(document: Document) -> dict[str, str]:
+def _homes(entries: Sequence[Entry]) -> dict[str, str]:
     """For each figure the card that shows it; other claims that name it have a link."""
-    ordered = (entry for group in groups.groups(document["claims"]) for entry in group.entries)
     found: dict[str, str] = {}
-    for entry in ordered:
+    for entry in entries:
         for path in entry["figures"]:
             found.setdefault(path, anchor(entry))
     return found
@@ -136,9 +137,8 @@ def _elsewhere(document: Document) -> dict[str, list[Entry]]:
     return {name: entries for name, entries in found.items() if len(entries) > 1}
 
 
-def _choices(document: Document) -> dict[str, list[str]]:
+def _choices(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """What the filters offer, in order of appearance; of one thing alone there is no choice."""
-    entries = [entry for group in groups.groups(document["claims"]) for entry in group.entries]
     found = {
         "verdict": [_word(entry) for entry in entries],
         "group": sorted(entry["group"] for entry in entries),
