@@ -24,8 +24,8 @@ from semphase.report.wording import summary_line
 
 _FORMAT = 1
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "models": list, "files": list, "claims": list, "prompts": list, "dtype": str, "budget": str, "importmode": str,
-    "seed": int, "universes": bool, "device": (str, type(None)), "corpus": (str, type(None)),
+    "models": list, "files": list, "claims": list, "prompts": list, "dtype": str, "bos": str, "budget": str,
+    "importmode": str, "seed": int, "universes": bool, "device": (str, type(None)), "corpus": (str, type(None)),
     "lexicon": (str, type(None)), "inifile": (str, type(None)), "memory": (int, type(None)),
 }  # fmt: skip
 _PREFIX = "--semphase-"
@@ -152,7 +152,7 @@ def _options(folder: Path, out: Path, settings: Mapping[str, Any], again: Again)
     device = settings["device"] or "cpu"
     told: dict[str, Any] = {
         "budget": settings["budget"], "seed": settings["seed"], "dtype": settings["dtype"],
-        "memory": settings["memory"], "corpus": again.corpus or settings["corpus"],
+        "bos": settings["bos"], "memory": settings["memory"], "corpus": again.corpus or settings["corpus"],
         "device": "cpu" if device == "cpu" else "auto", "out": out, "store": folder / "store", "sealed": device,
     }  # fmt: skip
     several = {

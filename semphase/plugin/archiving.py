@@ -122,6 +122,7 @@ class Archiving:
             "models": [_absolute(name) for name in options.given_models(config)],
             "device": run["device"],
             "dtype": settings.dtype,
+            "bos": settings.bos,
             "seed": settings.seed,
             "budget": settings.budget,
             "memory": settings.memory,

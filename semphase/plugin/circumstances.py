@@ -14,7 +14,7 @@ import pytest
 from semphase.code import own_sources
 from semphase.plugin.options import stands_by_itself, value
 
-_DECIDING = ("device", "corpus", "lexicon", "prompts", "seed", "dtype", "memory")
+_DECIDING = ("device", "corpus", "lexicon", "prompts", "seed", "dtype", "bos", "memory")
 
 
 def circumstances(config: pytest.Config) -> str:
