@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from semphase.errors import SemphaseError
-from semphase.stats.estimate import CENSUS, ROUNDING, Estimate
+from semphase.stats.estimate import ROUNDING, Estimate
 from semphase.stats.level import LEVEL, TAIL
 from semphase.stats.sampling import Deviations, error_of
 
@@ -58,5 +58,5 @@ def _change(before: Estimate, after: Estimate, reach: tuple[float, float], metho
     return Estimate(
         value, value - reach[0], value + reach[1], method, min(before.n, after.n), after.unit,
         level=LEVEL if before.level == after.level == LEVEL else min(before.level, after.level),
-        population=CENSUS if exact else sampled.population, units=() if exact else sampled.units,
+        population=sampled.population, units=() if exact else sampled.units,
     )  # fmt: skip

@@ -55,6 +55,8 @@ class Offer:
 
     models: tuple[Shape, ...]
     lexicon: Words
+    twins: None = None
+    """All hold other weights."""
 
 
 SHAPES = {
