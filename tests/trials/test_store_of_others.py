@@ -71,19 +71,22 @@ from pathlib import Path
 import semphase.store.netcdf, xarray, numpy
 from semphase.errors import SemphaseError
 from semphase.store import Store
+def read(store):
+    total = store.get({"measurement": "streams", "model": "ab"}, measure)["x"].sum()
+    keys = {name: {"measurement": "many", "name": name} for name in "ab"}
+    return float(total), sorted(store.several(keys, lambda _: measure())), store.notices
+def measure():
+    raise AssertionError("measured before it was known that it cannot be kept")
+read(Store(Path(sys.argv[1])))  # libraries load modules late, and the reader may not be let into their folder
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 store = Store(Path(sys.argv[1]))
 store.require_usable()
-def measure():
-    raise AssertionError("measured before it was known that it cannot be kept")
-print(float(store.get({"measurement": "streams", "model": "ab"}, measure)["x"].sum()))
-keys = {name: {"measurement": "many", "name": name} for name in "ab"}
-print(sorted(store.several(keys, lambda _: measure())), store.notices)
+print(read(store))
 for ask in (
     lambda: store.get({"measurement": "streams", "model": "other"}, measure),
-    lambda: store.several(keys | {"c": {"measurement": "many", "name": "c"}}, lambda _: measure()),
+    lambda: store.several({"c": {"measurement": "many", "name": "c"}}, lambda _: measure()),
     Store(Path(sys.argv[1], "new")).require_usable,
 ):
     try:
@@ -114,8 +117,8 @@ def test_a_second_user_reads_what_the_first_measured(of_another: Path) -> None:
     command = [sys.executable, "-c", READER, str(of_another)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    total, several, *refusals = done.stdout.splitlines()
-    assert (total, several) == ("6.0", "['a', 'b'] []")
+    found, *refusals = done.stdout.splitlines()
+    assert found == "(6.0, ['a', 'b'], [])"
     assert len(refusals) == 3
     for told in refusals:
         assert told.startswith(f"the store {of_another}")
