@@ -29,6 +29,14 @@ def device_memory(device: torch.device) -> int | None:
     return int(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None
 
 
+def free_memory(device: torch.device) -> int | None:
+    """Bytes of a device's memory that hold nothing, those that PyTorch keeps for what comes included; None as above."""
+    if device.type != "cuda":
+        return None
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + unused)
+
+
 def _present(kind: str) -> bool:
     if kind == "cuda":
         return torch.cuda.is_available()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
-from semphase.measure.around import Around, ModelAround, kept_bytes, products
+from semphase.measure.around import Around, ModelAround, ReplayAround, kept_bytes, products
 from semphase.measure.attention import Changes
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import MEMORY, Read, Replay, stream_bytes
@@ -135,8 +135,7 @@ def _int8(model: Model, memory: int) -> Make:
 
     def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
         nonlocal checked
-        with rounded.recorded():
-            replay = _moved(Replay(rounded.model, ids, memory - kept_bytes(model, ids.numel())), changes)
+        replay = ReplayAround(rounded, ids, memory - kept_bytes(model, ids.numel()), changes)
         if not checked:
             _require_same(replay)
             checked = True
