@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,8 +16,7 @@ from semphase.models import Model
 from semphase.science.heads.facet import Heads
 from semphase.science.heads.screened import Screened
 from semphase.science.heads.trust import SOUND, Trial
-from semphase.stats.blocks import BlockLosses
-from semphase.study.sample import TOKENS, Sample
+from semphase.study.sample import Sample, first_rows, mean_of_first
 from semphase.study.study import Study
 from semphase.study.text import Ids
 from semphase.tolerances import repeated_loss_tolerance
@@ -42,7 +40,7 @@ class Samples:
     def samples(self) -> Iterator[Sample]:
         """Losses of about 1,024 tokens with one head changed, in three layers; the largest relative difference."""
         ids = next(self.study.text.groups("choose"))
-        rows = min(len(ids), ceil(TOKENS / ids.shape[1]))
+        rows = first_rows(ids)
         tokens, kind = rows * (ids.shape[1] - 1), self.kind
 
         def difference(reference: Model) -> float:
@@ -88,13 +86,13 @@ class Samples:
     def measured(self, ids: Ids, rows: int) -> Float[np.ndarray, " head"]:
         """The run's own mean losses on the first rows of a group; of the store, where it measured them."""
         if self.screened is not None:
-            return _mean(self.screened.losses, self._chunks, rows)[self.chosen]
+            return mean_of_first(self.screened.losses, self._chunks, rows)[self.chosen]
         heads = self.study.tokenizing_model.heads
         layers = [head // heads for head in self.chosen]
         wanted = {layer: list(range(heads)) for layer in layers}
         losses = self.study.facet(Heads)._single_group("zero", ids, wanted, lambda _: None)
         places = [place * heads + head % heads for place, head in enumerate(self.chosen)]
-        return _mean(losses, len(ids), rows)[places]
+        return mean_of_first(losses, len(ids), rows)[places]
 
     def again(self, reference: Model, ids: Ids, heads: Collection[int]) -> tuple[Float[np.ndarray, " head"], float]:
         """The same by the reference model, of some heads, and its loss without a change."""
@@ -110,7 +108,7 @@ class Samples:
         losses, baseline = self.screened.losses, self.study.text.baseline("choose")
         again, unchanged = self.again(reference, ids[:rows], self.rough)
         trial = Trial(losses.mean - baseline.mean, self.study.facet(Heads).registered_count)
-        own = _mean(losses, self._chunks, rows)[self.rough] - _mean(baseline, self._chunks, rows)
+        own = mean_of_first(losses, self._chunks, rows)[self.rough] - mean_of_first(baseline, self._chunks, rows)
         trial.exact[self.rough] = trial.screened[self.rough] - (own - (again - unchanged))
         return float(trial.shares.max())
 
@@ -124,9 +122,3 @@ def _spread(heads: Collection[int]) -> list[int]:
     ranked = sorted(heads)
     places: Int[np.ndarray, " few"] = np.linspace(0, len(ranked) - 1, min(FEW, len(ranked))).astype(int)
     return [ranked[place] for place in places]
-
-
-def _mean(losses: BlockLosses, chunks: int, rows: int) -> Float[np.ndarray, "*head"]:
-    """Mean losses on the first rows of so many chunks."""
-    blocks = rows * len(losses.counts) // chunks
-    return np.asarray(losses.sums[..., :blocks].sum(axis=-1) / losses.counts[:blocks].sum())
