@@ -22,8 +22,7 @@ from semphase.tolerances import repeated_loss_tolerance
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from semphase.study.study import Study
-    from semphase.study.text import Half, Ids
+    from semphase.study.text import Half, Ids, Reading
 
 TOKENS = 1024
 """Of a text that is read again: enough for rounding errors of single tokens to average out, few for a CPU."""
@@ -57,21 +56,22 @@ def sampling(kind: type) -> Iterator[str]:
 
 
 def of_first_losses(
-    study: Study, half: Half, named: str, own: Callable[[], BlockLosses], again: Callable[[Model, Ids], Tensor]
+    text: Reading, half: Half, named: str, own: Callable[[], BlockLosses], again: Callable[[Model, Ids], Tensor]
 ) -> Sample:
     """The run's own losses of a half, on its first chunks, against those of the reference model; relative difference.
 
     `again(reference, ids)` gives token losses, [chunk, predicted].
     """
-    group = next(study.text.groups(half))
+    group = next(text.groups(half))
     ids = group[: first_rows(group)]
 
     def difference(reference: Model) -> float:
         wanted = float(again(reference, ids.to(reference.device)).double().mean())
-        return abs(float(mean_of_first(own(), len(study.text.chunks(half)), len(ids))) / wanted - 1)
+        return abs(float(mean_of_first(own(), len(text.chunks(half)), len(ids))) / wanted - 1)
 
     name = f"losses of {ids[:, 1:].numel():,} tokens {named}"
-    return Sample(name, difference, repeated_loss_tolerance(study.dtype))
+    dtype = str(text.study.tokenizing_model.dtype).removeprefix("torch.")
+    return Sample(name, difference, repeated_loss_tolerance(dtype))
 
 
 def first_rows(ids: Ids) -> int:

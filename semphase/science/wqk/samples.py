@@ -37,4 +37,4 @@ class Samples:
 
         components = f"{count} component{'' if count == 1 else 's'}"
         named = f"with query weights rebuilt from {components}"
-        yield of_first_losses(self.study, "both", named, lambda: own.losses("leading", count), again)
+        yield of_first_losses(self.study.text, "both", named, lambda: own.losses("leading", count), again)

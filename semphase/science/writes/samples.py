@@ -36,4 +36,4 @@ class Samples:
             return low_rank_losses(reference, ids, means, bases[..., :count], taken, own.read)
 
         named = f"with every block's write in {count} directions"
-        yield of_first_losses(self.study, "judge", named, lambda: own.losses(INDIVIDUAL, count), again)
+        yield of_first_losses(self.study.text, "judge", named, lambda: own.losses(INDIVIDUAL, count), again)
