@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from device_memory import counted
 from scaling_laws import Point, Shape
 from transformers import AutoConfig, AutoModelForCausalLM
 from worker import memory, memory_counts_from_here
@@ -58,6 +59,7 @@ def measured(model: Model, tokens: int, length: int) -> Point:
     draw = torch.Generator().manual_seed(0)
     ids = torch.randint(10, min(model.vocabulary, 300), (tokens // length, length), generator=draw)
     memory_counts_from_here()
+    on_card = counted(model.device)
     with Replay(model, ids) as replay:
         stream, blocks = replay.stream(model.layers), model.layers - 1
         first, last, readout = (
@@ -68,7 +70,7 @@ def measured(model: Model, tokens: int, length: int) -> Point:
                 lambda: token_losses(model, stream, replay.ids),
             )
         )
-    peak = int(memory()["mib"] * 2**20) if model.device.type == "cpu" else torch.cuda.max_memory_allocated()
+    peak = int(on_card.get("memory", memory)()["mib"] * 2**20)
     return Point(shape_of(model), tokens, length, (first - last) / blocks, readout, peak)
 
 
