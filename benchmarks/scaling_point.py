@@ -17,8 +17,8 @@ from worker import memory, memory_counts_from_here
 
 from semphase.measure.around import products
 from semphase.measure.changes import Ablated
+from semphase.measure.exact import replay_of
 from semphase.measure.losses import token_losses
-from semphase.measure.replay import Replay
 from semphase.measure.timing import wait_for
 from semphase.models import Model, load
 from semphase.models.assemble import assemble
@@ -60,7 +60,7 @@ def measured(model: Model, tokens: int, length: int) -> Point:
     ids = torch.randint(10, min(model.vocabulary, 300), (tokens // length, length), generator=draw)
     memory_counts_from_here()
     on_card = counted(model.device)
-    with Replay(model, ids) as replay:
+    with replay_of(model, ids) as replay:
         stream, blocks = replay.stream(model.layers), model.layers - 1
         first, last, readout = (
             _least(model, run)
