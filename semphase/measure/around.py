@@ -199,7 +199,7 @@ def kept_bytes(model: Model, tokens: int) -> int:
     return tokens * model.dtype.itemsize * sum(sum(_rows(part).shape) for *_, part in products(model))
 
 
-def weight_bytes(model: Model) -> int:
+def multiplied_bytes(model: Model) -> int:
     """Memory that the weights of all products take."""
     return model.dtype.itemsize * sum(_rows(part).numel() for *_, part in products(model))
 

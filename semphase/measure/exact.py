@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional
 
-from semphase.measure.around import Around, ModelAround, ReplayAround, kept_bytes, weight_bytes
+from semphase.measure.around import Around, ModelAround, ReplayAround, kept_bytes, multiplied_bytes
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
 from semphase.measure.split_products import split_weight
 from semphase.measure.sweeps import HELD, pass_tokens
@@ -87,7 +87,7 @@ def _split_tokens(model: Model, memory: int | None) -> int:
     if own is None or not _has_products(model):
         return 0
     weights = sum(part.numel() for part in model.module.parameters()) * model.dtype.itemsize
-    room = int(SHARE * own) - weights - SPLIT_IN * weight_bytes(model) - _pass_bytes(model)
+    room = int(SHARE * own) - weights - SPLIT_IN * multiplied_bytes(model) - _pass_bytes(model)
     return max(0, room if memory is None else min(room, memory)) // _kept(model, 1)
 
 
@@ -96,7 +96,7 @@ def _fits(model: Model, tokens: int, memory: int | None) -> bool:
     free, kept = free_memory(model.device), _kept(model, tokens)
     if free is None or (memory is not None and kept > memory):
         return False
-    missing = 0 if _split(model).ready else SPLIT_IN * weight_bytes(model)
+    missing = 0 if _split(model).ready else SPLIT_IN * multiplied_bytes(model)
     return kept + missing + _pass_bytes(model) <= FREE * free
 
 

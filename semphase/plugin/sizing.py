@@ -79,11 +79,11 @@ def size_of(study: Any) -> Size:
 
     Where heads may be screened, products are those of the fastest way to do so, which reads out few tokens.
     """
-    from semphase.measure.around import weight_bytes
+    from semphase.measure.around import multiplied_bytes
     from semphase.measure.screening.ways import speedups, worth_screening
     from semphase.models.speed import products_per_second
 
-    model, weights = study.model, weight_bytes(study.model) / study.model.dtype.itemsize
+    model, weights = study.model, multiplied_bytes(study.model) / study.model.dtype.itemsize
     speed = products_per_second(model.device, model.dtype)
     if worth_screening(model):
         speed *= max(1.0, *speedups(model).values())

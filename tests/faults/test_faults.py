@@ -46,7 +46,7 @@ def test_a_few_faults_of_each_kind_change_nothing() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    rows = {line.split("  ")[0]: line.split()[-1] for line in done.stdout.splitlines()}
+    rows = {line.split("  ")[0] for line in done.stdout.splitlines()}
     assert {
         "SIGKILL",
         "a full disk",
@@ -54,7 +54,7 @@ def test_a_few_faults_of_each_kind_change_nothing() -> None:
         "two runs on one store",
         "out of memory",
         "bad inputs",
-    } <= rows.keys()
+    } <= rows
 
 
 def test_times_and_names_of_a_run_do_not_tell_reports_apart_and_numbers_do() -> None:

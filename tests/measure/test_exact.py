@@ -16,7 +16,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 import semphase.measure.exact as exact
 from semphase.data.corpus.grammar import sample_text
 from semphase.measure import reading, sites
-from semphase.measure.around import kept_bytes, weight_bytes
+from semphase.measure.around import kept_bytes, multiplied_bytes
 from semphase.measure.changes import Ablated
 from semphase.measure.edits import set_to, zeroed
 from semphase.measure.exact import replay_of, replay_tokens, split_replay, splitting_pays
@@ -100,7 +100,7 @@ def test_a_processor_replays_plainly(loaded):
 
 def test_split_products_are_taken_where_they_pay_and_fit(split, tmp_path, monkeypatch):
     model = random_model("llama", tmp_path)  # of its own, whose weights nobody has split yet
-    kept, split_weights = kept_of(model, ids.numel()), 2 * weight_bytes(model)
+    kept, split_weights = kept_of(model, ids.numel()), 2 * multiplied_bytes(model)
     needed = (kept + split_weights + HELD * WIDTH * model.d_model * 4) / exact.FREE
 
     def is_split(free, memory=None):
@@ -197,7 +197,10 @@ def test_groups_are_as_large_as_the_card_has_room_for(loaded, card, gigabytes, s
     assert least <= tokens <= most
     weights = sum(own.numel() for own in model.module.parameters()) * 4
     held = (
-        weights + 2 * weight_bytes(model) + kept_of(model, tokens) + HELD * 4 * model.d_model * exact.pass_tokens(model)
+        weights
+        + 2 * multiplied_bytes(model)
+        + kept_of(model, tokens)
+        + HELD * 4 * model.d_model * exact.pass_tokens(model)
     )
     assert held <= exact.SHARE * gigabytes * 10**9
     if tokens < exact.pass_tokens(model):
