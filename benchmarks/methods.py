@@ -26,7 +26,7 @@ from torch import Tensor
 from worker import Operations, Reply, timed
 
 from semphase.measure.changes import Ablated
-from semphase.measure.exact import replay_of
+from semphase.measure.products.exact import replay_of
 from semphase.measure.replay import Replay
 from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, substitute

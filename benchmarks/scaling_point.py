@@ -15,10 +15,10 @@ from scaling_laws import Point, Shape
 from transformers import AutoConfig, AutoModelForCausalLM
 from worker import memory, memory_counts_from_here
 
-from semphase.measure.around import products
 from semphase.measure.changes import Ablated
-from semphase.measure.exact import replay_of
 from semphase.measure.losses import token_losses
+from semphase.measure.products.around import products
+from semphase.measure.products.exact import replay_of
 from semphase.measure.timing import wait_for
 from semphase.models import Model, load
 from semphase.models.assemble import assemble

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from semphase.data.corpus import sources
 from semphase.errors import SemphaseError
-from semphase.measure.exact import replay_tokens
+from semphase.measure.products.exact import replay_tokens
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
 from semphase.models.device import resolve

@@ -142,7 +142,7 @@ def test_the_engine_s_rows_are_made_as_the_engine_makes_them(monkeypatch, loaded
     import methods
     from subject import Subject
 
-    import semphase.measure.exact as exact
+    import semphase.measure.products.exact as exact
 
     monkeypatch.setattr(exact, "splitting_pays", lambda _model: True)
     monkeypatch.setattr(exact, "free_memory", lambda _device: 2**40)

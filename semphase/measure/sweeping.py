@@ -19,11 +19,11 @@ from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
-from semphase.measure.exact import replay_of, replay_tokens
 from semphase.measure.gathering import Gathered
 from semphase.measure.halving import OutOfMemory, give_back, in_passes, remark_halves, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
+from semphase.measure.products.exact import replay_of, replay_tokens
 from semphase.measure.reading import Seeing
 from semphase.measure.replay import Replay
 from semphase.measure.sites import Site

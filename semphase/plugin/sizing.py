@@ -79,7 +79,7 @@ def size_of(study: Any) -> Size:
 
     Where heads may be screened, products are those of the fastest way to do so, which reads out few tokens.
     """
-    from semphase.measure.around import multiplied_bytes
+    from semphase.measure.products.around import multiplied_bytes
     from semphase.measure.screening.ways import speedups, worth_screening
     from semphase.models.speed import products_per_second
 

@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import ceil
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+from torch import Tensor
 
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses
+from semphase.study.text import Half, Ids, Reading
 from semphase.tolerances import repeated_loss_tolerance
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from semphase.study.text import Half, Ids, Reading
 
 TOKENS = 1024
 """Of a text that is read again: enough for rounding errors of single tokens to average out, few for a CPU."""

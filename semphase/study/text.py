@@ -16,13 +16,13 @@ from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
-from semphase.measure.exact import replay_of, replay_tokens
 from semphase.measure.halving import chunks_in_passes, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.measurement import installed
 from semphase.measure.on_prompts import chunk_logits, values_at
 from semphase.measure.preflight import preflight
+from semphase.measure.products.exact import replay_of, replay_tokens
 from semphase.measure.replay import MEMORY, Replay
 from semphase.measure.sites import Site
 from semphase.measure.sweeps import require_finite

@@ -11,7 +11,7 @@ import torch
 from random_models import random_model
 from torch.nn import functional
 
-import semphase.measure.exact as exact
+import semphase.measure.products.exact as exact
 import semphase.study.text as perplexity
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure import sites

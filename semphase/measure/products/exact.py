@@ -14,11 +14,11 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional
 
-from semphase.measure.around import Around, ModelAround, ReplayAround, kept_bytes, multiplied_bytes
+from semphase.measure.products.around import Around, ModelAround, ReplayAround, kept_bytes, multiplied_bytes
+from semphase.measure.products.split_products import split_weight
+from semphase.measure.products.tf32 import has_tf32
 from semphase.measure.replay import MEMORY, Replay, stream_bytes
-from semphase.measure.split_products import split_weight
 from semphase.measure.sweeps import HELD, pass_tokens
-from semphase.measure.tf32 import has_tf32
 from semphase.measure.timing import least_seconds
 from semphase.models import Model
 from semphase.models.device import device_memory, free_memory

@@ -13,15 +13,15 @@ import torch
 from random_models import FAMILIES, random_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
-import semphase.measure.exact as exact
+import semphase.measure.products.exact as exact
 from semphase.data.corpus.grammar import sample_text
 from semphase.measure import reading, sites
-from semphase.measure.around import kept_bytes, multiplied_bytes
 from semphase.measure.changes import Ablated
 from semphase.measure.edits import set_to, zeroed
-from semphase.measure.exact import replay_of, replay_tokens, split_replay, splitting_pays
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
+from semphase.measure.products.around import kept_bytes, multiplied_bytes
+from semphase.measure.products.exact import replay_of, replay_tokens, split_replay, splitting_pays
 from semphase.measure.replay import Replay, stream_bytes
 from semphase.measure.sweeping import groups, swept_group
 from semphase.measure.sweeps import HELD, WIDTH, fitting_tokens, head_by_head, substitute

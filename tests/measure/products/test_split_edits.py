@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_models import FAMILIES
 
-import semphase.measure.exact as exact
+import semphase.measure.products.exact as exact
 from semphase.measure import reading, sites, sweeping
 from semphase.measure.edits import added, set_to, without, zeroed
 from semphase.measure.items import Items
