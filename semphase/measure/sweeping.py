@@ -19,13 +19,13 @@ from semphase.measure.batching import Batch, Row, batches, prompts_as_rows
 from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
-from semphase.measure.exact import replay_of
 from semphase.measure.gathering import Gathered
 from semphase.measure.halving import OutOfMemory, give_back, in_passes, remark_halves, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
+from semphase.measure.products.exact import replay_of, replay_tokens
 from semphase.measure.reading import Seeing
-from semphase.measure.replay import MEMORY, Replay, stream_bytes
+from semphase.measure.replay import Replay
 from semphase.measure.sites import Site
 from semphase.measure.sweeps import pass_tokens
 from semphase.models import Model
@@ -43,7 +43,7 @@ def sweep_site(
     edits: Edits[Label],
     site: Site,
     *,
-    memory: int = MEMORY,
+    memory: int | None = None,
 ) -> dict[Label, xr.DataArray]:
     """The values at a site, as `reading.read` lays them out, under each list of edits."""
     compiler = Compiler(model, items)
@@ -62,10 +62,9 @@ def sweep_site(
     return {label: own.finished() for label, own in found.items()}
 
 
-def groups(model: Model, items: Items, rows: Sequence[Row], memory: int = MEMORY) -> list[Batch]:
+def groups(model: Model, items: Items, rows: Sequence[Row], memory: int | None = None) -> list[Batch]:
     """The rows of some prompts, as many together as fill a pass and fit into memory; always the same ones."""
-    fitting = memory // stream_bytes(model, 1)
-    return list(batches(model, items, rows, min(pass_tokens(model), fitting)))
+    return list(batches(model, items, rows, replay_tokens(model, memory)))
 
 
 def swept_group(
@@ -74,7 +73,7 @@ def swept_group(
     edits: Edits[Label],
     reader: Reader,
     *,
-    memory: int = MEMORY,
+    memory: int | None = None,
     compiler: Compiler | None = None,
 ) -> Iterator[tuple[Label, np.ndarray, bool]]:
     """Label by label: what the reader finds in each row of a group, and whether anything moved there.
@@ -99,7 +98,7 @@ def swept_group(
 
 
 def _in_halves(
-    model: Model, group: Batch, edits: Edits[Label], reader: Reader, memory: int, compiler: Compiler
+    model: Model, group: Batch, edits: Edits[Label], reader: Reader, memory: int | None, compiler: Compiler
 ) -> Iterator[tuple[Label, np.ndarray, bool]]:
     middle = len(group) // 2
     first, second = (
@@ -121,7 +120,7 @@ def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _swept(
-    model: Model, group: Batch, edits: Edits[Label], reader: Reader, memory: int, compiler: Compiler
+    model: Model, group: Batch, edits: Edits[Label], reader: Reader, memory: int | None, compiler: Compiler
 ) -> Iterator[tuple[Label, np.ndarray, bool]]:
     with within_memory(model), replay_of(model, group.ids, memory) as replay:
         before = replay.stream(model.layers)

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.models import precision
 from semphase.models.anatomy import anatomy, check_anatomy, dimensions
+from semphase.models.device import use
 from semphase.models.folding import fold
 from semphase.models.model import Model, Start, bos_token
 
@@ -28,6 +29,7 @@ def assemble(
     The module is changed in place. SemphaseError for a family whose parts do not add up.
     """
     precision.use_full_precision()
+    use(device)
     module.eval().requires_grad_(False)
     sizes, parameters = dimensions(module), sum(weight.numel() for weight in module.parameters())
     if processing == "folded":

@@ -9,6 +9,7 @@ from semphase.report.head import commit, headline
 from semphase.report.schema import Document, Entry, Run
 from semphase.report.wording import (
     NOTHING,
+    conclusion,
     interval,
     published,
     relation,
@@ -56,7 +57,7 @@ def _verification(run: Run) -> list[str]:
         return []
     form = run["verification"]
     told = [f"- {_flat(line)}" for line in verification_lines(form)[:MOST_NOTICES]]
-    return ["\n".join([f"## Verification: {'passed' if form['passed'] else 'failed'}", "", *told])]
+    return ["\n".join([f"## Verification: {conclusion(form)}", "", *told])]
 
 
 def _fitting(found: Sequence[Group], room: int) -> list[Group]:

@@ -157,11 +157,14 @@ class VerificationForm(TypedDict):
     """What `--verify` concluded; it passed when every check did.
 
     `findings` are the claims of which nobody expected a verdict ("claim on model", by verdict): they fail nothing.
+    `repeated` counts the samples that were measured again on the CPU, where another device measured: none leaves what it
+    gave unchecked.
     """
 
     passed: bool
     checks: list[CheckForm]
     findings: dict[str, list[str]]
+    repeated: NotRequired[int]
 
 
 class Entry(TypedDict):

@@ -256,6 +256,13 @@ def summary_line(document: Document) -> str:
     )
 
 
+def conclusion(form: VerificationForm, passed: str = "passed", failed: str = "failed") -> str:
+    """Whether a verification passed, and whether it did so without looking at what its device measured."""
+    if not form["passed"]:
+        return failed
+    return f"{passed}, nothing repeated" if form.get("repeated") == 0 else passed
+
+
 def verification_lines(form: VerificationForm) -> list[str]:
     """The checks of a verification, and the findings that fail none of them."""
     checks = [f"{'PASS' if own['passed'] else 'FAIL'} {own['name']}: {own['found']}" for own in form["checks"]]

@@ -89,6 +89,7 @@ def _environment() -> Environment:
         registration=wording.registration,
         status=_status,
         verification=wording.verification_lines,
+        conclusion=wording.conclusion,
         remarks=lambda entry: list(groups.remarks(entry)),
         evidence=evidence.evidence,
         summarised=lambda detail: list(summarised.summarised(detail)),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.nn import functional
 
-from semphase.measure.around import Around
-from semphase.measure.reduced_products import round_mantissa
-from semphase.measure.split_products import split, split_weight
+from semphase.measure.products.around import Around
+from semphase.measure.products.reduced_products import round_mantissa
+from semphase.measure.products.split_products import split, split_weight
 
 NUMBERS = st.floats(-100, 100, width=32)
 

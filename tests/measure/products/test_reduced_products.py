@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from semphase.errors import SemphaseError
-from semphase.measure.reduced_products import round_mantissa, rounded_products
+from semphase.measure.products.reduced_products import round_mantissa, rounded_products
 from semphase.measure.streams import capture_streams
 from semphase.measure.targets import locate_all
 

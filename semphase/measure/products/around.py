@@ -14,10 +14,12 @@ from itertools import groupby
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from semphase.measure.blocks import BlockChanges
+from semphase.measure.replay import Replay
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
 from semphase.models.twin import twin
@@ -62,28 +64,44 @@ class ModelAround:
         self._pass = _Pass()
         self._weights: dict[tuple[_Product, ...], tuple[list[int], Factor]] = {}
         self._products: list[_Product] = []
+        self._recording = object()
         for parent, name, part in products(self.model):
             self._products.append(_Product(part, self._pass))
             setattr(parent, name, self._products[-1])
         # Hooks belong on what runs from now on.
         self.model = replace(self.model, anatomy=anatomy(self.model.module))
 
+    @property
+    def ready(self) -> bool:
+        """Are weights in the other arithmetic there already?"""
+        return bool(self._weights)
+
     @contextmanager
-    def recorded(self) -> Iterator[None]:
+    def recorded(self) -> Iterator[object]:
         """Inside the block products are the model's own; later ones are made around the last input that each took there.
 
-        What was recorded before is given up.
+        What was recorded before is given up. Yields what `forget` knows the recording by.
         """
-        for product in self._products:
-            product.shared = None
+        self._let_go()
+        self._recording = recording = object()
         calls: dict[_Product, _Call] = {}
         self._pass.calls = calls
         try:
-            yield
+            yield recording
         finally:
             self._pass.calls = None
         for same in [tuple(same) for _, same in groupby(calls, key=lambda product: id(calls[product][0]))]:
             self._gather(same, [calls.pop(product) for product in same])
+
+    def forget(self, recording: object) -> None:
+        """Let go of what a recording keeps, unless a later one has taken its place."""
+        if recording is self._recording:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._pass.forget()
+        for product in self._products:
+            product.shared = None
 
     def _gather(self, same: tuple[_Product, ...], calls: list[_Call]) -> None:
         """Consecutive products with one input become one product."""
@@ -120,6 +138,10 @@ class _Pass:
     """Exact products, in the order of their last calls, while they are recorded."""
     _last: tuple[Around, Tensor, tuple[Tensor, ...]] | None = None
 
+    def forget(self) -> None:
+        """A pass that ended early leaves products behind that nobody asks for."""
+        self._last = None
+
     def around(self, shared: _Shared, x: Tensor) -> Tensor:
         """One product with x; those that share their input are made together, by the first of them."""
         around, place = shared.around, shared.place
@@ -148,6 +170,28 @@ class _Product(nn.Module):
             calls.pop(self, None)  # a later call moves to the end
             calls[self] = x, found
         return found
+
+
+class ReplayAround(Replay):
+    """A replay whose products are made around those of its own text, which go when it is closed.
+
+    With another one of the same `ModelAround` alive, the older one multiplies around what the newer one recorded, which
+    costs it accuracy, or exactly.
+    """
+
+    def __init__(
+        self, around: ModelAround, ids: Int[Tensor, "chunk position"], memory: int, changes: BlockChanges | None = None
+    ) -> None:
+        self._around = around
+        with around.recorded() as self._recording:
+            super().__init__(around.model, ids, memory)
+            if changes:
+                self.move(changes)
+
+    def close(self) -> None:
+        """Give back what was recorded as well."""
+        super().close()
+        self._around.forget(self._recording)
 
 
 def kept_bytes(model: Model, tokens: int) -> int:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semphase.measure.reduced_products import round_mantissa
-from semphase.measure.tf32 import BITS, tf32_products
+from semphase.measure.products.reduced_products import round_mantissa
+from semphase.measure.products.tf32 import BITS, tf32_products
 
 
 @dataclass(frozen=True, slots=True, eq=False)

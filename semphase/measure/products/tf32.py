@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 
-from semphase.measure.reduced_products import RoundedFactors
+from semphase.measure.products.reduced_products import RoundedFactors
 from semphase.models import Model
 from semphase.models.twin import twin
 
