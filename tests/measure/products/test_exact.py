@@ -177,7 +177,9 @@ def meta(model, layers, d_model, heads, vocabulary):
             n_layer=layers, n_embd=d_model, n_head=heads, vocab_size=vocabulary, tie_word_embeddings=True
         )
         module = GPT2LMHeadModel(config)
-    return replace(model, module=module, anatomy=anatomy(module), layers=layers, heads=heads, d_model=d_model)
+    parameters = sum(weight.numel() for weight in module.parameters())
+    sizes = {"layers": layers, "heads": heads, "d_model": d_model, "parameters": parameters}
+    return replace(model, module=module, anatomy=anatomy(module), **sizes)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_groups_are_as_large_as_the_card_has_room_for(loaded, card, gigabytes, s
     card(gigabytes * 10**9)
     tokens = replay_tokens(model, memory=None)
     assert least <= tokens <= most
-    weights = sum(own.numel() for own in model.module.parameters()) * 4
+    weights = model.parameters * 4
     held = (
         weights
         + 2 * multiplied_bytes(model)
