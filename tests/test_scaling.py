@@ -119,6 +119,7 @@ def test_the_model_held_out_is_foretold():
     assert law.memory(own.shape, own.tokens, own.tokens) == pytest.approx(own.peak, rel=WITHIN)
 
 
+@pytest.mark.slow
 def test_a_model_is_measured():
     command = [sys.executable, str(BENCHMARKS / "scaling_point.py"), "tiny", "cpu", "256", "128"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

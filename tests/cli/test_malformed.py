@@ -113,6 +113,7 @@ def test_the_report_is_read_by_every_command_as_it_is(
         (place / "registry.jsonl").write_bytes(log)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_harm_to_a_report_is_a_traceback(

@@ -126,6 +126,7 @@ def test_a_verdict_unlike_the_recorded_one_fails_and_is_named(make: Make) -> Non
     assert own.run("--verify").code == 0
 
 
+@pytest.mark.slow
 def test_a_verdict_unlike_the_published_one_of_this_model_fails(make: Make) -> None:
     source = "from stubs import test_high_as_published, test_low_against_published, test_low_as_published\n"
     ran = project(make, source).run("--verify", "--model=gpt2", width=200)
@@ -225,6 +226,7 @@ _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(typ
 """
 
 
+@pytest.mark.slow
 def test_a_device_of_which_nothing_was_repeated_passes_with_that_said(make: Make) -> None:
     own = project(make, PASSING)
     assert own.run("--verify").document["run"]["verification"].get("repeated") is None  # type: ignore[index]
