@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import uuid
@@ -32,6 +34,15 @@ def atomically(path: Path) -> Iterator[Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def clear_scratch(path: Path) -> None:
+    """Take away what killed writers of a file or folder left beside it; nobody else may be writing it meanwhile."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import torch
 from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
 
 from semphase.errors import SemphaseError
+from semphase.files import clear_scratch
 from semphase.models import integrity
 from semphase.models.fit import listed
 from semphase.models.gguf_header import read_header
@@ -32,7 +33,8 @@ def converted(path: Path, sha256: str) -> Path:
         if not integrity.is_whole(folder):
             read_header(path)
             shutil.rmtree(folder, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=home) as scratch:
+            clear_scratch(folder)
+            with tempfile.TemporaryDirectory(prefix=f".{sha256}.", suffix=".partial", dir=home) as scratch:
                 made = Path(scratch) / sha256
                 _convert(path, made)
                 made.replace(folder)

@@ -23,7 +23,7 @@ import xarray as xr
 from filelock import FileLock
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically, sha256_of, try_out, write_atomically
+from semphase.files import atomically, clear_scratch, sha256_of, try_out, write_atomically
 from semphase.remarks import heard_by
 from semphase.store import netcdf
 
@@ -203,6 +203,8 @@ def _way_out(problem: OSError) -> str:
 
 def _write(path: Path, dataset: xr.Dataset) -> None:
     # The checksum first: where a kill comes between, the entry is missing, or damaged if it was before; never whole.
+    clear_scratch(path)
+    clear_scratch(path.with_suffix(".sha256"))
     with atomically(path) as scratch:
         netcdf.write(scratch, dataset)
         write_atomically(path.with_suffix(".sha256"), sha256_of(scratch).encode())

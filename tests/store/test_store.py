@@ -67,6 +67,16 @@ def test_a_failed_measurement_leaves_nothing(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
+def test_what_a_killed_writer_of_an_entry_left_is_gone_once_it_is_measured(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.path(KEY)
+    path.parent.mkdir(parents=True)
+    for suffix in (".nc", ".sha256"):
+        path.with_name(f".{path.stem}.0123456789ab.partial{suffix}").write_bytes(b"half")
+    store.get(KEY, dataset)
+    assert not list(path.parent.glob(".*"))
+
+
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
