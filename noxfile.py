@@ -73,6 +73,7 @@ def _install(session: nox.Session, lock: Path) -> None:
     pip = [python, "-m", "pip", "install", "-q", "--no-compile"]
     session.run(*pip, *whole, external=True, log=False)
     if bare:
+        session.log(f"pip may say that {BARE} lacks packages: they are left out on purpose")
         session.run(*pip, "--no-deps", *bare, external=True)
     # Some packages hold templates that are no Python; compileall says so by its exit status.
     compileall = ["-m", "compileall", "-qq", "-j", "0", "-x", SELDOM_IMPORTED, str(ENVIRONMENT)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version as version_of
+from typing import Any
+
+from docutils import nodes
 
 project = "semphase"
 author = "the authors of semphase"
@@ -20,7 +23,8 @@ html_theme_options = {"navigation_with_keys": True}
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
-# Pages that are read on GitHub too link to files of the repository, which the site has no page of; and "…" is no TOML.
+# Pages that are read on GitHub too link to files of the repository, which the site has no page of (`setup` makes them plain
+# text); and "…" is no TOML.
 suppress_warnings = ["myst.xref_missing", "misc.highlighting_failure"]
 
 # Docstrings name code between single backticks.
@@ -32,3 +36,15 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 autodoc_preserve_defaults = True
+
+
+def setup(app: Any) -> None:
+    """Tell Sphinx what is done to each page."""
+    app.connect("doctree-resolved", _without_dead_links)
+
+
+def _without_dead_links(_app: Any, page: nodes.document, _name: str) -> None:
+    """Links to files that the site does not have become plain text."""
+    for link in list(page.findall(nodes.reference)):
+        if ("/" in link.get("refuri", "") and link["refuri"].startswith("#")) or "/" in link.get("refid", ""):
+            link.replace_self(link.children)

@@ -126,6 +126,8 @@ def test_the_workflow_judges_a_pull_request_and_comments_what_changed(repository
     repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
     repository.commit(quick.replace("> 1.5", "> 1000000").replace("above(1.5)", "above(1e6)"))
     assert dict(repository.steps()) == {
+        "what this job writes is no change": 0,
+        "the commit before": 0,
         "the registry only grew": 0,
         "before": 0,
         "now": 1,
@@ -137,3 +139,13 @@ def test_the_workflow_judges_a_pull_request_and_comments_what_changed(repository
     assert "refuted" in comment
     assert "supported" in comment
     assert len(comment) < 65_536
+    assert "with changes" not in comment
+
+
+@pytest.mark.slow
+def test_the_workflow_judges_the_pull_request_that_brings_the_first_claims(repository: Any):
+    repository.git("commit", "-q", "--allow-empty", "-m", "nothing yet")
+    repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repository.commit(CLAIM)
+    assert set(dict(repository.steps()).values()) == {0}
+    assert "supported" in repository.said.read_text(encoding="utf-8")

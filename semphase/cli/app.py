@@ -34,7 +34,9 @@ class Kind(StrEnum):
 
 @app.command("list")
 def list_claims(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Test files and folders (default: claims).")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Test files and folders (default: claims, else this folder).")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of a report (default: reports/latest).")] = None,
     json: AsJson = False,
 ) -> None:
@@ -136,7 +138,8 @@ def compare(
 @app.command()
 def check(
     place: Annotated[
-        Path | None, typer.Argument(help="A registry.jsonl or its folder (default: claims), or an archive of a run.")
+        Path | None,
+        typer.Argument(help="A registry.jsonl or its folder (default: claims, else this one), or an archive of a run."),
     ] = None,
     against: Annotated[
         str, typer.Option(metavar="REPORT|REVISION", help="A report, or a git revision, that saw the registry before.")

@@ -114,4 +114,7 @@ def bos_in(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
     for token in (getattr(own, "bos_token_id", None), tokenizer.bos_token_id):
         if token is not None and token < own.vocab_size:
             return int(token)
-    raise SemphaseError(f"this {own.model_type} model has no BOS token; set bos_token_id in its config.json")
+    raise SemphaseError(
+        f"this {own.model_type} model has no BOS token within its vocabulary of {own.vocab_size}; set bos_token_id in its "
+        "config.json, or read texts without one by --bos no"
+    )

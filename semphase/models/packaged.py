@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+from semphase.files import is_there
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PLACES = (_PACKAGE / "_fixtures", _PACKAGE.parent / "fixtures")
@@ -32,5 +33,13 @@ def lexicon_names() -> tuple[str, ...]:
 
 
 def lexicon_path(name_or_path: str, here: Path) -> Path:
-    """The file of a packaged lexicon by its name, else the path itself, seen from the folder `here`."""
-    return fixture(f"lexicon/{name_or_path}.toml") if name_or_path in lexicon_names() else here / name_or_path
+    """The file of a packaged lexicon by its name, else the path itself, seen from the folder `here`.
+
+    SemphaseError for a bare word that is neither.
+    """
+    names, path = lexicon_names(), here / name_or_path
+    if name_or_path in names:
+        return fixture(f"lexicon/{name_or_path}.toml")
+    if name_or_path.isidentifier() and not is_there(path):
+        raise SemphaseError(f"there is no lexicon {name_or_path!r}: choose {', '.join(names)} or a TOML or JSON file")
+    return path

@@ -16,8 +16,8 @@ MEANINGS = {
     ),
     "reserved": (
         "Supported, with a reservation",
-        "The whole interval meets the criterion, but a control meets it too or is not told apart, another defensible "
-        "analysis turns the verdict, or it holds only by itself.",
+        "The whole interval meets the criterion, but there is no control, or one meets it too or is not told apart, another "
+        "defensible analysis turns the verdict, or it holds only by itself.",
     ),
     "refuted": (
         "Refuted",

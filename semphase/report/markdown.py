@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from semphase.report.groups import Group, groups
+from semphase.report.groups import Group, groups, remarks
 from semphase.report.head import commit, headline
 from semphase.report.schema import Document, Entry, Run
 from semphase.report.wording import (
@@ -27,6 +27,7 @@ LONGEST = 400
 MOST_NOTICES = 20
 FOLDED = ("not-applicable", "audit")
 """Groups that a reader opens: what says nothing of a model."""
+WEAKER = ("no control", "nominal", "strength not told")
 _HEADS = ("claim", "model", "verdict", "estimate", "criterion", "control", "published")
 
 
@@ -99,12 +100,17 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     return (
         f"`{entry['id']}`",
         entry["model"] or NOTHING,
-        f"**{verdict(entry)}**",
+        ", ".join([f"**{verdict(entry)}**", *_weaker(entry)]),
         interval(estimate) if estimate else NOTHING,
         rule(entry),
         f"{interval(control['estimate'])}, {relation(entry)}" if control else NOTHING,
         published(entry),
     )
+
+
+def _weaker(entry: Entry) -> list[str]:
+    """What the verdict itself does not tell of what limits it."""
+    return [remark for remark in remarks(entry) if remark in WEAKER]
 
 
 def _notes(entry: Entry) -> list[str]:

@@ -18,6 +18,10 @@ _SECOND = frozenset({"p_decision", "strength", "specific", "firm", "nominal", "p
 """Keys of entries, estimates and the summary that reports have had since schema 2."""
 
 
+ARCHIVED = b"PK"
+"""What the files of zip begin with."""
+
+
 def read_report(run: Path) -> Document:
     """The report in a folder or in a file; SemphaseError where there is none, or where it is broken or too new."""
     path = run
@@ -34,7 +38,8 @@ def parse_report(content: bytes, path: object) -> Document:
     try:
         found = json.loads(content.decode(), parse_constant=_refuse)
     except UnicodeDecodeError as problem:
-        raise SemphaseError(f"there is no report to read at {short(path)}: {problem}") from problem
+        told = "an archive: unpack it, or let semphase check judge it" if content[:2] == ARCHIVED else problem
+        raise SemphaseError(f"there is no report to read at {short(path)}: {told}") from problem
     except (ValueError, RecursionError) as problem:
         raise SemphaseError(f"the report {path} is broken ({problem}): judge the claims again") from problem
     _check(found, path)

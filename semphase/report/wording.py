@@ -33,9 +33,12 @@ LEGEND = (
 )
 
 
+ENDLESS = 1e100
+
+
 def number(value: float | None) -> str:
-    """Four significant digits, large numbers as integers; an unbounded end is ∞."""
-    if value is None:
+    """Four significant digits, large numbers as integers; an unbounded end is ∞, and so is what no digits tell from it."""
+    if value is None or value > ENDLESS:
         return "∞"
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
@@ -245,7 +248,8 @@ def summary_line(document: Document) -> str:
     """All counts in one sentence, and how much was measured for them."""
     counts, entries = document["summary"], len(document["claims"])
     told = "specific" in counts
-    specific = f" ({counts['specific']} specific)" if told else ""
+    audits = sum(entry["model"] is None for entry in document["claims"] if leads(entry))
+    specific = f" ({counts['specific']} specific{_audits(audits)})" if told else ""
     fragile = f", {counts['fragile']} fragile" if counts.get("fragile") else ""
     firm = f"; {counts['firm']} verdicts firm, {counts['nominal']} nominal{fragile}" if told else ""
     return (
@@ -254,6 +258,11 @@ def summary_line(document: Document) -> str:
         f"{counts['not_applicable']} not applicable{firm}; {counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )
+
+
+def _audits(number: int) -> str:
+    """Of the specific ones, those that say nothing of a model."""
+    return f", {number} of them audits" if number else ""
 
 
 def conclusion(form: VerificationForm, passed: str = "passed", failed: str = "failed") -> str:

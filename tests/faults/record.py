@@ -1,4 +1,4 @@
-"""Runs under faults, and what became of them as a table: nox -s faults, with --short in a minute."""
+"""Runs under faults, and what became of them as a table: nox -s faults, with -- --short in a minute."""
 
 from __future__ import annotations
 
