@@ -9,10 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import SemphaseError
-from semphase.measure.attention import Attending, Change, Changes, Outputs, attending
+from semphase.measure.attention import Attending, Change, Changes, Outputs
 from semphase.measure.changes import FORMS, Constant, reformed
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
+from semphase.measure.seam import attending
 from semphase.models import Model
 from semphase.models.device import device_memory
 

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.models import precision
-from semphase.models.anatomy import anatomy, check_anatomy, dimensions
+from semphase.models.anatomy import dimensions, parts_of
 from semphase.models.folding import fold
 from semphase.models.model import Model, bos_token
 
@@ -28,12 +28,12 @@ def assemble(
     """
     precision.use_full_precision()
     module.eval().requires_grad_(False)
-    sizes, parameters = dimensions(module), sum(weight.numel() for weight in module.parameters())
+    parameters = sum(weight.numel() for weight in module.parameters())
     if processing == "folded":
         fold(module)
     nn.Module.to(module, device=device, dtype=dtype)
-    parts = anatomy(module)
-    check_anatomy(module, parts)
+    parts = parts_of(module)
+    sizes = dimensions(module, len(parts.blocks))
     return Model(
         name=name,
         family=module.config.model_type,

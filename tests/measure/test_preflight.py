@@ -8,10 +8,11 @@ from random_models import FAMILIES, random_model
 
 import semphase.measure.replay as replay
 from semphase.errors import SemphaseError
-from semphase.measure.attention import Attending, attending
+from semphase.measure.attention import Attending
 from semphase.measure.changes import Ablated
 from semphase.measure.preflight import LEAST_EFFECT, POSITIONS, model_loss, preflight
 from semphase.measure.replay import Replay
+from semphase.measure.seam import attending
 from semphase.tolerances import loss_tolerance
 
 PER_NAT = loss_tolerance("float32")

@@ -33,7 +33,7 @@ from semphase.measure.screening.shortlist import shortlist, split_vocabulary
 from semphase.measure.tf32 import has_tf32, in_tf32, tf32_products
 from semphase.measure.timing import least_seconds
 from semphase.models import Model
-from semphase.models.anatomy import anatomy
+from semphase.models.anatomy import transferred
 
 Product = Literal["int8", "bfloat16", "tf32"]
 Way = Literal["int8", "bfloat16", "int8+bfloat16", "tf32+float16"]
@@ -159,7 +159,7 @@ def _require_same(replay: Replay) -> None:
 def _bfloat16(model: Model, memory: int) -> Make:
     """The weights of the blocks' products are cast once; the blocks, and nothing else, run in autocast."""
     module = copy.deepcopy(model.module)
-    rough = replace(model, module=module, anatomy=anatomy(module))
+    rough = replace(model, module=module, anatomy=transferred(model.anatomy, model.module, module))
     for *_, part in products(rough):
         exact = part.weight
         assert isinstance(exact, Tensor)
