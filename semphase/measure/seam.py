@@ -196,7 +196,8 @@ def _of_heads(model: Model, block: nn.Module, path: str, given: Any) -> bool:
     home = block.get_submodule(path.rpartition(".")[0])
     counts = [getattr(home, name) for name in COUNTS if isinstance(getattr(home, name, None), int)]
     fits = isinstance(given, Tensor) and given.ndim == 3 and given.shape[-1] % model.heads == 0
-    return fits and bool(counts) and counts[0] == model.heads
+    counts = counts or [getattr(getattr(home, "config", None), "num_attention_heads", None)]
+    return fits and counts[0] == model.heads
 
 
 def _takes_functions(model: Model) -> bool:

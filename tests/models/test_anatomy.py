@@ -148,7 +148,14 @@ def test_blocks_that_do_more_than_add_have_no_writes():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_found_by_what_it_does_is_what_the_names_say(loaded, family):
     model = loaded(family)
-    assert found(model.module) == model.anatomy
+    parts, named = found(model.module), model.anatomy
+    assert (parts.embed, parts.blocks, parts.final_norm, parts.unembed) == (
+        named.embed,
+        named.blocks,
+        named.final_norm,
+        named.unembed,
+    )
+    assert (parts.attention, parts.mlp) == (named.attention, named.mlp)
 
 
 def test_an_overflow_is_named(loaded):
