@@ -159,7 +159,11 @@ def _attention_first(block: nn.Module, one: nn.Module, other: nn.Module, seen: S
 
 def _inside(block: nn.Module) -> list[tuple[str, nn.Module]]:
     """The parts of a block by path and class, the outer ones first."""
-    named = [(f"{name} {type(part).__name__}", part) for name, part in block.named_modules() if name]
+    named = [
+        (f"{name} {type(part).__name__}", part)
+        for name, part in block.named_modules()
+        if name and not isinstance(part, nn.Dropout)
+    ]
     return sorted(named, key=lambda own: own[0].count("."))
 
 
