@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically, write_atomically, write_or_refuse
+from semphase.files import atomically, clear_scratch, read_utf8, write_atomically, write_or_refuse
 
 
 def test_a_file_is_written_and_written_over(tmp_path: Path) -> None:
@@ -48,9 +48,28 @@ def test_a_writer_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    path, other = tmp_path / "a[b].nc", tmp_path / "a.nc"
+    writing = [atomically(each) for each in (path, other)]
+    left, kept = (each.__enter__() for each in writing)
+    left.write_bytes(b"half")
+    kept.write_bytes(b"half of another")
+    folder = tmp_path / ".a[b].0.partial.nc"
+    (folder / "deep").mkdir(parents=True)
+    path.write_bytes(b"whole")
+    clear_scratch(path)
+    assert sorted(tmp_path.iterdir()) == sorted([kept, path])
+
+
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with atomically(path) as first, atomically(path) as second:
         first.write_bytes(b"first")
         second.write_bytes(b"second")
     assert path.read_bytes() == b"first"  # the outer block ends last
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_a_device_without_an_end_is_not_read() -> None:
+    with pytest.raises(OSError, match="may never end"):
+        read_utf8(Path("/dev/zero"))

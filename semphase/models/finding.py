@@ -25,6 +25,7 @@ MULTIPLIERS = ("residual_multiplier", "residual_scale")
 """What the blocks of some families call the number that multiplies what they add."""
 _ATTENTION = "att"
 Seen = Mapping[nn.Module, Passed]
+Parts = tuple[nn.Module, ...]
 
 
 def found(module: PreTrainedModel) -> Anatomy:
@@ -42,15 +43,7 @@ def found(module: PreTrainedModel) -> Anatomy:
     for layer, block in enumerate(blocks):
         if not any(_ATTENTION in name.lower() for name, part in _inside(block) if part in seen):
             raise unfit(module, f"block {layer} has no attention")
-    pairs = [_writing(block, seen) for block in blocks]
-    if any(pair is None for pair in pairs):
-        attention = mlp = Unwritten.of(module.config.model_type)
-        neurons: list[nn.Module | None] = []
-    else:
-        attention, mlp = (tuple(own) for own in zip(*pairs, strict=True))
-        neurons = [_output_projection(part, seen) for part in mlp]
-        for block, pair in zip(blocks, pairs, strict=True):
-            _multiply_early(block, pair)
+    attention, mlp, neurons = _writers(module, blocks, seen)
     return Anatomy(
         embed=embed,
         blocks=blocks,
@@ -58,8 +51,20 @@ def found(module: PreTrainedModel) -> Anatomy:
         mlp=mlp,
         final_norm=norm,
         unembed=unembed,
-        neurons=() if None in neurons else tuple(neurons),
+        neurons=neurons,
     )
+
+
+def _writers(module: PreTrainedModel, blocks: Parts, seen: Seen) -> tuple[Parts, Parts, Parts]:
+    """What writes in each block, and the projections of neurons, where there are such."""
+    pairs = [pair for block in blocks if (pair := _writing(block, seen))]
+    if len(pairs) < len(blocks):
+        return (unwritten := Unwritten.of(module.config.model_type)), unwritten, ()
+    for block, pair in zip(blocks, pairs, strict=True):
+        _multiply_early(block, pair)
+    attention, mlp = (tuple(own) for own in zip(*pairs, strict=True))
+    neurons = tuple(part for own in mlp if (part := _output_projection(own, seen)))
+    return attention, mlp, neurons if len(neurons) == len(mlp) else ()
 
 
 def _ends(module: PreTrainedModel) -> tuple[nn.Module, nn.Module]:
@@ -70,8 +75,8 @@ def _ends(module: PreTrainedModel) -> tuple[nn.Module, nn.Module]:
 
 
 def _blocks(module: PreTrainedModel, seen: Seen) -> tuple[nn.Module, ...]:
-    lists = [part for part in module.modules() if isinstance(part, nn.ModuleList) and len(part)]
-    chains = [tuple(own) for own in lists if _passes_on(own, seen)]
+    lists = [tuple(part) for part in module.modules() if isinstance(part, nn.ModuleList) and len(part)]
+    chains = [own for own in lists if _passes_on(own, seen)]
     if not chains:
         raise unfit(module, "no list of blocks passes one stream on from each to the next")
     return max(chains, key=len)

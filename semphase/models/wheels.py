@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically
+from semphase.files import atomically, clear_scratch
 from semphase.models import integrity
 from semphase.models.catalogue import Entry
 from semphase.models.kept import keeping
@@ -37,6 +37,7 @@ def _joined(name: str, entry: Entry) -> Path:
 
 
 def _join(parts: Iterable[Path], whole: Path) -> None:
+    clear_scratch(whole)
     with atomically(whole) as scratch, scratch.open("wb") as file:
         for part in parts:
             with part.open("rb") as read:

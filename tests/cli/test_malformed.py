@@ -32,6 +32,7 @@ RENAMED = object()
 COMMANDS = (
     ("list", "--run", "out"), ("list", "--run", "out", "--json"), ("show", "out", "a.one"),
     ("show", "out", "a.two", "--json"), ("power", "out"), ("power", "out", "a.two"), ("power", "out", "--json"),
+    ("render", "out", "--out", "rendered"), ("render", "out", "--json"),
     ("check", ".", "--against", "out"), ("register", "test_a.py", "--run", "out"),
     ("register", "test_a.py", "--amend", "--reason", "x", "--run", "out"),
 )  # fmt: skip
@@ -112,6 +113,7 @@ def test_the_report_is_read_by_every_command_as_it_is(
         (place / "registry.jsonl").write_bytes(log)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_harm_to_a_report_is_a_traceback(
@@ -187,8 +189,8 @@ def test_what_is_nested_too_deep_is_told(report: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("list",), ("register",), ("check",), ("power",), ("show", "ID"), ("check", ".", "--against"), ("list", "--run"),
-     ("register", "test_a.py", "--run")],
+    [("list",), ("register",), ("check",), ("power",), ("render",), ("show", "ID"), ("check", ".", "--against"),
+     ("list", "--run"), ("register", "test_a.py", "--run")],
 )  # fmt: skip
 def test_a_path_longer_than_any_is_a_sentence(
     place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]

@@ -148,6 +148,7 @@ def judged(folder: Path, value: float = 0.97) -> Entry:
     }
 
 
+@pytest.mark.slow
 def test_new_code_that_finds_the_same_needs_no_amendment(run: Run, folder: Path, report: Callable[..., Path]) -> None:
     run("register", "test_a.py")
     report("first", judged(folder))
@@ -173,6 +174,7 @@ def test_new_code_that_finds_the_same_needs_no_amendment(run: Run, folder: Path,
     assert "1 registered before, unchanged" in told
 
 
+@pytest.mark.slow
 def test_another_output_of_the_same_code_is_a_change_and_needs_an_amendment(
     run: Run, folder: Path, report: Callable[..., Path]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make
 
@@ -34,6 +36,7 @@ seed = 0
 """
 
 
+@pytest.mark.slow
 def test_accepted_verdicts_are_what_later_runs_expect(make: Make) -> None:
     project = make(CHANGING)
     project.write("two.txt", "low")
@@ -69,6 +72,7 @@ def test_what_broke_is_not_recorded_and_fails_the_run(make: Make) -> None:
     assert '"audit.table" = "supported"' in (folder / "no-model.toml").read_text()
 
 
+@pytest.mark.slow
 def test_one_record_of_a_claim_without_a_model_serves_every_run(make: Make) -> None:
     project = make()
     project.run("--accept", "--claims=audit.table", "--seed=3", "--budget=quick")

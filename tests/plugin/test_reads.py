@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project
 
@@ -37,6 +39,7 @@ def checked(project: Project, *options: str) -> dict[str, Any] | None:
     return ast.literal_eval(place.read_text()) if place.exists() else None
 
 
+@pytest.mark.slow
 def test_each_model_is_checked_for_what_its_claims_read(make: Make) -> None:
     project, two = make(CLAIMS), ("--model=tiny", "--model=gpt2")
     assert checked(project, *two, "--claims=data.words") == {"tiny": ("lexicon",), "gpt2": ("lexicon",)}

@@ -99,7 +99,7 @@ def test_every_kind_of_status_stands_in_every_report(make: Make, workers: tuple[
     assert ran.document["run"]["registry"] == {"registry.jsonl": {"head": known.head, "length": 2}}
     assert f"changed since {day}" in ran.out
     markdown = (project.report / "verdicts.md").read_text()
-    assert f"| changed since {day} |" in markdown
+    assert f"- `order.low` on tiny: changed since {day}\n" in markdown
     assert f"registry: `registry.jsonl`, 2 lines, head `{str(known.head)[:12]}`" in markdown
     html = (project.report / "report.html").read_text()
     assert 'data-registration="unregistered"' in html
@@ -139,6 +139,7 @@ def test_a_claim_is_registered_where_the_store_vouches_for_the_order(make: Make)
     assert status(project.run("test_it.py")) == "registered"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_the_store_is_fresh_for_the_whole_of_a_run(make: Make, workers: tuple[str, ...]) -> None:
     project = make()
@@ -150,6 +151,7 @@ def test_the_store_is_fresh_for_the_whole_of_a_run(make: Make, workers: tuple[st
     ]
 
 
+@pytest.mark.slow
 def test_registering_after_the_first_measurement_shows_and_goes_on_to(make: Make) -> None:
     project = make(OWN)
     assert status(project.run("test_it.py")) == "unregistered"
@@ -161,6 +163,7 @@ def test_registering_after_the_first_measurement_shows_and_goes_on_to(make: Make
     assert status(project.run("test_it.py")) == "unknown"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -175,6 +178,7 @@ def test_a_weaker_control_and_another_statistic_show(make: Make, before: str, af
     assert status(edited(project, before, after)) == "changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -192,6 +196,7 @@ def keep(project: Project) -> None:
     re_implementing([project.folder / "test_it.py"], project.report)
 
 
+@pytest.mark.slow
 def test_a_refactoring_with_equal_output_does_not_show_as_changed(make: Make) -> None:
     project = mine(make)
     project.run("test_it.py")
@@ -207,6 +212,7 @@ def test_a_refactoring_with_equal_output_does_not_show_as_changed(make: Make) ->
     assert status(project.run("test_it.py", "--semphase-model=gpt2")) == "re-implemented"
 
 
+@pytest.mark.slow
 def test_new_code_with_another_output_or_on_another_model_is_changed(make: Make) -> None:
     project = mine(make)
     project.run("test_it.py")
@@ -230,6 +236,7 @@ READING = OWN.replace("\nfrom semphase", "\nimport json\nfrom pathlib import Pat
 FROM_A_FILE = READING.replace("measured([1.0, 2.0, 6.0])", "measured(json.loads(Path('data.json').read_text()))")
 
 
+@pytest.mark.slow
 def test_another_output_under_equal_circumstances_is_a_change_though_no_hash_tells_of_it(make: Make) -> None:
     project = make(FROM_A_FILE)
     project.write("data.json", "[1.0, 2.0, 6.0]")

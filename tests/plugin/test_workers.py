@@ -133,6 +133,7 @@ def test_claims_that_take_little_from_the_store_run_in_one_process(make: Make) -
     assert "these claims take about 4 s from the store: they run in one process, not in 2" in done.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "names", "options"),
     [

@@ -161,6 +161,7 @@ def test_a_statistic_of_a_phenomenon_is_code_of_the_claims_that_reach_it(science
     assert {name for name in was if _pi()[name] != was[name]} == {"pi.learned"}
 
 
+@pytest.mark.slow
 def test_hashes_are_those_of_another_process_that_has_imported_everything() -> None:
     program = (
         "from pathlib import Path\nimport torch, semphase.science.lexical.facet, semphase.science.lexical.figures\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -38,7 +39,8 @@ class Checkpoints:
 
     def write(self, phase: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
         """Put the state of a phase in the place of its last one; SemphaseError where it cannot be written."""
-        header = {"identity": self.identity, "facts": json.dumps(facts)}
+        told = json.dumps(facts)
+        header = {"identity": self.identity, "facts": told, "sha256": _sha256(tensors, told)}
         self._written[phase] = time.monotonic()
         try:
             with atomically(self._path(phase)) as scratch:
@@ -57,9 +59,11 @@ class Checkpoints:
                 if header.get("identity") != self.identity:
                     return None
                 # Copied, because the file is mapped into memory and will be replaced.
-                return {name: file.get_tensor(name).clone() for name in file.keys()}, json.loads(header["facts"])  # noqa: SIM118
+                found = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return None
+        told = header.get("facts", "")
+        return (found, json.loads(told)) if header.get("sha256") == _sha256(found, told) else None
 
     def clear(self) -> None:
         """Empty the folder of checkpoints, and take it away if nothing else is in it."""
@@ -70,3 +74,12 @@ class Checkpoints:
 
     def _path(self, phase: str) -> Path:
         return self.folder / f"{phase.replace(' ', '-')}.safetensors"
+
+
+def _sha256(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """Of all that a checkpoint holds: safetensors notices no damage to its numbers."""
+    digest = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -96,10 +96,15 @@ def test_another_trainings_checkpoint_is_not_used(tmp_path, change):
     assert same(run(tmp_path / "a"), run(tmp_path / "b"))
 
 
-def test_a_damaged_checkpoint_is_not_used(tmp_path):
+@pytest.mark.parametrize("damage", ["cut", "number", "facts"])
+def test_a_damaged_checkpoint_is_not_used(tmp_path, damage):
     broken_off(tmp_path / "a")
     (path,) = (tmp_path / "a").glob("*.safetensors")
-    path.write_bytes(path.read_bytes()[:-100])
+    whole = path.read_bytes()
+    facts = whole.replace(b"losses", b"lo5ses", 1)
+    path.write_bytes(
+        {"cut": whole[:-100], "number": whole[:-2] + bytes([whole[-2] ^ 4, whole[-1]]), "facts": facts}[damage]
+    )
     assert same(run(tmp_path / "a"), run(tmp_path / "b"))
 
 
