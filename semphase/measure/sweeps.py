@@ -144,10 +144,10 @@ def _final_stream(model: Model, ids: Int[Tensor, "chunk position"], changes: Cha
     def keep(_norm: object, args: tuple[Tensor, ...]) -> None:
         found.append(args[0])
 
-    handle = model.anatomy.final_norm.register_forward_pre_hook(keep)
-    try:
-        with torch.enable_grad(), attending(model, changes):
+    with torch.enable_grad(), attending(model, changes):
+        handle = model.anatomy.final_norm.register_forward_pre_hook(keep)
+        try:
             model.module.base_model(input_ids=ids, use_cache=False)
-    finally:
-        handle.remove()
+        finally:
+            handle.remove()
     return found[0]

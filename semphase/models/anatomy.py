@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -77,18 +76,6 @@ def parts_of(module: PreTrainedModel) -> Anatomy:
         if not isinstance(parts.attention, Unwritten):
             check_anatomy(module, parts)
     return parts
-
-
-def transferred(parts: Anatomy, module: nn.Module, copy: nn.Module) -> Anatomy:
-    """The same parts of a copy of the module."""
-    names = {part: name for name, part in module.named_modules()}
-
-    def same(own: Any) -> Any:
-        if isinstance(own, nn.Module):
-            return copy.get_submodule(names[own])
-        return own if isinstance(own, Unwritten) else tuple(map(same, own))
-
-    return Anatomy(**{part.name: same(getattr(parts, part.name)) for part in fields(parts)})
 
 
 def anatomy(module: PreTrainedModel) -> Anatomy:
