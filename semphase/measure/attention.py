@@ -27,7 +27,8 @@ def softmax_outputs(seen: Attending) -> Outputs:
     if seen.mask is None and seen.group > 1 and not groups_fused(seen.query.device, seen.query.dtype):
         return _ungrouped(seen)
     attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
-    found: Tensor = attend(seen.module, seen.query, seen.key, seen.value, seen.mask, scaling=seen.scaling)[0]
+    own = seen.query, seen.key, seen.value, seen.mask
+    found: Tensor = attend(seen.module, *own, scaling=seen.scaling, is_causal=seen.mask is None)[0]
     return found
 
 

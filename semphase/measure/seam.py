@@ -6,7 +6,6 @@ the heads give, and can give something else (`AtProjection`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,11 +19,17 @@ from transformers.masking_utils import sdpa_mask
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Attending, Change, Changes, Outputs, softmax_outputs
+from semphase.measure.streams import first_tensor
 from semphase.models import Model
-from semphase.models.probing import passed, probe_tokens
+from semphase.models.probing import is_attention, passed, probe_tokens
 from semphase.models.remembered import remembered
+from semphase.tolerances import stream_tolerance
 
 NAME = "semphase"
+
+
+class Unkept(SemphaseError):
+    """Attention that hands over more than is kept here."""
 
 
 class _Seam:
@@ -140,37 +145,62 @@ def _installed(model: Model) -> Iterator[None]:
 
 @remembered
 def ways_of(model: Model) -> Ways:
-    """Asked once for a model, by a short pass."""
-    interface = _takes_functions(model)
+    """Asked once for a model, by two short passes."""
     blocks = model.anatomy.blocks
-    calls: Counter[int] = Counter()
     watched = {part: name for block in blocks for name, part in block.named_modules() if _may_project(name, part)}
-    with ExitStack() as stack:
-        if interface:
-            stack.enter_context(_counted(model, calls))
-        seen, _ = passed(model.module, watched, probe_tokens(model.module))
+    seen, _ = passed(model.module, [*watched, blocks[-1]], probe_tokens(model.module))
+    calls = _calls(model, first_tensor(seen[blocks[-1]].gave)) if _takes_functions(model) else None
     projections, closed = {}, {}
     for layer, block in enumerate(blocks):
-        if calls[layer] > 1:
-            closed[layer] = "is asked for more than once in a block"
-        elif not calls[layer]:
-            inside = set(block.modules())
-            ran = [part for part in seen if part in inside]
-            if ran and _of_heads(model, block, watched[ran[-1]], seen[ran[-1]].given):
-                projections[layer] = watched[ran[-1]]
-            else:
-                closed[layer] = (
-                    "neither goes through transformers' attention interface nor ends in a projection of its heads"
-                )
-    return Ways(interface, projections, closed)
+        heads = [] if calls is None else calls[layer]
+        if heads:
+            if why := _amiss(model, heads):
+                closed[layer] = why
+            continue
+        inside = set(block.modules())
+        ran = [part for part in seen if part in inside and part in watched]
+        if ran and _of_heads(model, block, watched[ran[-1]], seen[ran[-1]].given):
+            projections[layer] = watched[ran[-1]]
+        else:
+            closed[layer] = (
+                "neither goes through transformers' attention interface nor ends in a projection of its heads"
+            )
+    return Ways(calls is not None, projections, closed)
+
+
+def _amiss(model: Model, heads: list[int]) -> str | None:
+    """Why heads cannot be changed at a block's calls of attention, which have so many."""
+    if len(heads) > 1:
+        return "is asked for more than once in a block"
+    if heads[0] != model.heads:
+        return f"has {heads[0]} heads in one of its blocks, and {model.heads} by its configuration"
+    return None
+
+
+def _calls(model: Model, wanted: Tensor) -> list[list[int]] | None:
+    """By layer the numbers of heads of each call of attention; None where the interface does not hand over all there is.
+
+    Then the last block gives something else than `wanted`, which comes of the family's own attention.
+    """
+    calls: list[list[int]] = [[] for _ in model.anatomy.blocks]
+    last = model.anatomy.blocks[-1]
+    try:
+        with _counted(model, calls):
+            seen, _ = passed(model.module, [last], probe_tokens(model.module))
+    except Unkept:
+        return None
+    if wanted.dtype.itemsize < torch.float32.itemsize or not bool(wanted.isfinite().all()):
+        return calls  # other roundings may choose other experts, and what is broken equals nothing
+    close = stream_tolerance(str(wanted.dtype).removeprefix("torch."), model.layers, model.d_model)
+    return calls if float((first_tensor(seen[last].gave) - wanted).norm()) <= close * float(wanted.norm()) else None
 
 
 @contextmanager
-def _counted(model: Model, calls: Counter[int]) -> Iterator[None]:
-    """Inside the block, the calls of attention through the interface are counted by layer."""
+def _counted(model: Model, calls: list[list[int]]) -> Iterator[None]:
+    """Inside the block, the heads of calls of attention through the interface are noted by layer."""
 
     def counting(layer: int, seen: Attending) -> Outputs:
-        calls[layer] += 1
+        calls[layer].append(seen.heads)
         return seen.outputs
 
     before = _Seam.changes
@@ -188,7 +218,7 @@ def _counted(model: Model, calls: Counter[int]) -> Iterator[None]:
 
 def _may_project(name: str, part: nn.Module) -> bool:
     weight = getattr(part, "weight", None)
-    return "att" in name.lower() and isinstance(weight, Tensor) and weight.ndim == 2
+    return is_attention(name) and isinstance(weight, Tensor) and weight.ndim == 2
 
 
 def _of_heads(model: Model, block: nn.Module, path: str, given: Any) -> bool:
@@ -215,6 +245,8 @@ def _takes_functions(model: Model) -> bool:
 
 COUNTS = ("num_v_heads", "num_heads", "num_attention_heads", "n_heads", "n_head")
 """What attention modules call the number of their heads; where values have a number of their own, it is that one."""
+EXTRAS = ("position_bias", "indices")
+"""What a few families hand to attention functions beside queries, keys and values: biases of scores, and chosen keys."""
 
 
 def _refused(model: Model, why: str) -> SemphaseError:
@@ -243,9 +275,9 @@ def _attend(
     dropout: float = 0.0,  # noqa: ARG001 - the interface passes it; models are in evaluation mode
     **other: Any,
 ) -> tuple[Tensor, None]:
-    if other.get("position_bias") is not None:
-        raise SemphaseError(
-            f"{type(module).__name__} adds biases to its attention scores, which no change here keeps; choose a model of "
+    if extra := [name for name in EXTRAS if other.get(name) is not None]:
+        raise Unkept(
+            f"{type(module).__name__} adds {extra[0]} to its attention, which no change here keeps; choose a model of "
             "another family."
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling

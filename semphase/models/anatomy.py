@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from semphase.errors import SemphaseError
 from semphase.models.finding import found
 from semphase.models.model import Anatomy, Unwritten
-from semphase.models.probing import Passed, Unfit, is_write, passed_alone, unfit, write_of
+from semphase.models.probing import Passed, Unfit, is_stream, is_write, passed_alone, unfit, write_of
 
 Names = Mapping[str, str]
 LLAMA: Names = {
@@ -109,6 +109,8 @@ def check_anatomy(module: PreTrainedModel, parts: Anatomy) -> None:
     """
     seen = _record(module, parts)
     for k, block in enumerate(parts.blocks):
+        if not is_stream(seen[block].given):
+            raise unfit(module, f"block {k} is given something else than one stream")
         before, after = seen[block].given, write_of(seen[block].gave, seen[block].given)
         writing = [seen[part[k]].gave for part in (parts.attention, parts.mlp)]
         if not all(is_write(own, before) for own in writing):

@@ -18,12 +18,21 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from semphase.models.model import Anatomy, Unwritten
-from semphase.models.probing import Passed, is_write, passed, passed_alone, probe_tokens, unfit, write_of
+from semphase.models.probing import (
+    Passed,
+    is_attention,
+    is_stream,
+    is_write,
+    passed,
+    passed_alone,
+    probe_tokens,
+    unfit,
+    write_of,
+)
 from semphase.models.readout import finish_of
 
 MULTIPLIERS = ("residual_multiplier", "residual_scale")
 """What the blocks of some families call the number that multiplies what they add."""
-_ATTENTION = "att"
 Seen = Mapping[nn.Module, Passed]
 Parts = tuple[nn.Module, ...]
 
@@ -41,7 +50,7 @@ def found(module: PreTrainedModel) -> Anatomy:
     _require_causal(module, blocks, seen)
     _require_readout(module, seen[unembed].gave, logits)
     for layer, block in enumerate(blocks):
-        if not any(_ATTENTION in name.lower() for name, part in _inside(block) if part in seen):
+        if not any(is_attention(name) for name, part in _inside(block) if part in seen):
             raise unfit(module, f"block {layer} has no attention")
     attention, mlp, neurons = _writers(module, blocks, seen)
     return Anatomy(
@@ -83,16 +92,12 @@ def _blocks(module: PreTrainedModel, seen: Seen) -> tuple[nn.Module, ...]:
 
 
 def _passes_on(blocks: Sequence[nn.Module], seen: Seen) -> bool:
-    if not all(block in seen and _is_stream(seen[block].given) for block in blocks):
+    if not all(block in seen and is_stream(seen[block].given) for block in blocks):
         return False
     gave = [_first(seen[block].gave) for block in blocks]
-    if not all(_is_stream(own) and own.shape == seen[blocks[0]].given.shape for own in gave):
+    if not all(is_stream(own) and own.shape == seen[blocks[0]].given.shape for own in gave):
         return False
     return all(torch.equal(own, seen[after].given) for own, (_, after) in zip(gave, pairwise(blocks), strict=False))
-
-
-def _is_stream(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 3 and value.is_floating_point()
 
 
 def _first(output: Any) -> Any:
@@ -155,7 +160,7 @@ def _writing(block: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module] | None
 def _attention_first(block: nn.Module, one: nn.Module, other: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module]:
     """By the word in its path, else by which ran first."""
     names = {part: name for name, part in _inside(block)}
-    named = [_ATTENTION in names[part].lower() for part in (one, other)]
+    named = [is_attention(names[part]) for part in (one, other)]
     if named[0] != named[1]:
         return (one, other) if named[0] else (other, one)
     order = list(seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +45,20 @@ def write_of(output: Any, stream: Float[Tensor, "prompt position d_model"]) -> F
     return write.reshape(stream.shape)
 
 
+def is_stream(value: Any) -> bool:
+    """Is a value of the shape [prompt, position, d_model]?"""
+    return isinstance(value, Tensor) and value.ndim == 3 and value.is_floating_point()
+
+
 def is_write(output: Any, stream: Any) -> bool:
     """Has a module's output as many components as the stream?"""
     first = output[0] if isinstance(output, tuple) and output else output
     return isinstance(first, Tensor) and first.is_floating_point() and first.numel() == stream.numel()
+
+
+def is_attention(path: str) -> bool:
+    """Does the path of a part say that it belongs to attention? That of a norm behind one does not."""
+    return any("att" in step and "norm" not in step for step in re.split(r"[. ]", path.lower()))
 
 
 def probe_tokens(module: PreTrainedModel) -> Int[Tensor, "1 position"]:

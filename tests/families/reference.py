@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-PROJECTION = re.compile(r"att.*\b(o_proj|out_proj|c_proj|dense|wo|o|out_lin|linear_proj|output_proj)$", re.IGNORECASE)
+PROJECTION = re.compile(
+    r"att.*\b(attn_sub_norm|o_proj|out_proj|c_proj|dense|wo|o|out_lin|linear_proj|output_proj)(\.linear)?$",
+    re.IGNORECASE,
+)
+"""Or a norm of the heads' outputs before it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,45 +34,75 @@ class Eager:
     heads: int
 
     def streams(self) -> list[Float[Tensor, "chunk position d"]]:
-        """What enters each block, and what the final norm gives."""
-        with torch.no_grad():
-            found = self.module(self.ids, output_hidden_states=True, use_cache=False)
-        # Those of a decoder that stands beside an encoder come under another name.
-        return list(getattr(found, "hidden_states", None) or found.decoder_hidden_states)
+        """What enters each block, and what leaves the last."""
+        found: list[Tensor] = []
 
-    def loss(self, layer: int | None = None, head: int = 0) -> float:
-        """The mean loss in nats, with a head of a layer set to 0 where one is given; KeyError where it has none by name."""
-        hooks = [] if layer is None else [self.projection(layer).register_forward_pre_hook(partial(self._without, head))]
-        try:
-            with torch.no_grad():
-                logits = self.module(self.ids, use_cache=False).logits
-        finally:
-            for hook in hooks:
-                hook.remove()
+        def enter(_block: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+            found.append((args[0] if args else named["hidden_states"]).clone())
+
+        def leave(_block: nn.Module, _args: Any, output: Any) -> None:
+            found.append((output[0] if isinstance(output, tuple) else output).clone())
+
+        blocks = self._blocks()
+        hooks = [block.register_forward_pre_hook(enter, with_kwargs=True) for block in blocks]
+        hooks.append(blocks[-1].register_forward_hook(leave))
+        self.loss()
+        for hook in hooks:
+            hook.remove()
+        return found
+
+    def loss(self) -> float:
+        """The mean loss in nats."""
+        with torch.no_grad():
+            logits = self.module(self.ids, use_cache=False).logits
         return float(functional.cross_entropy(logits[:, :-1].flatten(0, 1).double(), self.ids[:, 1:].flatten()))
 
-    def projection(self, layer: int) -> nn.Module:
-        """The matrix behind the heads of a layer."""
+    def loss_without(self, layer: int, head: int) -> float:
+        """The same with a head of a layer set to 0."""
         block = self._blocks()[layer]
-        named = [part for name, part in block.named_modules() if PROJECTION.search(name) and hasattr(part, "weight")]
+        named = [(own[1], part) for name, part in block.named_modules() if (own := PROJECTION.search(name))]
         if not named:
-            raise KeyError(f"block {layer} has no output projection")
-        return named[0]
+            return self._loss_with_less_attention(block, head)
+        first = dict(named).get("attn_sub_norm", named[0][1])
+        hook = first.register_forward_pre_hook(lambda _part, args: (self._without(head, args[0]), *args[1:]))
+        try:
+            return self.loss()
+        finally:
+            hook.remove()
+
+    def _without(self, head: int, given: Tensor) -> Tensor:
+        outputs = given.clone().unflatten(-1, (self.heads, -1))
+        outputs[..., head, :] = 0
+        return outputs.flatten(-2)
+
+    def _loss_with_less_attention(self, block: nn.Module, head: int) -> float:
+        """Where no matrix stands behind the heads: the family's own eager function gives 0 for one."""
+        inside = set(block.modules())
+        home = sys.modules[type(block).__module__]
+        own = home.eager_attention_forward
+
+        def without(part: nn.Module, *args: Any, **named: Any) -> Any:
+            outputs, *rest = own(part, *args, **named)
+            if part in inside:
+                outputs = outputs.clone()
+                outputs[:, :, head] = 0
+            return outputs, *rest
+
+        home.eager_attention_forward = without
+        try:
+            return self.loss()
+        finally:
+            home.eager_attention_forward = own
 
     def _blocks(self) -> nn.ModuleList:
+        """The list of so many parts whose first one ends last: outer ones end behind inner ones."""
         lists = [part for part in self.module.modules() if isinstance(part, nn.ModuleList) and len(part) == self.layers]
         ran: list[nn.Module] = []
         hooks = [own[0].register_forward_hook(lambda part, _args, _out: ran.append(part)) for own in lists]
         self.loss()
         for hook in hooks:
             hook.remove()
-        # The outer ones end last.
         return next(own for own in lists if own[0] is ran[-1])
-
-    def _without(self, head: int, _part: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        outputs = args[0].clone().unflatten(-1, (self.heads, -1))
-        outputs[..., head, :] = 0
-        return (outputs.flatten(-2), *args[1:])
 
 
 def eager(module: PreTrainedModel, ids: Int[Tensor, "chunk position"], layers: int, heads: int) -> Eager:

@@ -28,7 +28,10 @@ SIZES: tuple[tuple[str, int], ...] = (
     (r"^indexer_kv_heads", 1),
     (KEYS.pattern, KEY_HEADS),
     (r"(^|_)heads$|n_head$", HEADS),
-    (r"(^|_)(num|n)_(hidden_|decoder_|encoder_)?(layers?|blocks)$|^(de|en)coder_layers$|^depth$|layers_per_stack", LAYERS),
+    (
+        r"(^|_)(num|n)_(hidden_|decoder_|encoder_)?(layers?|blocks)$|^(de|en)coder_layers$|^depth$|layers_per_stack",
+        LAYERS,
+    ),
     (r"kv_shared_layers|compress_ratio", 2),
     (r"group|expand$", 1),
     (r"shared_experts", 1),

@@ -73,8 +73,7 @@ def assembled(family: str, module: PreTrainedModel) -> Model:
 def require_streams(replay: Replay, own: Eager) -> None:
     """Are streams and losses those of the reference?"""
     model, wanted = replay.model, own.streams()
-    found = [replay.stream(layer) for layer in range(model.layers)]
-    found.append(model.anatomy.final_norm(replay.stream(model.layers)))
+    found = [replay.stream(layer) for layer in range(model.layers + 1)]
     for layer, (one, other) in enumerate(zip(found, wanted, strict=True)):
         apart = float((one - other).norm() / other.norm())
         assert apart < STREAM, f"the stream of {model.name} at layer {layer} differs by {apart:.1e}"
@@ -91,7 +90,7 @@ def _heads(replay: Replay, own: Eager) -> tuple[tuple[int, ...], str]:
             closed.append(layer)
             reason = _sentence(refusal)
             continue
-        wanted = own.loss(layer, HEAD)
+        wanted = own.loss_without(layer, HEAD)
         _require_close(f"{replay.model.name} without a head of layer {layer}", found, wanted)
         moved.append(abs(wanted - own.loss()))
     # A head that moves nothing would prove nothing.
