@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.factories.architecture_adapter_factory import (
     SUPPORTED_ARCHITECTURES,
@@ -16,7 +16,7 @@ from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_c
 from transformers import PreTrainedModel
 
 from semphase.errors import SemphaseError
-from semphase.models.finding import found
+from semphase.models.finding import found, require_readout
 from semphase.models.model import Anatomy, Unwritten
 from semphase.models.probing import Passed, Unfit, is_stream, is_write, passed_alone, unfit, write_of
 
@@ -107,7 +107,7 @@ def check_anatomy(module: PreTrainedModel, parts: Anatomy) -> None:
     The tolerance covers the few roundings of a sum as large as the stream. SemphaseError names the family
     that does not fit, because an intervention there would silently miss, and a dtype that overflows.
     """
-    seen = _record(module, parts)
+    seen, logits = _record(module, parts)
     for k, block in enumerate(parts.blocks):
         if not is_stream(seen[block].given):
             raise unfit(module, f"block {k} is given something else than one stream")
@@ -126,15 +126,16 @@ def check_anatomy(module: PreTrainedModel, parts: Anatomy) -> None:
     last, norm, unembedded = seen[parts.blocks[-1]], seen[parts.final_norm], seen[parts.unembed].given
     if not torch.equal(norm.given, write_of(last.gave, last.given)) or not torch.equal(norm.gave, unembedded):
         raise unfit(module, "the final norm does not stand between the last block and the unembedding")
+    require_readout(module, seen[parts.unembed].gave, logits)
 
 
-def _record(module: PreTrainedModel, parts: Anatomy) -> dict[nn.Module, Passed]:
-    """Input and output of every part for one short text."""
+def _record(module: PreTrainedModel, parts: Anatomy) -> tuple[dict[nn.Module, Passed], Tensor]:
+    """Input and output of every part for one short text, and its logits."""
     watched = {*parts.blocks, *parts.attention, *parts.mlp, parts.final_norm, parts.unembed}
-    seen, _ = passed_alone(module, watched)
+    seen, logits = passed_alone(module, watched)
     if missing := watched - seen.keys():
         raise unfit(module, f"{len(missing)} of its parts did not run")
-    return seen
+    return seen, logits
 
 
 def _bridge_config(module: PreTrainedModel) -> TransformerBridgeConfig:

@@ -48,7 +48,7 @@ def found(module: PreTrainedModel) -> Anatomy:
     blocks = _blocks(module, seen)
     norm = _final_norm(module, seen, blocks, unembed)
     _require_causal(module, blocks, seen)
-    _require_readout(module, seen[unembed].gave, logits)
+    require_readout(module, seen[unembed].gave, logits)
     for layer, block in enumerate(blocks):
         if not any(is_attention(name) for name, part in _inside(block) if part in seen):
             raise unfit(module, f"block {layer} has no attention")
@@ -74,6 +74,13 @@ def _writers(module: PreTrainedModel, blocks: Parts, seen: Seen) -> tuple[Parts,
     attention, mlp = (tuple(own) for own in zip(*pairs, strict=True))
     neurons = tuple(part for own in mlp if (part := _output_projection(own, seen)))
     return attention, mlp, neurons if len(neurons) == len(mlp) else ()
+
+
+def require_readout(module: PreTrainedModel, raw: Tensor, logits: Tensor) -> None:
+    """Unfit where the logits are not what the configuration makes of the unembedding's products."""
+    made = finish_of(module)(raw)
+    if made.shape != logits.shape or float((made - logits).abs().max()) > _slack(logits):
+        raise unfit(module, "its logits are not those of the unembedding")
 
 
 def _ends(module: PreTrainedModel) -> tuple[nn.Module, nn.Module]:
@@ -128,12 +135,6 @@ def _require_causal(module: PreTrainedModel, blocks: Sequence[nn.Module], seen: 
     one, two = (_first(own[blocks[-1]].gave)[:, :-1] for own in (seen, other))
     if float((one - two).norm()) > torch.finfo(one.dtype).eps ** 0.5 * float(one.norm()):
         raise unfit(module, "its positions see later ones")
-
-
-def _require_readout(module: PreTrainedModel, raw: Tensor, logits: Tensor) -> None:
-    made = finish_of(module)(raw)
-    if made.shape != logits.shape or float((made - logits).abs().max()) > _slack(logits):
-        raise unfit(module, "its logits are not those of the unembedding")
 
 
 def _multiplier(block: nn.Module) -> float:

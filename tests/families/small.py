@@ -9,16 +9,27 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+)
 
 from semphase.models.probing import REFUSALS
 from semphase.models.quiet import quiet
 
-WIDTH, LAYERS, HEADS, KEY_HEADS, D_HEAD, VOCABULARY, POSITIONS = 32, 4, 4, 2, 8, 128, 64
+WIDTH, LAYERS, HEADS, KEY_HEADS, D_HEAD, VOCABULARY, POSITIONS = 32, 4, 4, 2, 8, 512, 64
 MOST = 4_000_000
 """Parameters of a small model."""
 FAMILIES: dict[str, str] = {family: str(name) for family, name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items()}
-"""The class of each family."""
+"""The class of each family of causal language models."""
+SENSES = {
+    family: str(name)
+    for family, name in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.items()
+    if family not in FAMILIES and family in CONFIG_MAPPING
+}
+"""The same of those that take images and text."""
 KEYS = re.compile(r"(num|n)_(\w+_)?(kv|key_value)_heads$|num_query_groups")
 SIZES: tuple[tuple[str, int], ...] = (
     (r"token_(id|index)$", 3),
@@ -43,13 +54,15 @@ SIZES: tuple[tuple[str, int], ...] = (
     (r"hidden_size|n_embd|d_model|^emb_dim|embed\w*_(dim|size)|embedding_dim|lru_width|^dim$|_width$", WIDTH),
     (r"intermediate|ffn|d_ff|dff|dim_ff|feed_forward|d_inner|mlp_dim", 48),
 )
+SECTIONS = {"mrope_section": [2, 1, 1]}
+"""Half of a head's components."""
 Fields = dict[str, Any]
 
 
 def small(family: str, seed: int = 0) -> PreTrainedModel:
     """A random model of a family in evaluation mode; ValueError, in one sentence, where none can be made small."""
     reason = ""
-    for fill in (_as_they_are, _filled, _as_decoder):
+    for fill in (_as_they_are, _filled, _as_decoder, _in_sections):
         try:
             return _made(family, fill, seed)
         except (*REFUSALS, StrictDataclassError) as error:
@@ -58,7 +71,8 @@ def small(family: str, seed: int = 0) -> PreTrainedModel:
 
 
 def _made(family: str, fill: Callable[[PreTrainedConfig, Fields], Fields], seed: int) -> PreTrainedModel:
-    kind = MODEL_FOR_CAUSAL_LM_MAPPING[CONFIG_MAPPING[family]]
+    mapping = MODEL_FOR_CAUSAL_LM_MAPPING if family in FAMILIES else MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    kind = mapping[CONFIG_MAPPING[family]]
     known = kind.config_class()
     config = kind.config_class(**fill(known, _smaller(known)))
     with quiet(), torch.device("meta"):
@@ -91,6 +105,12 @@ def _as_decoder(config: PreTrainedConfig, fields: Fields) -> Fields:
     return _filled(config, fields) | {"is_decoder": True}
 
 
+def _in_sections(config: PreTrainedConfig, fields: Fields) -> Fields:
+    """Positions of text, height and width share the components of a head."""
+    rope = {"rope_parameters": {**(getattr(config.get_text_config(), "rope_parameters", None) or {}), **SECTIONS}}
+    return fields | {"text_config": fields["text_config"] | rope} if "text_config" in fields else fields | rope
+
+
 def _smaller(config: PreTrainedConfig) -> Fields:
     found: Fields = {}
     layers = getattr(config, "num_hidden_layers", None)
@@ -108,6 +128,8 @@ def _smaller(config: PreTrainedConfig) -> Fields:
                 size = HEADS
             if size is not None and value > size:
                 found[name] = size
+        elif isinstance(value, dict) and "mrope_section" in value:
+            found[name] = value | SECTIONS
         elif name == "initializer_range":
             found[name] = 0.2
     return found

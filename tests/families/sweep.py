@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from families.reference import Eager, eager
-from families.small import FAMILIES, HEADS, small
+from families.small import FAMILIES, HEADS, SENSES, small
 from random_models import word_tokenizer
 from transformers import PreTrainedModel
 
@@ -16,6 +16,7 @@ from semphase.measure.changes import Ablated
 from semphase.measure.replay import Replay
 from semphase.models import Model
 from semphase.models.assemble import assemble
+from semphase.models.senses import without_senses
 
 HEAD = 2
 STREAM, LOSS = 1e-5, 1e-5
@@ -37,7 +38,7 @@ class Outcome:
     @property
     def name(self) -> str:
         """Its class in transformers."""
-        return FAMILIES[self.family]
+        return (FAMILIES | SENSES)[self.family]
 
 
 def outcome(family: str) -> Outcome:
@@ -55,7 +56,7 @@ def outcome(family: str) -> Outcome:
 def compared(family: str, module: PreTrainedModel) -> Outcome:
     """The streams of a model, and its losses without one head of each layer, against those of a copy made before."""
     own = eager(module, IDS, 0, HEADS)
-    model = assembled(family, module)
+    model = assembled(family, without_senses(module))
     own = Eager(own.module, IDS, model.layers, model.heads)
     with Replay(model, IDS) as replay:
         require_streams(replay, own)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from families.small import FAMILIES
+from families.small import FAMILIES, SENSES
 from families.sweep import outcome
 from random_models import CONFIGS
 
 # One of each kind: known by name; multiplied branches; attention inside transformers; sinks; no adapter; chosen keys;
 # linear layers among others; a multimodal class; refused because positions see later ones, post-norm and recurrent blocks.
 SOME = (
-    "llama", "granite", "gptj", "bloom", "mpt", "gpt_oss", "ministral", "deepseek_v32", "qwen3_next", "mistral3", "bert", "openai-gpt",
-    "mamba",
+    "llama", "granite", "gptj", "bloom", "mpt", "gpt_oss", "ministral", "deepseek_v32", "qwen3_next", "mistral3", "bert",
+    "openai-gpt", "mamba",
 )  # fmt: skip
 
 
@@ -21,15 +21,15 @@ def test_one_family_of_each_kind(family):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - set(SOME)))
+@pytest.mark.parametrize("family", sorted((FAMILIES | SENSES).keys() - set(SOME)))
 def test_every_family(family):
     outcome(family)
 
 
 USED = (
-    *CONFIGS, "granite", "falcon", "bloom", "mpt", "ministral", "helium", "minimax", "gpt_oss", "gptj", "gpt_neo", "codegen", "xglm",
-    "gemma2", "gemma3", "mistral3", "qwen2_vl", "phi3", "mixtral", "qwen3_moe", "olmo2", "smollm3", "cohere", "glm4", "deepseek_v3",
-    "stablelm", "starcoder2", "nemotron", "llama4_text",
+    *CONFIGS, "granite", "falcon", "bloom", "mpt", "ministral", "helium", "minimax", "gpt_oss", "gptj", "gpt_neo", "codegen",
+    "xglm", "gemma2", "gemma3", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "phi3", "mixtral", "qwen3_moe", "olmo2",
+    "smollm3", "cohere", "glm4", "deepseek_v3", "stablelm", "starcoder2", "nemotron", "llama4_text",
 )  # fmt: skip
 
 
