@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
-from semphase.errors import SemphaseError
+from semphase.errors import SemphaseError, Unreachable
 from semphase.measure.attention import Attending, Change, Changes, Outputs, softmax_outputs
 from semphase.measure.streams import first_tensor
 from semphase.models import Model
@@ -49,7 +49,7 @@ class AtProjection(Attending):
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise SemphaseError(
+        raise Unreachable(
             "attention that computes inside transformers shows what its heads give, but no queries, keys and weights, so "
             "this cannot be changed or read; choose the sites head or attention, or a model of another family."
         )
@@ -249,8 +249,8 @@ EXTRAS = ("position_bias", "indices")
 """What a few families hand to attention functions beside queries, keys and values: biases of scores, and chosen keys."""
 
 
-def _refused(model: Model, why: str) -> SemphaseError:
-    return SemphaseError(
+def _refused(model: Model, why: str) -> Unreachable:
+    return Unreachable(
         f"the attention of {model.name} ({model.family}) {why}, so its heads cannot be changed; choose a model of another "
         "family."
     )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semphase.errors import SemphaseError
+from semphase.errors import SemphaseError, Unreachable
 from semphase.models.size import class_of
 
 Start = Literal["default", "yes", "no"]
@@ -18,7 +18,7 @@ Start = Literal["default", "yes", "no"]
 
 
 class Unwritten(tuple[nn.Module, ...]):
-    """In place of the parts that write, where blocks do anything but add what these give: SemphaseError for who asks."""
+    """In place of the parts that write, where blocks do anything but add what these give: Unreachable for who asks."""
 
     family: str
 
@@ -36,8 +36,8 @@ class Unwritten(tuple[nn.Module, ...]):
         raise self._refusal
 
     @property
-    def _refusal(self) -> SemphaseError:
-        return SemphaseError(
+    def _refusal(self) -> Unreachable:
+        return Unreachable(
             f"the blocks of the family {self.family!r} do not add exactly one output of attention and one of an MLP to the "
             "stream, so what either writes is not defined; choose the sites stream, embedding or head."
         )

@@ -365,7 +365,7 @@ def test_biases_of_the_scores_are_refused(loaded):
     with attending(model, {}):
         attend = model.anatomy.attention[0].__class__.forward.__globals__["ALL_ATTENTION_FUNCTIONS"][NAME]
     x = torch.zeros(1, 1, 2, 4)
-    with pytest.raises(SemphaseError, match="adds biases to its attention scores"):
+    with pytest.raises(SemphaseError, match="adds position_bias to its attention, which no change here keeps"):
         attend(torch.nn.Module(), x, x, x, None, position_bias=torch.ones(1))
 
 
