@@ -175,6 +175,14 @@ def _suite(session: nox.Session, marked: str) -> None:
 
 
 @nox.session(venv_backend="none")
+def families(session: nox.Session) -> None:
+    """The table in docs/families.md anew: a small model of every family against its own code."""
+    python = _environment(session, DEVELOPERS)
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+    session.run(python, "-m", "families.table", external=True, env={"PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff, mypy and the import contracts."""
     python = _environment(session, DEVELOPERS)

@@ -11,6 +11,10 @@ class NotApplicable(Exception):
     """The study lacks what a claim needs (a second model, CUDA); the message says what."""
 
 
+class Unreachable(SemphaseError, NotApplicable):
+    """A model has nothing at a place that is to be read or changed; for a claim, it lacks what that needs."""
+
+
 class Undefined(SemphaseError):
     """An estimate has no value on these data; the message says why.
 

@@ -1,42 +1,34 @@
-"""The one seam through which attention is changed: an attention function of transformers' interface.
+"""What the attention of one layer sees, and the outputs of its heads.
 
-A change is a function from what one layer's attention sees to the outputs of its heads, before the output
-projection. It works unchanged on every family that goes through the interface, whatever its positions, grouped
-keys, windows and norms, because those are applied before the seam.
+A change is a function from the one to the other, before the output projection. It works unchanged on every family that
+goes through transformers' attention interface (`semphase.measure.seam`), whatever its positions, grouped keys, windows,
+norms and sinks, because those are applied before or handed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from semphase.errors import SemphaseError
-from semphase.models import Model
-from semphase.models.remembered import remembered
-
-NAME = "semphase"
 Outputs = Float[Tensor, "batch position head d_head"]
 
 
 def softmax_outputs(seen: Attending) -> Outputs:
     """The heads' outputs under the model's own softmax attention."""
-    if seen.softcap is not None:
-        return seen.weighted(seen.scores().masked_fill(~seen.visible, float("-inf")).softmax(dim=-1))
+    if not seen.plain:
+        return seen.weighted(seen.softmax())
     if seen.mask is None and seen.group > 1 and not groups_fused(seen.query.device, seen.query.dtype):
         return _ungrouped(seen)
     attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
-    found: Tensor = attend(seen.module, seen.query, seen.key, seen.value, seen.mask, scaling=seen.scaling)[0]
+    own = seen.query, seen.key, seen.value, seen.mask
+    found: Tensor = attend(seen.module, *own, scaling=seen.scaling, is_causal=seen.mask is None)[0]
     return found
 
 
@@ -65,7 +57,8 @@ class Attending:
 
     Keys and values may have fewer heads (`group` query heads share one). `mask` is true where a key may be seen,
     by all heads or by each, and None for plain causal attention. Scores are multiplied by `scaling` (1 where the
-    family has scaled its queries, as OPT does), then capped where the model does that.
+    family has scaled its queries, as OPT does), then capped where the model does that. A head's learned sink is a further
+    key that every position sees: its score is given, and its value is 0.
     `attend` makes the outputs of unchanged heads. Keys are the queries' positions and, while text is generated, those
     before them.
     """
@@ -86,6 +79,22 @@ class Attending:
     scaling: float
     softcap: float | None = None
     attend: Change = softmax_outputs
+    sinks: Float[Tensor, " head"] | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many texts there are."""
+        return len(self.query)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the outputs' dtype, on their device."""
+        return self.value
+
+    @property
+    def plain(self) -> bool:
+        """Whether softmax of the scaled scores of the keys is all there is, which fused kernels know."""
+        return self.softcap is None and self.sinks is None
 
     @property
     def heads(self) -> int:
@@ -109,8 +118,20 @@ class Attending:
             return self.outputs[:, :, heads]
         own = [group * self.group + k for group in groups for k in range(self.group)]
         mask = self.mask if self.mask is None or self.mask.shape[1] == 1 else self.mask[:, own]
-        part = replace(self, query=self.query[:, own], key=self.key[:, groups], value=self.value[:, groups], mask=mask)
+        sinks = self.sinks if self.sinks is None else self.sinks[own]
+        key, value = self.key[:, groups], self.value[:, groups]
+        part = replace(self, query=self.query[:, own], key=key, value=value, mask=mask, sinks=sinks)
         return part.outputs[:, :, [own.index(head) for head in heads]]
+
+    def blank(self) -> Outputs:
+        """Room for the outputs of all heads."""
+        batch, _, positions, _ = self.query.shape
+        return self.value.new_empty(batch, positions, self.heads, self.value.shape[-1])
+
+    def of_rows(self, rows: slice) -> Attending:
+        """What some of the texts see."""
+        mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[rows]
+        return replace(self, query=self.query[rows], key=self.key[rows], value=self.value[rows], mask=mask)
 
     def queries(self, start: int, end: int) -> Attending:
         """What the queries from `start` to before `end` see, without the keys behind them where that is told by no mask."""
@@ -129,31 +150,48 @@ class Attending:
         ones = torch.ones(queries, keys, dtype=torch.bool, device=self.query.device)
         return ones.tril(keys - queries)[None, None]  # queries are the last positions
 
-    def visible_to(self, heads: list[int]) -> Bool[Tensor, "#batch #chosen position key"]:
-        """The same for some heads."""
-        return self.visible if self.visible.shape[1] == 1 else self.visible[:, heads]
+    def visible_to(self, heads: list[int]) -> Bool[Tensor, "#batch #chosen position scored"]:
+        """The same for some heads, the sink with them."""
+        visible = self.visible if self.visible.shape[1] == 1 else self.visible[:, heads]
+        return visible if self.sinks is None else functional.pad(visible, (0, 1), value=True)
 
-    def scores(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position key"]:
-        """q·k·scaling of the chosen heads (all by default), not masked."""
-        chosen = list(range(self.heads)) if heads is None else heads
-        keys, query = self._of(self.key, chosen), self.query if chosen == self._all else self.query[:, chosen]
+    def scores(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position scored"]:
+        """q·k·scaling of the chosen heads (all by default), not masked; that of the sink comes last."""
+        chosen = self._all if heads is None else heads
+        return self._with_sinks(self._scores(chosen), chosen)
+
+    def visible_scores(self, heads: list[int]) -> Float[Tensor, "batch chosen position scored"]:
+        """The same, 0 where a key is hidden."""
+        if self.mask is None:  # of a triangle half needs no reading
+            scores = self._scores(heads)
+            return self._with_sinks(scores.tril_(scores.shape[-1] - scores.shape[-2]), heads)
+        return self.scores(heads).masked_fill_(~self.visible_to(heads), 0)
+
+    def softmax(self, heads: list[int] | None = None) -> Float[Tensor, "batch chosen position scored"]:
+        """The weights of softmax attention, the sink's last."""
+        chosen = self._all if heads is None else heads
+        return self.scores(chosen).masked_fill_(~self.visible_to(chosen), float("-inf")).softmax(dim=-1)
+
+    def weighted(
+        self, weights: Float[Tensor, "batch chosen position scored"], heads: list[int] | None = None
+    ) -> Float[Tensor, "batch position chosen d_value"]:
+        """Values weighted by attention weights of the chosen heads; a sink has none."""
+        chosen = self._all if heads is None else heads
+        values = self._of(self.value, chosen)
+        return (weights[..., : values.shape[2]].to(values.dtype) @ values).transpose(1, 2)
+
+    def _scores(self, heads: list[int]) -> Float[Tensor, "batch chosen position key"]:
+        keys, query = self._of(self.key, heads), self.query if heads == self._all else self.query[:, heads]
         scores = (query * self.scaling) @ keys.transpose(-1, -2)
         return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
 
-    def visible_scores(self, heads: list[int]) -> Float[Tensor, "batch chosen position key"]:
-        """The same, 0 where a key is hidden."""
-        scores = self.scores(heads)
-        if self.mask is None:  # of a triangle half needs no reading
-            return scores.tril_(scores.shape[-1] - scores.shape[-2])
-        return scores.masked_fill_(~self.visible_to(heads), 0)
-
-    def weighted(
-        self, weights: Float[Tensor, "batch chosen position key"], heads: list[int] | None = None
-    ) -> Float[Tensor, "batch position chosen d_value"]:
-        """Values weighted by attention weights of the chosen heads."""
-        chosen = list(range(self.heads)) if heads is None else heads
-        values = self._of(self.value, chosen)
-        return (weights.to(values.dtype) @ values).transpose(1, 2)
+    def _with_sinks(
+        self, scores: Float[Tensor, "batch chosen position key"], heads: list[int]
+    ) -> Float[Tensor, "batch chosen position scored"]:
+        if self.sinks is None:
+            return scores
+        sinks = self.sinks[heads].to(scores.dtype)[:, None, None].expand(*scores.shape[:3], 1)
+        return torch.cat([scores, sinks], dim=-1)
 
     @property
     def _all(self) -> list[int]:
@@ -169,87 +207,3 @@ class Attending:
 Change = Callable[[Attending], Outputs]
 Changes = Mapping[int, Change]
 """Changes by layer."""
-
-
-class _Seam:
-    """The changes in force, by attention module, and what makes the outputs of unchanged heads."""
-
-    changes: Mapping[int, Change] = {}
-    attend: Change = staticmethod(softmax_outputs)
-
-
-@contextmanager
-def attending(model: Model, changes: Changes, attend: Change = softmax_outputs) -> Iterator[None]:
-    """Inside the block, the attention of the layers in `changes` gives what the changes return, others `attend`.
-
-    Raises SemphaseError for a model whose attention does not go through the interface.
-    """
-    inside = {id(part): change for layer, change in changes.items() for part in model.anatomy.blocks[layer].modules()}
-    before = _Seam.changes, _Seam.attend
-    with _installed(model):
-        _Seam.changes, _Seam.attend = inside, attend
-        try:
-            yield
-        finally:
-            _Seam.changes, _Seam.attend = before
-
-
-@contextmanager
-def _installed(model: Model) -> Iterator[None]:
-    config = model.module.config
-    own = config._attn_implementation
-    if own == NAME:
-        yield
-        return
-    _require_interface(model)
-    config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = own
-
-
-@remembered
-def _require_interface(model: Model) -> None:
-    """Asked once for a model: transformers looks through all its modules, and the answer stays."""
-    own = model.module.config._attn_implementation
-    try:
-        model.module.set_attn_implementation(NAME)
-    except (ValueError, KeyError) as refusal:
-        raise _refused(model) from refusal
-    if model.module.config._attn_implementation != NAME:
-        raise _refused(model)
-    model.module.set_attn_implementation(own)
-
-
-def _refused(model: Model) -> SemphaseError:
-    return SemphaseError(
-        f"the attention of {model.name} ({model.family}) does not go through transformers' attention interface, so "
-        "its heads cannot be changed; choose a model of another family."
-    )
-
-
-def _attend(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    dropout: float = 0.0,  # noqa: ARG001 - the interface passes it; models are in evaluation mode
-    **other: Any,
-) -> tuple[Tensor, None]:
-    if other.get("s_aux") is not None or other.get("position_bias") is not None:
-        raise SemphaseError(
-            f"{type(module).__name__} adds sinks or biases to its attention scores, which no change here keeps; "
-            "choose a model of another family."
-        )
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    seen = Attending(module, query, key, value, attention_mask, scale, other.get("softcap"), _Seam.attend)
-    change = _Seam.changes.get(id(module))
-    return (seen.outputs if change is None else change(seen)).contiguous(), None
-
-
-AttentionInterface.register(NAME, _attend)
-# Without a mask function of its own, an attention function is silently not causal.
-AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -57,6 +57,8 @@ class AttentionEdits:
 
     def prepared(self, seen: Attending) -> Attending:
         """Queries, keys and values after the edits there."""
+        if not (self.query or self.key or self.value):
+            return seen
         query, key, value = (
             _stepped(own, steps)
             for own, steps in ((seen.query, self.query), (seen.key, self.key), (seen.value, self.value))
@@ -104,7 +106,7 @@ class AttentionEdits:
         if blind is not None:
             own = blind if blind.shape[1] == 1 else blind[:, heads]
             weights = weights.masked_fill(own[..., None], 0)
-        steps = weights.transpose(1, 2)
+        steps = weights[..., : seen.key.shape[2]].transpose(1, 2)  # of a sink nothing is read
         for step in self.pattern:
             steps = step(steps, heads)
         return steps.transpose(1, 2)

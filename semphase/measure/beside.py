@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -45,16 +44,11 @@ def _attention(parts: Sequence[Change | None]) -> Change | None:
         return None
 
     def change(seen: Attending) -> Outputs:
-        size = len(seen.query) // len(parts)
+        size = seen.rows // len(parts)
         made = []
         for k, part in enumerate(parts):
-            own = _rows(seen, slice(k * size, (k + 1) * size))
+            own = seen.of_rows(slice(k * size, (k + 1) * size))
             made.append(own.outputs if part is None else part(own))
         return torch.cat(made)
 
     return change
-
-
-def _rows(seen: Attending, rows: slice) -> Attending:
-    mask = seen.mask if seen.mask is None or len(seen.mask) == 1 else seen.mask[rows]
-    return replace(seen, query=seen.query[rows], key=seen.key[rows], value=seen.value[rows], mask=mask)

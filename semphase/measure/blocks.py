@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, long, nn, no_grad, zeros
 
 from semphase.errors import SemphaseError
-from semphase.measure.attention import Change, attending
+from semphase.measure.attention import Change
+from semphase.measure.seam import attending
 from semphase.measure.streams import first_tensor
 from semphase.models import Model, write_of
+from semphase.models.probing import REFUSALS, passed, probe_tokens
 from semphase.models.remembered import remembered
+from semphase.tolerances import stream_tolerance
 
 Stream = Float[Tensor, "chunk position d"]
 Work = Callable[[Tensor], Tensor]
@@ -76,12 +80,14 @@ def entered(change: Change | BlockChange | None, stream: Stream) -> Stream:
 class Blocks:
     """The blocks of a model on tokens of one width; the changes of attention are put in force by the caller.
 
-    Raises SemphaseError for a model whose attention does not go through the interface.
+    Raises SemphaseError for a model whose blocks take anything from each other beside the stream.
     """
 
     def __init__(self, model: Model, ids: Int[Tensor, "one position"]) -> None:
-        self.model = model
-        self.calls = _block_calls(model, ids)
+        self.model, self._ids = model, ids
+        self._broadcast = broadcasts(model)
+        self.calls = block_calls(model, ids)
+        self._of_rows: tuple[int, list[Call]] = 1, self.calls
 
     def through(self, layer: int, stream: Stream, change: Change | BlockChange | None = None) -> Stream:
         """What leaves a block that `stream` enters."""
@@ -94,8 +100,15 @@ class Blocks:
             return self._plain(layer, stream)
 
     def _plain(self, layer: int, stream: Stream) -> Stream:
-        args, kwargs = self.calls[layer]
-        return first_tensor(self.model.anatomy.blocks[layer](stream, *args, **kwargs))
+        return run_block(self.model, layer, stream, self._calls(len(stream))[layer])
+
+    def _calls(self, rows: int) -> list[Call]:
+        """Those of one row, unless the family makes some for each; none depends on what the rows say."""
+        if self._broadcast:
+            return self.calls
+        if self._of_rows[0] != rows:
+            self._of_rows = rows, block_calls(self.model, self._ids.expand(rows, -1))
+        return self._of_rows[1]
 
 
 def embedded(model: Model, ids: Int[Tensor, "chunk position"], change: Change | BlockChange | None = None) -> Stream:
@@ -208,14 +221,14 @@ def _entering_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[Call]:
+def block_calls(model: Model, ids: Int[Tensor, "row position"]) -> list[Call]:
     """The arguments beside the stream that each block is called with.
 
-    Recorded for one chunk, so that they broadcast over any number, and without a cache: a live one would grow by
-    a chunk's keys at every replay. The blocks are called but not run.
+    Those of one chunk broadcast over any number in most families. Recorded without a cache: a live one would grow by a
+    chunk's keys at every replay. The blocks are called but not run.
     """
     calls: list[Call] = []
-    returned_type(model)  # found out before the blocks are stood in for
+    returned_parts(model)  # found out before the blocks are stood in for
 
     def record(*args: Any, **kwargs: Any) -> Any:
         stream = first_tensor(args if args else kwargs["hidden_states"])
@@ -230,17 +243,18 @@ def _block_calls(model: Model, ids: Int[Tensor, "one position"]) -> list[Call]:
 
 
 def _passed_through(model: Model, stream: Stream) -> Any:
-    """The stream as a block of the family would return it."""
-    return (stream,) if issubclass(returned_type(model), tuple) else stream
+    """The stream as a block of the family would return it, with nothing beside it."""
+    parts = returned_parts(model)
+    return stream if parts is None else (stream, *[None] * (parts - 1))
 
 
 @remembered
-def returned_type(model: Model) -> type:
-    """The type that a family's blocks return: a tensor, or a tuple that begins with one."""
-    found: list[type] = []
+def returned_parts(model: Model) -> int | None:
+    """Of how many parts the tuple is that a family's blocks return; None where they return a tensor."""
+    found: list[int | None] = []
 
     def leave(_block: nn.Module, _args: Any, output: Any) -> None:
-        found.append(type(output))
+        found.append(len(output) if isinstance(output, tuple) else None)
         raise Seen
 
     with ExitStack() as hooks, no_grad(), attending(model, {}):
@@ -248,6 +262,47 @@ def returned_type(model: Model) -> type:
         hooks.enter_context(suppress(Seen))
         model.module.base_model(input_ids=zeros(1, 1, dtype=long, device=model.device), use_cache=False)
     return found[0]
+
+
+def run_block(model: Model, layer: int, stream: Stream, call: Call) -> Stream:
+    """What leaves a block."""
+    args, kwargs = call
+    return first_tensor(model.anatomy.blocks[layer](stream, *args, **kwargs))
+
+
+@remembered
+def broadcasts(model: Model) -> bool:
+    """Do the arguments beside the stream that blocks get for one row serve any number of rows?
+
+    Tried once for a model, on a short text, with the arguments of another. SemphaseError where blocks that run one by one
+    do not give what the model does.
+    """
+    tokens = probe_tokens(model.module)
+    ids = torch.cat([tokens, tokens.flip(1)])
+    first, last = model.anatomy.blocks[0], model.anatomy.blocks[-1]
+    with no_grad(), attending(model, {}):
+        seen, _ = passed(model.module, (first, last), ids)
+        wanted = first_tensor(seen[last].gave)
+        if not bool(wanted.isfinite().all()):
+            return True  # broken weights: the measurement names the layer and the prompt
+        for rows in (1, 2):
+            if _gives(model, ids.roll(1, dims=1)[:rows], seen[first].given, wanted):
+                return rows == 1
+    raise SemphaseError(
+        f"the blocks of {model.name} ({model.family}) take more from each other than the stream, so they cannot be run one "
+        "by one; choose a model of another family."
+    )
+
+
+def _gives(model: Model, ids: Int[Tensor, "row position"], stream: Stream, wanted: Stream) -> bool:
+    """Do the blocks, called as for these tokens, make the one stream of the other?"""
+    try:
+        for layer, call in enumerate(block_calls(model, ids)):
+            stream = run_block(model, layer, stream, call)
+    except REFUSALS:
+        return False
+    close = stream_tolerance(str(model.dtype).removeprefix("torch."), model.layers, model.d_model)
+    return float((stream - wanted).norm()) <= close * float(wanted.norm())
 
 
 @contextmanager

@@ -59,8 +59,8 @@ class Ablated:
     def chosen(self, seen: Attending) -> Tensor:
         """What the changed heads give, as far as it can be broadcast to [batch, position, chosen, d_head]."""
         if self.by is None:
-            return seen.value.new_zeros(())
-        return self.by.outputs[list(self.heads)].to(seen.value.dtype)
+            return seen.like.new_zeros(())
+        return self.by.outputs[list(self.heads)].to(seen.like.dtype)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,7 @@ class Together:
 
     def __call__(self, seen: Attending) -> Outputs:
         """The outputs of all heads of the layer, [batch, position, head, d_head]."""
-        batch, _, positions, _ = seen.query.shape
-        outputs = seen.value.new_empty(batch, positions, seen.heads, seen.value.shape[-1])
+        outputs = seen.blank()
         changed = {head for part in self.parts for head in part.heads}
         if kept := [head for head in range(seen.heads) if head not in changed]:
             outputs[:, :, kept] = seen.outputs_of(kept)
@@ -106,7 +105,7 @@ def reformed(seen: Attending, heads: list[int], form: str) -> Float[Tensor, "bat
 
 
 def _softmax(seen: Attending, heads: list[int]) -> Scores:
-    return seen.scores(heads).masked_fill_(~seen.visible_to(heads), float("-inf")).softmax(dim=-1)
+    return seen.softmax(heads)
 
 
 def _identity_l1(seen: Attending, heads: list[int]) -> Scores:

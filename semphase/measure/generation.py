@@ -7,7 +7,8 @@ order changes them.
 Edits at ALL positions act on what is generated as well; other positions are those of the prompts. Heads zeroed at all
 positions are not computed, and heads of the form "identity" keep a running state in place of keys, where nothing else
 is changed in their layer's attention and the layer sees all past keys. Where an edit cannot be continued position by
-position (`replaced`, a pattern's mean), every token takes a full forward pass.
+position (`replaced`, a pattern's mean), and where attention computes inside transformers, every token takes a full
+forward pass.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from semphase.measure.items import NOTHING, Items
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import MEMORY
 from semphase.measure.scores import Answers
+from semphase.measure.seam import ways_of
 from semphase.models import Model
 
 ROWS = 64
@@ -65,7 +67,7 @@ def generated(
     compiler.require(edits)
     plan = Plan.of(items, decoding, answers)
     tokens, logs = np.full(plan.forced.shape, NOTHING), np.full(plan.forced.shape, np.nan, dtype=np.float32)
-    stepwise = all(edit.position_by_position for edit in edits)
+    stepwise = all(edit.position_by_position for edit in edits) and not ways_of(model).beside
     costs, kind = Cost(float("nan"), float("nan")), Remembered if stepwise else Anew
 
     @torch.no_grad()

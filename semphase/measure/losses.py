@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from semphase.models import Model
 from semphase.models.device import free_memory
+from semphase.models.readout import Finish, finish_of
 
 POSITIONS, ROWS = 2048, 4096
 """Positions whose logits are computed together, and rows of the unembedding in one product: a tile of 32 MiB, which a
@@ -30,12 +31,11 @@ LEAST = 2.0**-80
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unembedding:
-    """logits = cap · tanh(scale · (W x + b) / cap); bias and cap where the family has them."""
+    """logits = finish(W x + b); the bias where the family has one."""
 
     weight: Float[Tensor, "vocabulary d"]
     bias: Float[Tensor, " vocabulary"] | None
-    scale: float
-    cap: float | None
+    finish: Finish
 
     @property
     def tiles(self) -> list[slice]:
@@ -63,10 +63,7 @@ class Unembedding:
 
     def finished(self, raw: Tensor) -> Tensor:
         """Logits in float32 at least, scaled and capped."""
-        logits = raw.to(torch.promote_types(raw.dtype, torch.float32))
-        if self.scale != 1:
-            logits = logits * self.scale
-        return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
+        return self.finish(raw)
 
 
 def tile_sizes(device: torch.device) -> tuple[int, int]:
@@ -84,11 +81,10 @@ def tile_sizes(device: torch.device) -> tuple[int, int]:
 
 def unembedding(model: Model) -> Unembedding:
     """The unembedding of a model, with what its configuration does to the logits."""
-    head, config = model.anatomy.unembed, model.module.config.get_text_config()
-    scale = getattr(config, "logit_scale", None) or 1 / (getattr(config, "logits_scaling", None) or 1)
+    head = model.anatomy.unembed
     weight, bias = head.weight, getattr(head, "bias", None)
     assert isinstance(weight, Tensor)
-    return Unembedding(weight, bias, float(scale), getattr(config, "final_logit_softcapping", None))
+    return Unembedding(weight, bias, finish_of(model.module))
 
 
 def token_losses(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semphase.measure.attention import attending
 from semphase.measure.blocks import EMBEDDING, BlockChanges, Blocks, Stream, attention_changes, embedded, entered
 from semphase.measure.losses import token_losses, unembedding
+from semphase.measure.seam import attending
 from semphase.models import Model
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semphase.measure.attention import Attending, Change, Outputs, attending, softmax_outputs
+from semphase.measure.attention import Attending, Change, Outputs, softmax_outputs
 from semphase.measure.beside import beside
 from semphase.measure.blocks import (
     EMBEDDING,
@@ -29,6 +29,7 @@ from semphase.measure.blocks import (
 )
 from semphase.measure.halving import within_memory
 from semphase.measure.losses import token_losses
+from semphase.measure.seam import attending
 from semphase.measure.shelf import Shelf
 from semphase.models import Model
 

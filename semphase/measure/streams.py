@@ -17,6 +17,7 @@ from semphase.measure.halving import in_passes
 from semphase.measure.measurement import measurement
 from semphase.measure.targets import Target
 from semphase.models import Model, write_of
+from semphase.models.model import Unwritten
 
 TOKENS_PER_BATCH = 2048
 Advance = Callable[[int], None]
@@ -27,11 +28,12 @@ def capture_streams(model: Model, targets: Sequence[Target], advance: Advance = 
     """The stream at each target, and what each block's attention adds to it there.
 
     Returns a dataset with `stream` (prompt, layer, d), layer 0 entering the first block and layer k leaving
-    block k − 1, `attention` (prompt, block, d), and the coordinates word, role, index, text and pieces of each
-    prompt. Units are the model's own. Raises `SemphaseError` naming layer and prompt for non-finite numbers.
+    block k − 1, `attention` (prompt, block, d), nan where blocks do anything but add what it writes, and the
+    coordinates word, role, index, text and pieces of each prompt. Units are the model's own. Raises `SemphaseError`
+    naming layer and prompt for non-finite numbers.
     """
     stream = np.empty((len(targets), model.layers + 1, model.d_model), np.float32)
-    attention = np.empty((len(targets), model.layers, model.d_model), np.float32)
+    attention = np.full((len(targets), model.layers, model.d_model), np.nan, np.float32)
 
     def captured(batch: list[int]) -> tuple[list[Tensor], list[Tensor]]:
         chosen = [targets[i] for i in batch]
@@ -43,7 +45,8 @@ def capture_streams(model: Model, targets: Sequence[Target], advance: Advance = 
 
     for batch, (streams, writes) in in_passes(model, batches(targets, TOKENS_PER_BATCH), captured):
         stream[batch] = torch.stack(streams, dim=1).float().cpu().numpy()
-        attention[batch] = torch.stack(writes, dim=1).float().cpu().numpy()
+        if writes:
+            attention[batch] = torch.stack(writes, dim=1).float().cpu().numpy()
         advance(len(batch))
     _require_finite(stream, targets, model)
     return _label(stream, attention, targets)
@@ -107,9 +110,10 @@ def reading(
     with ExitStack() as hooks:
         blocks = model.anatomy.blocks
         hooks.callback(blocks[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
-        for block, attention in zip(blocks, model.anatomy.attention, strict=True):
+        for block in blocks:
             hooks.callback(block.register_forward_pre_hook(remember, with_kwargs=True).remove)
             hooks.callback(block.register_forward_hook(leave).remove)
+        for attention in () if isinstance(model.anatomy.attention, Unwritten) else model.anatomy.attention:
             hooks.callback(attention.register_forward_hook(write).remove)
         yield streams, writes
 

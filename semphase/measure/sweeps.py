@@ -9,11 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semphase.errors import SemphaseError
-from semphase.measure.attention import Attending, Change, Changes, Outputs, attending
+from semphase.measure.attention import Attending, Change, Changes, Outputs
 from semphase.measure.changes import FORMS, Constant, reformed
 from semphase.measure.halving import in_passes, within_memory
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
+from semphase.measure.seam import attending
 from semphase.models import Model
 from semphase.models.device import device_memory
 
@@ -143,10 +144,10 @@ def _final_stream(model: Model, ids: Int[Tensor, "chunk position"], changes: Cha
     def keep(_norm: object, args: tuple[Tensor, ...]) -> None:
         found.append(args[0])
 
-    handle = model.anatomy.final_norm.register_forward_pre_hook(keep)
-    try:
-        with torch.enable_grad(), attending(model, changes):
+    with torch.enable_grad(), attending(model, changes):
+        handle = model.anatomy.final_norm.register_forward_pre_hook(keep)
+        try:
             model.module.base_model(input_ids=ids, use_cache=False)
-    finally:
-        handle.remove()
+        finally:
+            handle.remove()
     return found[0]

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.models import precision
-from semphase.models.anatomy import anatomy, check_anatomy, dimensions
+from semphase.models.anatomy import dimensions, parts_of
 from semphase.models.device import use
 from semphase.models.folding import fold
 from semphase.models.model import Model, Start, bos_token
@@ -31,12 +31,12 @@ def assemble(
     precision.use_full_precision()
     use(device)
     module.eval().requires_grad_(False)
-    sizes, parameters = dimensions(module), sum(weight.numel() for weight in module.parameters())
+    parameters = sum(weight.numel() for weight in module.parameters())
     if processing == "folded":
         fold(module)
     nn.Module.to(module, device=device, dtype=dtype)
-    parts = anatomy(module)
-    check_anatomy(module, parts)
+    parts = parts_of(module)
+    sizes = dimensions(module, len(parts.blocks))
     return Model(
         name=name,
         family=module.config.model_type,

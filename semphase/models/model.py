@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semphase.errors import SemphaseError
+from semphase.errors import SemphaseError, Unreachable
 from semphase.models.size import class_of
 
 Start = Literal["default", "yes", "no"]
 """Are texts read with a BOS token in front: as the family and its tokenizer have it, always, never?"""
+
+
+class Unwritten(tuple[nn.Module, ...]):
+    """In place of the parts that write, where blocks do anything but add what these give: Unreachable for who asks."""
+
+    family: str
+
+    @classmethod
+    def of(cls, family: str) -> Unwritten:
+        """Those of a family."""
+        made = cls()
+        made.family = family
+        return made
+
+    def __getitem__(self, _place: Any) -> Any:
+        raise self._refusal
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        raise self._refusal
+
+    @property
+    def _refusal(self) -> Unreachable:
+        return Unreachable(
+            f"the blocks of the family {self.family!r} do not add exactly one output of attention and one of an MLP to the "
+            "stream, so what either writes is not defined; choose the sites stream, embedding or head."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +48,8 @@ class Anatomy:
     """The modules of a causal language model whose outputs the residual stream is made of.
 
     The outputs of `attention[k]` and `mlp[k]` are what block k adds to the stream, norms behind it included.
-    Read them with `semphase.models.write_of`, because some families return tuples or flattened batches.
+    Read them with `semphase.models.write_of`, because some families return tuples or flattened batches; `Unwritten` where
+    blocks do anything else to the stream.
     `neurons[k]` is the output projection of MLP k, whose input its neurons are; empty where MLPs have no single one.
     """
 

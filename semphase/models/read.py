@@ -23,6 +23,7 @@ from semphase.errors import SemphaseError
 from semphase.models import integrity
 from semphase.models.fit import require_fit
 from semphase.models.quiet import quiet
+from semphase.models.senses import auto_class, without_senses
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -64,9 +65,13 @@ def read_tokenizer(folder: Path, **options: Any) -> PreTrainedTokenizerBase:
 
 
 def read_module(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
-    """The causal language model; SemphaseError if any of its weights is missing, left over or has another shape."""
+    """The causal language model; SemphaseError if any of its weights is missing, left over or has another shape.
+
+    Of a model with several senses it is the part that text runs through.
+    """
+    auto = AutoModelForCausalLM if "gguf_file" in options else auto_class(read_config(folder))
     with _one_sentence(f"the model in {folder}"):
-        read: Any = AutoModelForCausalLM.from_pretrained(
+        read: Any = auto.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -78,7 +83,7 @@ def read_module(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedM
         )
     module, notes = read
     require_fit(module, notes, folder)
-    return module
+    return module if "device_map" in options else without_senses(module)
 
 
 def check_module(folder: Path) -> None:

@@ -6,11 +6,11 @@ import copy
 import hashlib
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from semphase.models.assemble import assemble
 from semphase.models.model import Model
 from semphase.models.quiet import quiet
+from semphase.models.senses import auto_class, without_senses
 
 
 def reinitialised(model: Model, seed: int) -> Model:
@@ -22,11 +22,11 @@ def reinitialised(model: Model, seed: int) -> Model:
     config = copy.deepcopy(model.module.config)
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module = AutoModelForCausalLM.from_config(
+        module = auto_class(config).from_config(
             config, dtype=torch.float32, attn_implementation=config._attn_implementation
         )
     return assemble(
-        module,
+        without_senses(module),
         model.tokenizer,
         name=f"{model.name}-reinit-{seed}",
         sha256=hashlib.sha256(f"{model.sha256}:reinit:{seed}".encode()).hexdigest(),

@@ -14,10 +14,11 @@ from transformers import PreTrainedModel
 
 import semphase.measure.attention as measured
 from semphase.errors import SemphaseError
-from semphase.measure.attention import NAME, Attending, attending, groups_fused, softmax_outputs
+from semphase.measure.attention import Attending, groups_fused, softmax_outputs
 from semphase.measure.changes import FORMS, Ablated, Constant, Reformed, Together, reformed
 from semphase.measure.preflight import model_loss
 from semphase.measure.replay import Replay
+from semphase.measure.seam import NAME, attending
 from semphase.models import reference
 from semphase.tolerances import loss_tolerance, stream_tolerance
 
@@ -26,6 +27,7 @@ CLOSE = 1e-4
 # A change that moved the loss by no more than the tolerance would prove nothing.
 SEEN = 10 * CLOSE
 CHUNKS, POSITIONS, LAYERS, HEADS, D_HEAD = 2, 24, 3, 4, 8
+CONSTANT = Constant(torch.linspace(-1, 1, HEADS * D_HEAD).view(HEADS, D_HEAD))
 SINGLE = {1: (2,)}
 JOINT = {0: (0, 3), 1: (1,), 2: (1, 2)}
 WINDOWS = {"gemma3_text": {0: 4, 1: 4}}
@@ -318,41 +320,53 @@ def test_a_family_that_caps_its_scores_is_reproduced(tmp_path, monkeypatch, ids)
             assert loss == pytest.approx(lens.loss(hooks), abs=CLOSE)
 
 
-def test_a_refusing_class_is_one_sentence(tmp_path, monkeypatch):
+def test_a_class_that_takes_no_attention_function_is_changed_at_the_projection(tmp_path, monkeypatch, loaded, ids):
+    with Replay(loaded("llama"), ids) as replay:
+        wanted = [replay.losses({1: own}) for own in (Ablated((2,)), Ablated((0, 3), CONSTANT))]
     model = random_model("llama", tmp_path)  # one that has not been asked before
     monkeypatch.setattr(PreTrainedModel, "_can_set_attn_implementation", classmethod(lambda cls: False))
-    with (
-        pytest.raises(SemphaseError, match=r"^the attention of \S+ \(llama\) does not go through .*[^.]\.$"),
-        attending(model, {}),
-    ):
-        pytest.fail("inside")
+    with Replay(model, ids) as replay:
+        found = [replay.losses({1: own}) for own in (Ablated((2,)), Ablated((0, 3), CONSTANT))]
+        for own, expected in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(own, expected, atol=CLOSE)
+        with pytest.raises(SemphaseError, match=r"^attention that computes inside transformers shows .*[^.]\.$"):
+            replay.losses({1: Reformed((2,), "relu")})
     assert model.module.config._attn_implementation == "sdpa"
 
 
-def test_a_family_beside_the_interface_is_refused(tmp_path, monkeypatch, ids):
+def test_an_inner_block_at_the_projection_has_its_own_changes(tmp_path, monkeypatch, ids):
     monkeypatch.setitem(CONFIGS, "gptj", {**CONFIGS["gpt2"], "rotary_dim": 4})
     model = random_model("gptj", tmp_path)
-    with pytest.raises(SemphaseError, match=r"\(gptj\) does not go through transformers' attention interface"):
-        Replay(model, ids)
+    with torch.no_grad():
+        plain = model.module(ids).logits
+        with attending(model, {1: Ablated((2,))}):
+            outer = model.module(ids).logits
+            with attending(model, {}):
+                assert torch.equal(model.module(ids).logits, plain)
+            assert torch.equal(model.module(ids).logits, outer)
+    assert float((outer - plain).abs().max()) > SEEN
 
 
-def test_sinks_are_refused(tmp_path, monkeypatch, ids):
-    experts = {"num_local_experts": 2, "num_experts_per_tok": 1}
-    monkeypatch.setitem(CONFIGS, "gpt_oss", {**CONFIGS["llama"], **experts})
-    model = random_model("gpt_oss", tmp_path)
-    with pytest.raises(SemphaseError, match=r"^GptOssAttention adds sinks or biases to its attention scores, which"):
-        Replay(model, ids)
-    assert model.module.config._attn_implementation != NAME
+@pytest.mark.parametrize("form", FORMS)
+def test_a_sink_is_a_further_key_of_value_0_in_every_form(form):
+    sinks = torch.tensor([0.4, -0.3, 1.2, 0.0])
+    seen = replace(attention_of(heads=4), sinks=sinks)
+    scores = seen.query.double() @ seen.key.double().transpose(-1, -2) * seen.scaling
+    expected = np.zeros((6, 4, 4))
+    for head in range(4):
+        for i in range(6):
+            own, partner = (np.append(scores[0, at, i, : i + 1], sinks[at].double()) for at in (head, (head + 1) % 4))
+            expected[i, head] = slow_row(form, own, partner)[:-1] @ seen.value[0, head, : i + 1].double().numpy()
+    np.testing.assert_allclose(reformed(seen, [0, 1, 2, 3], form)[0], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["s_aux", "position_bias"])
-def test_biases_of_the_scores_are_refused(loaded, name):
+def test_biases_of_the_scores_are_refused(loaded):
     model = loaded("gpt2")
     with attending(model, {}):
         attend = model.anatomy.attention[0].__class__.forward.__globals__["ALL_ATTENTION_FUNCTIONS"][NAME]
     x = torch.zeros(1, 1, 2, 4)
-    with pytest.raises(SemphaseError, match="adds sinks or biases to its attention scores"):
-        attend(torch.nn.Module(), x, x, x, None, **{name: torch.ones(1)})
+    with pytest.raises(SemphaseError, match="adds position_bias to its attention, which no change here keeps"):
+        attend(torch.nn.Module(), x, x, x, None, position_bias=torch.ones(1))
 
 
 @pytest.mark.parametrize("own", ["sdpa", "eager"])

@@ -75,7 +75,7 @@ def test_scaled_and_capped_logits_are_those_of_the_family(tmp_path, monkeypatch,
     monkeypatch.setitem(CONFIGS, family, {**CONFIGS["qwen2"], "head_dim": 8, **FAMILIES_WITH_FINISH[family]})
     model = random_model(family, tmp_path)
     used = unembedding(model)
-    assert (used.scale, used.cap) == ((0.3, None) if family == "cohere" else (1.0, 3.0))
+    assert (used.finish.scale, used.finish.cap) == ((0.3, None) if family == "cohere" else (1.0, 3.0))
     check(model, ids)
 
 

@@ -17,9 +17,9 @@ from torch.nn import functional
 
 import semphase.measure.replay as replaying
 from semphase.errors import SemphaseError
-from semphase.measure.attention import attending
 from semphase.measure.changes import FORMS, Ablated, Constant, Reformed
 from semphase.measure.replay import Replay
+from semphase.measure.seam import attending
 from semphase.measure.sweeps import head_by_head, substitute
 
 CHUNKS, POSITIONS, LAYERS, HEADS, D_HEAD = 3, 20, 3, 4, 8

@@ -15,7 +15,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from semphase.errors import SemphaseError
 from semphase.models import Model, check_anatomy, reference, write_of
 from semphase.models.anatomy import FAMILIES as FAMILIES_BY_HAND
-from semphase.models.anatomy import anatomy, dimensions
+from semphase.models.anatomy import anatomy, dimensions, parts_of
+from semphase.models.finding import found
 
 TEXT = "anna saw the boat and the bank near the bridge ,"
 # Eager and fused attention round differently; activations here are below 10, so this is a hundred roundings.
@@ -95,28 +96,66 @@ def test_a_family_unknown_to_transformer_lens_needs_nothing_where_it_is_named_li
     check_anatomy(module, parts)
     assert parts.attention == tuple(block.self_attn for block in module.model.layers)
     assert parts.neurons == tuple(block.mlp.down_proj for block in module.model.layers)
-    sizes = dimensions(module)
+    sizes = dimensions(module, 3)
     assert (sizes.layers, sizes.heads, sizes.key_heads, sizes.d_model, sizes.d_head) == (3, 4, 2, 32, 8)
     with pytest.raises(SemphaseError, match="the family 'ministral' cannot be measured"):
         check_anatomy(module, replace(parts, mlp=parts.attention))
 
 
-def test_a_family_that_scales_its_writes_is_refused():
-    module = small("granite", **CONFIGS["llama"], vocab_size=50, residual_multiplier=0.5)
+def test_a_family_that_multiplies_what_it_adds_does_so_in_its_parts():
+    module = small("granite", **CONFIGS["llama"], vocab_size=50, residual_multiplier=0.22)
+    tokens = torch.arange(12)[None]
+    before = module(tokens).logits
     with pytest.raises(SemphaseError, match=r"granite.*does not add exactly"):
         check_anatomy(module, anatomy(module))
+    parts = parts_of(module)
+    assert parts.attention == tuple(block.self_attn for block in module.model.layers)
+    check_anatomy(module, parts)
+    assert torch.equal(module(tokens).logits, before)
 
 
 def test_a_family_without_attention_is_refused():
     module = small("mamba", vocab_size=50, hidden_size=16, num_hidden_layers=1)
-    with pytest.raises(SemphaseError, match="no decoder of attention and MLP blocks"):
-        anatomy(module)
+    with pytest.raises(SemphaseError, match="block 0 has no attention"):
+        parts_of(module)
 
 
-def test_a_family_that_transformer_lens_does_not_know_is_refused():
+def test_a_family_without_a_final_norm_is_refused():
     module = small("xlm", vocab_size=50, emb_dim=16, n_layers=1, n_heads=2)
-    with pytest.raises(SemphaseError, match="TransformerLens has no adapter"):
-        anatomy(module)
+    with pytest.raises(SemphaseError, match=r"the family 'xlm' cannot be measured \(no final norm stands"):
+        parts_of(module)
+
+
+def test_positions_that_see_later_ones_are_refused():
+    module = small(
+        "roformer", vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    with pytest.raises(SemphaseError, match=r"its positions see later ones|no final norm"):
+        parts_of(module)
+
+
+def test_blocks_that_do_more_than_add_have_no_writes():
+    module = small("minimax", **CONFIGS["llama"], vocab_size=50, num_local_experts=2, num_experts_per_tok=1)
+    parts = parts_of(module)
+    assert parts.blocks == tuple(module.model.layers)
+    assert parts.final_norm is module.model.norm
+    with pytest.raises(SemphaseError, match=r"the blocks of the family 'minimax' do not add exactly one output"):
+        parts.attention[0]
+    with pytest.raises(SemphaseError, match="what either writes is not defined"):
+        list(parts.mlp)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_found_by_what_it_does_is_what_the_names_say(loaded, family):
+    model = loaded(family)
+    parts, named = found(model.module), model.anatomy
+    assert (parts.embed, parts.blocks, parts.final_norm, parts.unembed) == (
+        named.embed,
+        named.blocks,
+        named.final_norm,
+        named.unembed,
+    )
+    assert (parts.attention, parts.mlp) == (named.attention, named.mlp)
 
 
 def test_an_overflow_is_named(loaded):

@@ -178,7 +178,8 @@ class LightAttention:
     def _next(self, seen: Attending) -> Outputs:
         query, mask = seen.query.index_select(1, self.filled), _of_heads(seen.mask, self.filled)
         key, value = (part.narrow(1, 0, self.groups) for part in (seen.key, seen.value))
-        outputs = attend(query, key, value, mask, seen.scaling, seen.softcap)
+        sinks = seen.sinks if seen.sinks is None else seen.sinks[self.filled]
+        outputs = attend(query, key, value, mask, seen.scaling, seen.softcap, sinks)
         return outputs if len(self.first_of) == len(self.filled) else outputs.index_select(2, self.first_of)
 
     def _first_linear(self, seen: Attending) -> Float[Tensor, "row position linear d_value"]:
@@ -206,6 +207,7 @@ class _Chosen:
             key=seen.key.index_select(1, self.keys),
             value=seen.value.index_select(1, self.keys),
             mask=_of_heads(seen.mask, self.heads),
+            sinks=seen.sinks if seen.sinks is None else seen.sinks[self.heads],
         )
 
 
@@ -224,6 +226,7 @@ class _Each:
                 key=seen.key.narrow(1, key, 1),
                 value=seen.value.narrow(1, key, 1),
                 mask=seen.mask if seen.mask is None or seen.mask.shape[1] == 1 else seen.mask.narrow(1, head, 1),
+                sinks=seen.sinks if seen.sinks is None else seen.sinks.narrow(0, head, 1),
             )
 
 
@@ -238,8 +241,8 @@ def _of_heads(mask: Tensor | None, heads: Int[Tensor, " chosen"]) -> Tensor | No
 
 def _softmax_outputs(part: Attending) -> Outputs:
     """Of heads with a key head each."""
-    if part.softcap is not None:
-        return part.weighted(part.scores().masked_fill(~part.visible, float("-inf")).softmax(dim=-1))
+    if not part.plain:
+        return part.weighted(part.softmax())
     attended = scaled_dot_product_attention(
         part.query, part.key, part.value, part.mask, is_causal=part.mask is None, scale=part.scaling
     )

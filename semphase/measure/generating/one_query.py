@@ -16,7 +16,7 @@ Visible = Bool[Tensor, "row #head 1 key"]
 
 def one_query_outputs(seen: Attending) -> Outputs:
     """The heads' outputs under the model's own softmax attention, for one position in each row."""
-    return attend(seen.query, seen.key, seen.value, seen.mask, seen.scaling, seen.softcap)
+    return attend(seen.query, seen.key, seen.value, seen.mask, seen.scaling, seen.softcap, seen.sinks)
 
 
 def attend(
@@ -26,16 +26,22 @@ def attend(
     mask: Visible | None,
     scaling: float,
     softcap: float | None,
+    sinks: Float[Tensor, " head"] | None,
 ) -> Outputs:
     """softmax(q·k·scaling) v, [row, 1, head, d_value]; heads that share a key head lie beside each other."""
     rows, heads, _, d = query.shape
     # As if they were positions of their key head, which needs no copies of keys and one kernel for all.
     grouped = query.reshape(rows, key.shape[1], -1, d)
     own = mask if mask is None or mask.shape[1] == 1 else mask.reshape(rows, key.shape[1], -1, mask.shape[-1])
-    if softcap is None:
+    if softcap is None and sinks is None:
         return scaled_dot_product_attention(grouped, key, value, own, scale=scaling).reshape(rows, 1, heads, -1)
-    scores = softcap * torch.tanh(grouped * scaling @ key.transpose(-1, -2) / softcap)
+    scores = grouped * scaling @ key.transpose(-1, -2)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
     if own is not None:
         scores = scores.masked_fill(~own, float("-inf"))
+    if sinks is not None:
+        sunk = sinks.to(scores.dtype).view(key.shape[1], -1, 1).expand(rows, -1, -1, 1)
+        scores = torch.cat([scores, sunk], dim=-1)
     weights = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
-    return (weights @ value).reshape(rows, 1, heads, -1)
+    return (weights[..., : value.shape[2]] @ value).reshape(rows, 1, heads, -1)

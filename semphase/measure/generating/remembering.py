@@ -39,7 +39,7 @@ class Remembering:
         key, value = self.cache.extend(seen.key, seen.value)
         mask = self.now.seen(self.mask)
         if change is None:
-            return attend(seen.query, key, value, mask, seen.scaling, seen.softcap)
+            return attend(seen.query, key, value, mask, seen.scaling, seen.softcap, seen.sinks)
         grown = replace(seen, key=key, value=value, mask=mask, attend=one_query_outputs)
         return _outputs(grown, change, self._here)
 

@@ -49,10 +49,11 @@ def _slim(model: Model, layer: int, heads: Heads, key_heads: Heads) -> dict[tupl
 
 
 def _takes_any_number(part: nn.Module, model: Model) -> bool:
-    """Does it shape heads by their size, as Llama's kin do, and norm each by itself if at all?"""
+    """Does it shape heads by their size, as Llama's kin do, norm each by itself if at all, and keep no sink for each?"""
     norms = [child for name, child in part.named_children() if "norm" in name]
     sizes = [weight.numel() for norm in norms for weight in norm.parameters()]
-    return getattr(part, "head_dim", None) == model.d_head and all(size == model.d_head for size in sizes)
+    alike = getattr(part, "head_dim", None) == model.d_head and all(size == model.d_head for size in sizes)
+    return alike and getattr(part, "sinks", None) is None
 
 
 def _separate(

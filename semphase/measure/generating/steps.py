@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semphase.measure.attention import attending
 from semphase.measure.attention_edits import AttentionEdits
 from semphase.measure.batching import Row
 from semphase.measure.blocks import BlockChange, Blocks, Call, attention_of, under
@@ -25,6 +24,7 @@ from semphase.measure.generating.remembering import Remembering
 from semphase.measure.generating.slimming import slimmed
 from semphase.measure.losses import unembedding
 from semphase.measure.passes import all_logits, final_stream
+from semphase.measure.seam import attending
 from semphase.models import Model
 
 

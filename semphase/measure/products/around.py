@@ -161,6 +161,11 @@ class _Product(nn.Module):
         self.exact, self.common = exact, common
         self.shared: _Shared | None = None
 
+    @property
+    def weight(self) -> Tensor:
+        """Its matrix."""
+        return self.exact.weight  # type: ignore[return-value]
+
     def forward(self, x: Tensor) -> Tensor:
         calls = self.common.calls
         if calls is None and self.shared is not None and self.shared.around.fits(x):

@@ -21,10 +21,10 @@ QUERIES = 128
 def half_outputs(seen: Attending) -> Outputs:
     """The heads' outputs, factors and scores rounded to 8 bits.
 
-    Not where scores are capped or, on a processor, where keys before a position are hidden.
+    Not where scores are capped or have sinks or, on a processor, where keys before a position are hidden.
     """
     fused = seen.query.device.type != "cpu"
-    if seen.softcap is not None or (seen.mask is not None and not fused):
+    if not seen.plain or (seen.mask is not None and not fused):
         return softmax_outputs(seen)
     query, key, value = (own.bfloat16() for own in (seen.query * seen.scaling, seen.key, seen.value))
     if fused:
@@ -35,11 +35,13 @@ def half_outputs(seen: Attending) -> Outputs:
 
 
 def float16_outputs(seen: Attending) -> Outputs:
-    """The heads' outputs by the device's fused kernel, factors rounded to 11 bits, as TF32 has; not under a cap.
+    """The heads' outputs by the device's fused kernel, factors rounded to 11 bits, as TF32 has.
+
+    Not where scores are capped or have sinks.
 
     What float16 cannot hold becomes its largest number.
     """
-    if seen.softcap is not None:
+    if not seen.plain:
         return softmax_outputs(seen)
     query, key, value = (_saturated(own) for own in (seen.query * seen.scaling, seen.key, seen.value))
     found = softmax_outputs(replace(seen, query=query, key=key, value=value, scaling=1.0))

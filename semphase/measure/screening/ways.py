@@ -11,9 +11,7 @@ all read out only those anew, and a sample of the others (`shortlist`).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol, get_args
 
@@ -33,7 +31,7 @@ from semphase.measure.screening.rounded import integers_multiply, weight_levels
 from semphase.measure.screening.shortlist import shortlist, split_vocabulary
 from semphase.measure.timing import least_seconds
 from semphase.models import Model
-from semphase.models.anatomy import anatomy
+from semphase.models.twin import copied
 
 Product = Literal["int8", "bfloat16", "tf32"]
 Way = Literal["int8", "bfloat16", "int8+bfloat16", "tf32+float16"]
@@ -157,8 +155,7 @@ def _require_same(replay: Replay) -> None:
 
 def _bfloat16(model: Model, memory: int) -> Make:
     """The weights of the blocks' products are cast once; the blocks, and nothing else, run in autocast."""
-    module = copy.deepcopy(model.module)
-    rough = replace(model, module=module, anatomy=anatomy(module))
+    rough = copied(model)
     for *_, part in products(rough):
         exact = part.weight
         assert isinstance(exact, Tensor)

@@ -86,7 +86,7 @@ def kept_numbers(run):
 
 
 def changes_in_force(run):
-    from semphase.measure.attention import _Seam
+    from semphase.measure.seam import _Seam
 
     modules = [{id(part) for part in block.modules()} for block in run.model.anatomy.blocks]
     return [next(own for name, own in _Seam.changes.items() if name in inside) for inside in modules]
