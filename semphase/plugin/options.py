@@ -153,6 +153,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
         "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},
+        "scheduler": {"metavar": "ADDRESS", "help": "Dask scheduler whose workers measure, e.g. tcp://host:8786"},
         "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,10 +25,15 @@ from filelock import FileLock
 from semphase.errors import SemphaseError
 from semphase.files import atomically, write_atomically
 from semphase.store import netcdf
+from semphase.store.elsewhere import Elsewhere, all_of, cut
 
 Key = Mapping[str, Any]
 L = TypeVar("L")
 FORMAT = 1
+HERE = "hardware"
+"""A key with this name is of a time taken on this machine, which no other can take."""
+PATIENCE = 90.0
+"""Seconds until a file that another machine wrote must be seen here; network file systems remember what was not there."""
 
 
 class Stopwatch:
@@ -60,15 +66,33 @@ class Store:
     """A folder of measurements.
 
     `notices` collects what the reader of the report should know, `measuring` the time that a repetition need not take.
+    What `elsewhere` takes is measured there, and written into the same folder.
     """
 
     root: Path
     notices: list[str] = field(default_factory=list)
     measuring: Stopwatch = field(default_factory=Stopwatch, repr=False)
+    elsewhere: Elsewhere | None = field(default=None, repr=False)
 
     def get(self, key: Key, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
         """The stored measurement for `key`; measured, written and read back when it is not there."""
+        return self.later(key, measure)()
+
+    def later(self, key: Key, measure: Callable[[], xr.Dataset]) -> Callable[[], xr.Dataset]:
+        """What gives the stored measurement for `key`: measured now where that is here, else awaited when it is called."""
         path = self.path(key)
+        if self.elsewhere is not None and HERE not in key:
+            with self._usable():
+                there = self._read(path)
+            if there is not None:
+                return lambda: there
+            wait = self.elsewhere.sent(partial(self.get, key, measure), self._named([path]))
+            if wait is not None:
+                return partial(self._arrived, wait, path)
+        found = self._got(key, path, measure)
+        return lambda: found
+
+    def _got(self, key: Key, path: Path, measure: Callable[[], xr.Dataset]) -> xr.Dataset:
         with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
@@ -89,9 +113,12 @@ class Store:
     ) -> dict[L, xr.Dataset]:
         """The stored measurement of each label; `measure` yields those that are not there, each written as it comes.
 
-        Whoever asks for the same labels waits until they are there.
+        Whoever asks for the same labels waits until they are there. Elsewhere they are measured in slices; the first error
+        is raised when all that can be measured has been.
         """
         paths = {label: self.path(key) for label, key in keys.items()}
+        if self.elsewhere is not None:
+            self._send(self.elsewhere, keys, paths, measure)
         together = hashlib.sha256("".join(sorted(map(str, paths.values()))).encode()).hexdigest()
         with self._usable():
             for path in paths.values():
@@ -106,6 +133,44 @@ class Store:
                         _write(paths[label], dataset.assign_attrs(key=canonical(keys[label])))
                     found[label] = dataset
         return {label: found[label] for label in keys}
+
+    def _send(
+        self,
+        elsewhere: Elsewhere,
+        keys: Mapping[L, Key],
+        paths: Mapping[L, Path],
+        measure: Callable[[list[L]], Iterator[tuple[L, xr.Dataset]]],
+    ) -> None:
+        """Have those that are not there measured elsewhere; what cannot be sent is still missing then."""
+        with self._usable():
+            missing = [label for label, path in paths.items() if self._read(path) is None]
+        waits = []
+        for own in cut(missing, elsewhere.units):
+            unit = partial(self.several, {label: keys[label] for label in own}, measure)
+            wait = elsewhere.sent(unit, self._named([paths[label] for label in own]))
+            if wait is None:
+                break
+            waits += [partial(self._arrived, wait, paths[label]) for label in own]
+        all_of(waits)
+
+    def _arrived(self, wait: Callable[[], None], path: Path) -> xr.Dataset:
+        """An entry that is measured elsewhere, as soon as it is seen here."""
+        with self.measuring.running():
+            wait()
+        end = time.monotonic() + PATIENCE
+        while (found := self._read(path)) is None:
+            if time.monotonic() > end:
+                raise SemphaseError(
+                    f"the store entry {path.name} was written elsewhere and is not seen in {self.root}; give --store a "
+                    "folder that all machines share."
+                )
+            time.sleep(0.1)
+        return found
+
+    @staticmethod
+    def _named(paths: list[Path]) -> str:
+        """A name of a unit: the measurement, and a hash of where its results lie."""
+        return f"{paths[0].parent.name}-{hashlib.sha256(''.join(map(str, paths)).encode()).hexdigest()[:32]}"
 
     def require_writable(self) -> None:
         """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after."""

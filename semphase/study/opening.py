@@ -19,7 +19,7 @@ from semphase.study.budget import BUDGETS
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.study import Study
-from semphase.study.subject import COPIES_MEMORY, Trained
+from semphase.study.subject import COPIES_MEMORY, Opened, Trained
 from semphase.study.substitutes import Substitutes
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
@@ -72,7 +72,7 @@ def _open(settings: RunSettings, name: str) -> Study:
     require_precision(model.device, model.dtype, settings.dtype)
     text, notice = corpus_of(settings)
     store = Store(settings.store, [notice] if notice else [])
-    subject = Trained(model, copies_memory(settings))
+    subject = Trained(model, copies_memory(settings), opened=Opened(name, settings.device, settings.dtype))
     budget = BUDGETS[settings.budget]
     return Study(
         subject,
