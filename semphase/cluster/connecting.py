@@ -84,7 +84,7 @@ class Cluster:
 
     def outcome(self, future: Future, name: str) -> Outcome:
         """What a unit told, once it is done; SemphaseError where it failed each time, and where the scheduler is gone."""
-        with progress(f"{len(self._under_way)} units on the cluster"):
+        with progress(f"units under way on the cluster: {len(self._under_way)}"):
             try:
                 found: Outcome = future.result()
             except Exception as problem:

@@ -1,7 +1,10 @@
-"""A scheduler with two workers on this machine, and studies whose measurements go there."""
+"""A scheduler with two workers on this machine, and studies whose measurements can go there."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,17 +17,21 @@ from semphase.study import Study
 from semphase.study.subject import Opened, Trained
 
 Make = Callable[..., Study]
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
-    """The address of a scheduler with two workers, processes of one thread each."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, env={"OMP_NUM_THREADS": "1"}
-    ) as cluster:
-        yield cluster.scheduler_address
+    """The address of a scheduler in a process of its own: it draws from the global random state."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, str(HERE / "two_workers.py")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 @pytest.fixture

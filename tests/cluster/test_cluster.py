@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import xarray as xr
 
 from semphase import head, zeroed
 from semphase.data.prompts import Prompts
-from semphase.measure.measurement import measurement
 from semphase.errors import SemphaseError
+from semphase.measure.measurement import measurement
 from semphase.science.heads.facet import Heads
 from semphase.study.measuring import measurement_key
 
@@ -28,26 +29,15 @@ def ran(folder):
     return [tuple(map(int, line.split())) for line in Path(folder, "ran.txt").read_text().splitlines()]
 
 
-@measurement(version=1)
-def plain(model, data, *, number, folder):
-    """The sum of the embedding, of any process."""
-    note(folder, number)
-    return model.anatomy.embed.weight.double().sum() * number
-
-
-def entries(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.nc")}
-
-
 def everything(study):
-    """Losses under a sweep, single heads, prompts and a function of one's own; each from its own kind of unit."""
+    """Losses under a sweep, of single heads and of several, and logits: each from its own kind of unit."""
     labels = {(k, h): zeroed(head(k, h)) for k in range(2) for h in range(2)}
     heads = study.facet(Heads)
     prompts = Prompts.of("seen", ["anna saw the boat", "leo saw the cup"])
     return {
         "sweep": study.sweep(study.text, labels).values,
-        "zero": heads.single("zero", "judge").sums,
-        "mean": heads.single("mean", "judge").sums,
+        "single heads": heads.single_of("mean", "judge", [1, 9, 40]).sums,
+        "joint heads": heads.joints([{3: "zero", 20: "mean"}, {41: "zero"}], "judge").sums,
         "logits": study.prompts(prompts).logits().values,
     }
 
