@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -107,13 +108,23 @@ def out_folder(config: pytest.Config) -> Path:
 
 
 def store_folder(config: pytest.Config) -> Path:
-    """The folder of measurements."""
+    """The folder of measurements; pytest.UsageError for a URL that is no folder."""
     asked: str | None = value(config, "store")
     if asked:
-        return config.invocation_params.dir / asked
+        return config.invocation_params.dir / _folder_of(asked)
     from platformdirs import user_cache_path
 
     return user_cache_path("semphase", appauthor=False)
+
+
+def _folder_of(asked: str) -> str:
+    scheme, found, rest = asked.partition("://")
+    if found and scheme != "file":
+        raise pytest.UsageError(
+            f"--store {asked}: measurements are kept in folders alone; give a path, or file:// and a path, that all machines "
+            "share."
+        )
+    return unquote(rest) if found else asked
 
 
 def known_places(config: pytest.Config) -> list[str]:
@@ -149,7 +160,7 @@ def _options() -> dict[str, dict[str, Any]]:
         | {"help": "judge each claim by other defensible analyses as well (default: at standard and full)"},
         "no-universes": {"action": "store_const", "const": False, "help": "judge by the registered analysis alone"},
         "out": {"metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
-        "store": {"metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
+        "store": {"metavar": "DIR|URL", "help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
         "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},

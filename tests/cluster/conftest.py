@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,11 @@ Make = Callable[..., Study]
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session")
-def scheduler() -> Iterator[str]:
-    """The address of a scheduler in a process of its own: it draws from the global random state."""
+@contextmanager
+def running(workers: int) -> Iterator[str]:
+    """The address of a scheduler with so many workers, in a process of its own: it draws from the global random state."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, str(HERE / "two_workers.py")]
+    command = [sys.executable, str(HERE / "some_workers.py"), str(workers)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
     ) as process:
@@ -32,6 +33,20 @@ def scheduler() -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with two workers."""
+    with running(2) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def idle() -> Iterator[str]:
+    """The address of a scheduler without a worker."""
+    with running(0) as address:
+        yield address
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "model", "device", "corpus", "lexicon", "prompts", "budget", "claims", "out", "store", "seed", "dtype", "memory",
-    "fail-inconclusive", "strict-expectations", "afresh", "verify", "universes", "no-universes",
+    "scheduler", "fail-inconclusive", "strict-expectations", "afresh", "verify", "universes", "no-universes",
 }  # fmt: skip
 OWN_OPTIONS = """
 def pytest_addoption(parser):
