@@ -121,7 +121,7 @@ def _folder_of(asked: str) -> str:
     scheme, found, rest = asked.partition("://")
     if found and scheme != "file":
         raise pytest.UsageError(
-            f"--store {asked}: measurements are kept in folders alone; give a path, or file:// and a path, that all machines "
+            f"--store {asked}: measurements are kept in folders alone; give a path or file://PATH that all machines "
             "share."
         )
     return unquote(rest) if found else asked
