@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -148,6 +149,7 @@ def _client(address: str) -> Client:
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    drawn = random.getstate()
     try:
         with _quiet():
             return Client(**where, timeout=CONNECT, set_as_default=False, name="semphase")
@@ -156,6 +158,8 @@ def _client(address: str) -> Client:
             f"there is no Dask scheduler at {address} ({_short(problem)}); give --scheduler an address such as "
             "tcp://host:8786, as the scheduler tells it when it starts."
         ) from None
+    finally:
+        random.setstate(drawn)  # Dask draws how long it waits before it tries again
 
 
 def _asked(client: Client, address: str, device: str, store: Path) -> Machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from semphase.cluster.rebuilding import Kept
 from semphase.cluster.unit import Outcome
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.measurement import measurement
+from semphase.measure.replay import Replay
 from semphase.science.heads.facet import Heads
 from semphase.study.subject import Opened, Trained
 from semphase.study.sweep import swept
@@ -94,19 +96,22 @@ def test_a_replay_is_made_where_it_is_needed_and_closed(study):
     with ExitStack() as closing:
         first, second = Kept().rebuilt(packed.content, book.described, closing)
         assert first is second
-        torch.testing.assert_close(first.replay.in_force, study.text.replay(ids).in_force)
+        with study.text.replay(ids) as replay:
+            torch.testing.assert_close(first.replay.in_force, replay.in_force)
 
 
-@pytest.mark.parametrize("own", ["module", "replay", "socket", "model"])
+@pytest.mark.parametrize("own", ["module", "replay", "lock", "model"])
 def test_what_cannot_leave_says_so(study, own, random_gpt2):
     held = {
         "module": lambda: study.model.module,
         "replay": lambda: study.text.replay(next(study.text.groups("judge"))),
-        "socket": lambda: open(__file__),  # noqa: SIM115, PTH123
+        "lock": threading.Lock,
         "model": lambda: random_gpt2,
     }[own]()
     with pytest.raises(Unsendable):
         Book().packed({"held": held})
+    if isinstance(held, Replay):
+        held.close()
 
 
 def test_a_model_that_is_another_one_elsewhere_is_refused(study):

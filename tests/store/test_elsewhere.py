@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semphase.errors import SemphaseError
@@ -98,6 +98,7 @@ def test_labels_that_cannot_be_sent_are_measured_here(tmp_path: Path) -> None:
     assert list(store.several({k: key(k) for k in (0, 1)}, several)) == [0, 1]
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(), max_size=40), st.integers(0, 12))
 def test_slices_are_the_labels_in_order_and_nearly_equal(labels: list[int], units: int) -> None:
     found = cut(labels, units)
