@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from semphase.cluster.connecting import connected
 from semphase.errors import SemphaseError
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://nowhere", "no-such-host.invalid:8786"])
@@ -46,14 +44,43 @@ def test_another_version(scheduler, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_claims_of_two_processes_are_judged_on_its_workers(scheduler, tmp_path):
+CLAIM = """
+import os
+from pathlib import Path
+from semphase import Estimate, Judge, Prompts, Study, above, claim, estimate, measurement
+
+SEEN = Prompts.of("seen", ["anna saw the boat", "ben saw the key", "leo saw the cup", "kate saw the map"])
+NOTES = str(Path(__file__).with_suffix(".txt"))
+
+@measurement(version=1)
+def lengths(model, prompts, *, notes):
+    Path(notes).write_text(os.environ.get("PYTEST_XDIST_WORKER", "a worker of the cluster"))
+    return model.anatomy.embed.weight.detach().norm(dim=1)[:len(prompts)]
+
+@claim("NAME.norm", statement="rows have a length", criterion="their mean is > 0", parts=above(0.0), source="ours",
+       estimator="mean over rows", control="the same rows", data=SEEN)
+def test_norm(study: Study, judge: Judge) -> None:
+    found = study.measured(lengths, SEEN, notes=NOTES)
+    judge(estimate(lambda own: own.mean(-1), found), control=estimate(lambda own: own.mean(-1), found))
+"""
+
+
+def test_claims_of_two_processes_are_measured_on_its_workers(scheduler, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / f"test_{name}.py").write_text(CLAIM.replace("NAME", name))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    options = ["--claims=heads.removable", "--budget=quick", "--no-universes", "--device=cpu", "-n2", "-q"]
-    places = [f"--store={(tmp_path / 'store').as_uri()}", f"--out={tmp_path / 'out'}", f"--scheduler={scheduler}"]
-    command = [sys.executable, "-m", "pytest", "claims/test_heads.py", "-pno:cacheprovider", *options, *places]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    told = json.loads((tmp_path / "out" / "verdicts.json").read_text())
-    assert [entry["outcome"] for entry in told["claims"]] == ["passed"], done.stdout + done.stderr
-    assert not [notice for notice in told["notices"] if "not on the cluster" in notice]
-    assert list((tmp_path / "store").rglob("single heads/*.nc"))
+    options = {"budget": "quick", "device": "cpu", "scheduler": scheduler, "store": (tmp_path / "store").as_uri()}
+    given = [f"--semphase-{name}={own}" for name, own in options.items()]
+    command = [sys.executable, "-m", "pytest", "-pno:cacheprovider", "-n2", "--semphase-no-universes", *given]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    written = tmp_path / "reports" / "latest" / "verdicts.json"
+    assert written.exists(), done.stdout + done.stderr
+    told = json.loads(written.read_text())
+    assert [entry["verdict"] for entry in told["claims"]] == ["supported"] * 2, done.stdout + done.stderr
+    assert "not on the cluster" not in written.read_text()
+    assert len(list((tmp_path / "store").rglob("lengths/*.nc"))) == 2
+    for name in ("first", "second"):
+        assert (tmp_path / f"test_{name}.txt").read_text() == "a worker of the cluster"
