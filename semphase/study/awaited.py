@@ -24,16 +24,16 @@ class Awaited(BlockLosses):
         return self._find()
 
     @property
-    def sums(self) -> Float[np.ndarray, "*any block"]:  # type: ignore[override]
+    def sums(self) -> Float[np.ndarray, "*any block"]:
         """Sums of token losses in nats."""
         return self._found.sums
 
     @property
-    def counts(self) -> Int[np.ndarray, " block"]:  # type: ignore[override]
+    def counts(self) -> Int[np.ndarray, " block"]:
         """The number of tokens in each block."""
         return self._found.counts
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """Names the tokens, where that is known."""
         return self._found.text
