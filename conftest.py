@@ -15,11 +15,12 @@ pytest_plugins = ["semphase.plugin.short"]
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pyfunc_call() -> Generator[None, Any, Any]:
     """Every random choice takes a seeded generator of its own; a test that touches the global state fails here.
 
-    Only the test's own code is looked at, so that a plugin may reseed before and after it.
+    Only the test's own code is looked at, the innermost of all that is called, so that a plugin may reseed before and
+    after it, also around this very call.
     """
     python, legacy = random.getstate(), _numpy_state()
     result = yield

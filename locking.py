@@ -1,4 +1,4 @@
-"""Writes both lock files anew, with what pip resolves today: what judging claims needs, and what tests and lint need more.
+"""Writes both lock files anew, with what pip resolves today: what judging claims needs, and what else developers need.
 
 `nox -s lock` runs it. Wheels are downloaded and read; none is installed.
 """
@@ -104,12 +104,12 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     judging = [*project["dependencies"], *extras["examples"], *ALSO]
-    developing = [*extras["test"], *extras["lint"]]
+    developing = [*extras["test"], *extras["lint"], *extras["docs"]]
     wheels = _downloaded([*judging, *developing])
     users = reached(wheels, judging)
     more = reached(wheels, developing) - users
     LOCK.write_text(lines("what judging claims needs", (wheels[name] for name in users)), encoding="utf-8")
-    text = lines("what tests and lint need more", (wheels[name] for name in more))
+    text = lines("what tests, lint and the documentation need more", (wheels[name] for name in more))
     DEVELOPERS.write_text(text, encoding="utf-8")
 
 

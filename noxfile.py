@@ -1,4 +1,4 @@
-"""Sessions in one locked environment: `nox -s claims|examples|tests|slow|lint|accept|verify|bench|calibrate|tables|lock`."""
+"""Sessions in one locked environment; `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -201,15 +201,33 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def calibrate(session: nox.Session) -> None:
     """How often intervals hold in simulated worlds: docs/calibration.md, about four minutes on two cores."""
-    python = _environment(session)
-    script = str(ROOT / "tests" / "calibration" / "record.py")
-    session.run(python, script, *session.posargs, external=True, env=ALLOCATOR | {"OMP_NUM_THREADS": "1"})
+    _record(session, "calibration")
+
+
+@nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Kills, full disks, flipped bits, short memory, bad inputs: a table, and exit 1 on any failure; --short for a few."""
+    _record(session, "faults")
+
+
+def _record(session: nox.Session, what: str) -> None:
+    script = str(ROOT / "tests" / what / "record.py")
+    own = ALLOCATOR | {"OMP_NUM_THREADS": "1"}
+    session.run(_environment(session), script, *session.posargs, external=True, env=own)
 
 
 @nox.session(venv_backend="none")
 def tables(session: nox.Session) -> None:
     """Write the tables of README and docs anew from the reports that they show."""
     session.run(_environment(session), str(ROOT / "tabulating.py"), external=True)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation's site from docs/, README and docstrings; a warning fails."""
+    python, site = _environment(session, DEVELOPERS), ROOT / "docs" / "_build"
+    session.run(python, "-m", "sphinx", "-q", "-W", "--keep-going", str(ROOT / "docs"), str(site), external=True)
+    session.log(f"the site is {site / 'index.html'}")
 
 
 @nox.session(venv_backend="none")

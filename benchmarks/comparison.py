@@ -90,6 +90,7 @@ class Comparison:
         self.screens = self.workers["d"].ask("pays")
         self.timed = {key: Timed(self._chosen(key)) for key in LABELS if key in self.workers}
         self.confirmed: Reply = {}
+        self.splits = False
         self.product: Reply = {"side": 0, "gflops": {}}
 
     @property
@@ -127,7 +128,7 @@ class Comparison:
     def run(self) -> None:
         """All methods, in turns, and the float32 part of the screening."""
         for key in list(self.timed):
-            self._ask(key, "warm")
+            self.splits |= self._ask(key, "warm").get("split", False)
         parts = np.array_split(np.arange(self.facts["layers"]), min(TURNS, self.options.sample, self.facts["layers"]))
         turns = [(group, part) for group in range(self.groups) for part in parts]
         for number, (group, part) in enumerate(turns, 1):
@@ -220,7 +221,12 @@ class Comparison:
             "gives."
         )
         spread = f"A head took (p) {min(first.turns):.3g} to {max(first.turns):.3g} s, turn by turn."
-        return [columns, sampled, spread, self._share(), *self._screening()]
+        return [columns, sampled, spread, self._arithmetic(), self._share(), *self._screening()]
+
+    def _arithmetic(self) -> str:
+        if self.splits:
+            return "(c) makes the products of what a head alters in three TF32 products, which have float32's accuracy."
+        return "(c) makes all products in float32: splitting them into TF32 ones does not pay here, or does not fit."
 
     def _share(self) -> str:
         own, side, speeds = self.timed["c"], self.product["side"], self.product["gflops"]
@@ -240,7 +246,8 @@ class Comparison:
         told = [
             f"(d) screens in {self.screens['way']}, whose products are {self.screens['speedup']:.2g} times as fast as "
             f"float32 ones here, and ranks {len(both)} heads as (c) does with a Spearman correlation of {rank:.6f}; "
-            f"{len(self.confirmed['chosen'])} of {len(own.heads)} were confirmed in float32."
+            f"{len(self.confirmed['chosen'])} of {len(own.heads)} were measured in float32 as well, near decisions and over "
+            "the ranking."
         ]
         if len(both) < self.total:
             return [*told, "(d) was timed on a sample and scaled to all, so its removable heads were not counted."]

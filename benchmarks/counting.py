@@ -10,9 +10,9 @@ import torch
 from clock import Clock
 from torch.utils.flop_counter import FlopCounterMode
 
+from semphase.measure.products.tf32 import has_tf32, tf32_products
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import Substitute, head_by_head
-from semphase.measure.tf32 import has_tf32, tf32_products
 
 SIDE, WIDE_SIDE, TRIES = 2048, 8192, 5
 """A product of the first size keeps a processor busy, of the second one a GPU."""

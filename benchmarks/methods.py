@@ -18,7 +18,7 @@ import torch
 from clock import Clock
 from counting import product_speeds, replay_flops
 from device_memory import counted
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from method import Heads, Method, summed
 from plain import InBfloat16, InTF32, Plain, output_projection
 from subject import Subject, subject
@@ -26,6 +26,7 @@ from torch import Tensor
 from worker import Operations, Reply, timed
 
 from semphase.measure.changes import Ablated
+from semphase.measure.products.exact import replay_of
 from semphase.measure.replay import Replay
 from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import head_by_head, substitute
@@ -35,6 +36,7 @@ from semphase.models.reference import bridge, edits_must_count
 from semphase.science.heads.facet import SHARE
 from semphase.science.heads.rankings import POINTS
 from semphase.science.heads.screened import near_decisions
+from semphase.science.heads.trust import drawn
 
 ZERO = substitute("zero")
 FORCED: dict[Product, Way] = {"int8": "int8", "bfloat16": "bfloat16", "tf32": "tf32+float16"}
@@ -106,8 +108,8 @@ class Replaying(Method):
         self._replay: Replay | None = None
 
     def replay(self, ids: Int[Tensor, "chunk position"]) -> Replay:
-        """The replay of one group of chunks."""
-        return Replay(self.model, ids)
+        """The replay of one group of chunks, as the engine makes it on this device."""
+        return replay_of(self.model, ids)
 
     def swept(self, group: int, heads: Heads) -> tuple[Replay, Reply]:
         """Summed losses with each head zeroed alone; the replay is made with the first heads of a group."""
@@ -135,13 +137,14 @@ class Engine(Replaying):
         return {**super().operations, **more, "curve": self.curve, "product": self.product}
 
     def warm(self) -> Reply:
-        """The unchanged loss, after a head on the way."""
-        baseline = 0.0
+        """The unchanged loss, after a head on the way, and whether products of a change are split here."""
+        baseline, split = 0.0, False
         for ids in self.groups:
-            with Replay(self.model, ids) as replay:
+            with self.replay(ids) as replay:
                 head_by_head(replay, self.model.layers // 2, ZERO, [0])
                 baseline += summed(replay.in_force)
-        return {"baseline": baseline}
+                split |= replay.model is not self.model
+        return {"baseline": baseline, "split": split}
 
     def heads(self, group: int, heads: Heads) -> Reply:
         """Summed losses with each head zeroed alone on one group of chunks, with the seconds they took."""
@@ -154,7 +157,7 @@ class Engine(Replaying):
         heads = [list(divmod(number, self.model.heads)) for number in range(0, total, step)]
         clock = Clock(self.device)
         for ids in self.text[:chunks].split(self.size):
-            with Replay(self.model, ids) as replay:
+            with self.replay(ids) as replay:
                 _swept(replay, heads)
         return {"seconds": clock.seconds(), "heads": len(heads)}
 
@@ -174,7 +177,7 @@ class Engine(Replaying):
         counts = sorted({*even.tolist(), share} - {0})
         sums, tokens = np.zeros(len(counts)), sum(ids[:, 1:].numel() for ids in self.groups)
         for ids in self.groups:
-            with Replay(self.model, ids) as replay:
+            with self.replay(ids) as replay:
                 sums += [self._joint(replay, order[:count]) for count in counts]
         return {"counts": counts, "share": share, "ratios": np.exp(sums / tokens).tolist()}
 
@@ -255,16 +258,19 @@ class Screening(Replaying):
         return {**found, "sums": [own - unchanged for own in found["sums"]]}
 
     def confirm(self, differences: list[float], heads: Heads, total: int) -> Reply:
-        """Losses in float32 of the heads near a decision; `wanted` is how many these would be among all heads."""
+        """Losses in float32 of the heads near a decision and of those that check the screening.
+
+        `wanted` is how many these would be among all heads.
+        """
         self.close()
         self.made = None
-        chosen = near_decisions(np.array(differences), math.floor(SHARE * len(heads))).tolist()
-        wanted = len(near_decisions(np.arange(total, dtype=float), math.floor(SHARE * total)))
+        chosen = _exact(np.array(differences)).tolist()
+        wanted = len(_exact(np.arange(total, dtype=float)))
         setup = seconds = baseline = 0.0
         sums = np.zeros(len(chosen))
         for ids in self.groups:
             clock = Clock(self.device)
-            with Replay(self.model, ids) as replay:
+            with replay_of(self.model, ids) as replay:
                 setup += clock.seconds()
                 found = _swept(replay, [heads[number] for number in chosen])
                 baseline += summed(replay.in_force)
@@ -273,6 +279,12 @@ class Screening(Replaying):
             "chosen": chosen, "wanted": wanted, "setup": setup, "seconds": seconds, "baseline": baseline,
             "sums": sums.tolist(),
         }  # fmt: skip
+
+
+def _exact(differences: Float[np.ndarray, " head"]) -> Int[np.ndarray, " chosen"]:
+    """The heads that are measured in float32, by their screened effects."""
+    near = near_decisions(differences, math.floor(SHARE * len(differences)))
+    return np.union1d(near, drawn(differences, near, np.random.default_rng(0)))
 
 
 def _swept(replay: Replay, heads: Heads) -> Reply:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from worker import Reply, timed
 
 from semphase.errors import SemphaseError
-from semphase.measure.tf32 import tf32_products
+from semphase.measure.products.tf32 import tf32_products
 from semphase.models import Model
 
 PROJECTIONS = ("c_proj", "o_proj", "out_proj", "dense")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,10 @@ from typing import Any
 
 from scaling_laws import Point, Shape, fit
 from scaling_pages import with_tables
+
+from semphase.errors import SemphaseError
+from semphase.machine import hardware
+from semphase.models.device import resolve, use
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
@@ -27,6 +32,8 @@ FITTED = (
 )
 HELD_OUT = ("random 1.0B", 2048, 1024)
 """Models, tokens, and the length of a chunk."""
+WIDER = 16
+"""On other devices than a CPU so many times the tokens, which fill a pass there."""
 
 
 class Unmeasured(Exception):
@@ -51,6 +58,15 @@ def point(name: str, tokens: int, length: int, device: str) -> Point:
     return as_point(json.loads(done.stdout))
 
 
+def machine(device: str) -> str:
+    """What a device is called on the page."""
+    own = resolve(device)
+    if own.type == "cpu":
+        return f"{os.cpu_count()} CPU cores"
+    use(own)
+    return str(hardware()["gpu"] or own)
+
+
 def as_point(own: dict[str, Any]) -> Point:
     """A point from its JSON."""
     return Point(**own | {"shape": Shape(**own["shape"])})
@@ -66,18 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0, or 2 with one sentence."""
     parser = argparse.ArgumentParser(prog="scaling.py", description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--machine", default="2 CPU cores", help="what the table says of the machine")
+    parser.add_argument("--machine", help="what the page says of the machine, by default the card or the cores")
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder of scaling.json and scaling.md")
     options = parser.parse_args(arguments)
     try:
-        fitted = [point(*own, options.device) for own in FITTED]
-        run = Run(options.machine, fitted, point(*HELD_OUT, options.device))
-    except Unmeasured as problem:
+        wider = 1 if resolve(options.device).type == "cpu" else WIDER
+        points = [point(name, wider * tokens, length, options.device) for name, tokens, length in (*FITTED, HELD_OUT)]
+        run = Run(options.machine or machine(options.device), points[:-1], points[-1])
+    except (Unmeasured, SemphaseError) as problem:
         print(f"scaling.py: {problem}", file=sys.stderr)
         return 2
     (options.out / "scaling.json").write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
     page = options.out / "scaling.md"
-    page.write_text(with_tables(page.read_text(encoding="utf-8"), run.fitted, run.held_out, fit(run.fitted)), "utf-8")
+    made = with_tables(page.read_text(encoding="utf-8"), run.machine, run.fitted, run.held_out, fit(run.fitted))
+    page.write_text(made, encoding="utf-8")
     return 0
 
 

@@ -10,14 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from device_memory import counted
 from scaling_laws import Point, Shape
 from transformers import AutoConfig, AutoModelForCausalLM
 from worker import memory, memory_counts_from_here
 
-from semphase.measure.around import products
 from semphase.measure.changes import Ablated
 from semphase.measure.losses import token_losses
-from semphase.measure.replay import Replay
+from semphase.measure.products.around import products
+from semphase.measure.products.exact import replay_of
 from semphase.measure.timing import wait_for
 from semphase.models import Model, load
 from semphase.models.assemble import assemble
@@ -58,7 +59,8 @@ def measured(model: Model, tokens: int, length: int) -> Point:
     draw = torch.Generator().manual_seed(0)
     ids = torch.randint(10, min(model.vocabulary, 300), (tokens // length, length), generator=draw)
     memory_counts_from_here()
-    with Replay(model, ids) as replay:
+    on_card = counted(model.device)
+    with replay_of(model, ids) as replay:
         stream, blocks = replay.stream(model.layers), model.layers - 1
         first, last, readout = (
             _least(model, run)
@@ -68,7 +70,7 @@ def measured(model: Model, tokens: int, length: int) -> Point:
                 lambda: token_losses(model, stream, replay.ids),
             )
         )
-    peak = int(memory()["mib"] * 2**20) if model.device.type == "cpu" else torch.cuda.max_memory_allocated()
+    peak = int(on_card.get("memory", memory)()["mib"] * 2**20)
     return Point(shape_of(model), tokens, length, (first - last) / blocks, readout, peak)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from semphase.data.corpus import sources
 from semphase.errors import SemphaseError
-from semphase.measure.sweeps import pass_tokens
+from semphase.measure.products.exact import replay_tokens
 from semphase.measure.text import CHUNK, text_chunks
 from semphase.models import Model, load
 from semphase.models.device import resolve
@@ -31,8 +31,9 @@ class Subject:
 
     @property
     def group(self) -> int:
-        """How many chunks one pass takes together."""
-        return max(1, pass_tokens(self.model) // self.text.shape[1])
+        """How many chunks the engine reads together: as many as fill a pass, if the device keeps their products."""
+        length = self.text.shape[1]
+        return max(1, replay_tokens(self.model, least=length) // length)
 
 
 def subject(options: Namespace) -> Subject:

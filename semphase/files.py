@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+
+_BLOCK = 1 << 16
+"""Bytes that a disk must take before anything is measured."""
 
 
 @contextlib.contextmanager
@@ -41,6 +48,57 @@ def write_or_refuse(path: Path, content: bytes, what: str) -> None:
         write_atomically(path, content)
     except OSError as problem:
         raise SemphaseError(f"{what} {path} cannot be written: {problem.strerror or problem}") from problem
+
+
+def try_out(folder: Path, beneath: Path = Path()) -> None:
+    """Make folders `beneath` in `folder`, put a block of bytes there, and take all away; OSError where the disk refuses.
+
+    Permissions do not tell: a disk may be full, and the administrator may do anything but write to /proc.
+    """
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
+        Path(scratch, beneath).mkdir(parents=True, exist_ok=True)
+        with Path(scratch, beneath, "block").open("wb") as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def nearest(path: Path) -> Path:
+    """The path itself if it is there, else the nearest folder above it that is; OSError where nobody may look."""
+    return next(own for own in (path.absolute(), *path.absolute().parents) if own.exists())
+
+
+def place(name: str) -> Path:
+    """The path that a user means, from ~ on where there is such a user."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises where there is none
+
+
+def is_folder(path: Path) -> bool:
+    """Is there a folder? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for those
+
+
+def is_file(path: Path) -> bool:
+    """Is there a file? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for those
+
+
+def is_there(path: Path) -> bool:
+    """Is there anything? Not where nobody may look, nor under a name that no disk takes."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for those
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file, without a mark at its beginning; raises OSError, also for a device, and UnicodeDecodeError."""
+    if stat.S_ISCHR(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "a device, which may never end")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def short(path: object) -> str:

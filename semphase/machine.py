@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 
-@cache
 def hardware() -> dict[str, Any]:
-    """CPU model, cores, memory in bytes, and the GPU's name where torch has been loaded and has one."""
+    """CPU model, cores, memory in bytes, and the name of the GPU in use where torch has been loaded and has one."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -22,6 +21,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
+@cache
 def _cpu() -> str:
     listing = Path("/proc/cpuinfo")
     if listing.exists():
@@ -42,4 +42,4 @@ def _gpu() -> str | None:
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None
-    return str(torch.cuda.get_device_name())
+    return str(torch.cuda.get_device_name(torch.cuda.current_device()))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,6 +66,7 @@ def test_a_smoke_run_writes_the_table(tmp_path):
     assert 0 < float(rows[tf32][5]) < float(rows[bfloat16][5])
     assert "% of the" in text
     assert "Removable heads" in text
+    assert "(c) makes all products in float32" in text
     assert "\nOn cpu; " in text
     assert str(tmp_path) not in text
 
@@ -132,3 +134,30 @@ def test_attention_on_cuda_is_counted_as_on_a_cpu(monkeypatch):
     with counting._counting() as counter:
         torch.ops.aten._scaled_dot_product_efficient_attention(*drawn, None, False, 0.0, True)
     assert counter.get_total_flops() == 2 * batch * heads * length**2 * width
+
+
+def test_the_engine_s_rows_are_made_as_the_engine_makes_them(monkeypatch, loaded):
+    """On a device that gains by split products all that is exact is made of them, (d)'s confirmation too."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import methods
+    from subject import Subject
+
+    import semphase.measure.products.exact as exact
+
+    monkeypatch.setattr(exact, "splitting_pays", lambda _model: True)
+    monkeypatch.setattr(exact, "free_memory", lambda _device: 2**40)
+    model = loaded("llama")
+    text = torch.randint(3, 90, (4, 20), generator=torch.Generator().manual_seed(0))
+    own = Subject(model, text, 4, "random text")
+    heads = [[layer, head] for layer in range(model.layers) for head in range(model.heads)]
+    engine, screening = methods.Engine(own), methods.Screening(own)
+    assert engine.warm()["split"]
+    sums = engine.heads(0, heads)["sums"]
+    assert engine._replay is not None
+    assert engine._replay.model is not model
+    confirmed = screening.confirm([float(k) for k in range(len(heads))], heads, len(heads))
+    assert [sums[k] for k in confirmed["chosen"]] == pytest.approx(confirmed["sums"], rel=1e-6)
+    near = methods.near_decisions(np.arange(12.0), 3)
+    assert set(near.tolist()) < set(confirmed["chosen"])
+    monkeypatch.setattr(exact, "splitting_pays", lambda _model: False)
+    assert not engine.warm()["split"]

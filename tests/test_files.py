@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from semphase.errors import SemphaseError
-from semphase.files import atomically, write_atomically, write_or_refuse
+from semphase.files import atomically, read_utf8, write_atomically, write_or_refuse
 
 
 def test_a_file_is_written_and_written_over(tmp_path: Path) -> None:
@@ -54,3 +54,9 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
         first.write_bytes(b"first")
         second.write_bytes(b"second")
     assert path.read_bytes() == b"first"  # the outer block ends last
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_a_device_without_an_end_is_not_read() -> None:
+    with pytest.raises(OSError, match="may never end"):
+        read_utf8(Path("/dev/zero"))

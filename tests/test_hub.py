@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import importlib
 import threading
@@ -72,6 +73,8 @@ def response(status: int) -> Any:
         (errors.LocalEntryNotFoundError("no"), "the hub cannot be reached"),
         (httpx.ReadTimeout("slow"), "the hub cannot be reached"),
         (ConnectionError("cut"), "the hub cannot be reached"),
+        (ConnectionError(errno.ECONNRESET, "cut"), "the hub cannot be reached"),
+        (OSError(errno.ENOSPC, "No space left on device"), r"cannot be kept in the cache .* No space .* set HF_HOME"),
     ],
 )
 def test_every_refusal_is_one_sentence(download, raised, said):

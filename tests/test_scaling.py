@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
-from scaling import as_point, read  # noqa: E402
+from scaling import as_point, machine, read  # noqa: E402
 from scaling_laws import FLOAT32, KEPT, Law, Point, Shape, fit, measured_sweep  # noqa: E402
 from scaling_pages import FORETOLD, H100, foretold, told, with_tables  # noqa: E402
 
@@ -93,7 +95,20 @@ def test_durations_have_the_unit_that_suits_them(seconds, shown):
 def test_the_page_is_that_of_what_was_measured():
     run = read(ROOT / "docs" / "scaling.json")
     page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
-    assert with_tables(page, run.fitted, run.held_out, fit(run.fitted)) == page
+    assert with_tables(page, run.machine, run.fitted, run.held_out, fit(run.fitted)) == page
+
+
+def test_the_heading_names_the_machine(monkeypatch):
+    run = read(ROOT / "docs" / "scaling.json")
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    other = with_tables(page, "NVIDIA H100", run.fitted, run.held_out, fit(run.fitted))
+    assert other.count("## Measured on NVIDIA H100, float32\n") == 1
+    assert run.machine not in other
+    assert machine("cpu") == f"{os.cpu_count()} CPU cores"
+    monkeypatch.setattr("scaling.resolve", torch.device)
+    monkeypatch.setattr("scaling.use", lambda _device: None)
+    monkeypatch.setattr("scaling.hardware", lambda: {"gpu": "NVIDIA H100"})
+    assert machine("cuda") == "NVIDIA H100"
 
 
 def test_the_model_held_out_is_foretold():

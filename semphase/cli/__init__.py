@@ -1,1 +1,1 @@
-"""The command `semphase`: claims and their registration, stored verdicts, a claim to start from; measures nothing."""
+"""The command `semphase`: claims and their registration, stored verdicts and archives, a new claim; measures nothing."""

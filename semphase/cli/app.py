@@ -61,6 +61,18 @@ def show(
 
 
 @app.command()
+def render(
+    run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files (default: that of the report).")] = None,
+    json: AsJson = False,
+) -> None:
+    """Write report.html and verdicts.md of a report anew, from its verdicts.json and figures."""
+    from semphase.cli import output, rendering
+
+    output.tell(rendering.rendering(run, out), json)
+
+
+@app.command()
 def power(
     run: Annotated[Path, typer.Argument(help="Folder of a report, or its verdicts.json.")],
     claim: Annotated[str | None, typer.Argument(help="Id of a claim (default: all that are undecided).")] = None,
@@ -98,17 +110,60 @@ def register(
 
 
 @app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of a report, its verdicts.json, or an archive.")],
+    after: Annotated[Path, typer.Argument(help="The run to compare with it.")],
+    json: Annotated[str, typer.Option(metavar="FILE|-", help="Write JSON for programs; - prints it.")] = "",
+    html: Annotated[str, typer.Option(metavar="FILE", help="Write a page.")] = "",
+    renamed: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="A model's names in both runs, repeatable.")
+    ] = None,
+) -> None:
+    """Compare two runs: what changed, by how much? Exits with 0 for nothing, 1 for something, 2 for bad input."""
+    from semphase.cli import comparing
+
+    try:
+        comparing.refuse_places(before, after, json, html)
+        found = comparing.comparing(before, after, renamed or ())
+        comparing.tell(found, json, html)
+    except BrokenPipeError:
+        raise
+    except (SemphaseError, OSError) as problem:
+        raise SystemExit(comparing.refused(str(problem))) from None
+    raise SystemExit(comparing.CHANGED if found.found.changed else 0)
+
+
+@app.command()
 def check(
-    place: Annotated[Path | None, typer.Argument(help="A registry.jsonl or its folder (default: claims).")] = None,
+    place: Annotated[
+        Path | None, typer.Argument(help="A registry.jsonl or its folder (default: claims), or an archive of a run.")
+    ] = None,
     against: Annotated[
         str, typer.Option(metavar="REPORT|REVISION", help="A report, or a git revision, that saw the registry before.")
     ] = "",
+    hashes: Annotated[
+        bool, typer.Option("--hashes", help="Of an archive only its files: run none of its code.")
+    ] = False,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="[ROLE=]NAME", help="Where the models of an archive are, repeatable.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(metavar="PATH", help="Where the text of an archive is.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Compare a registry with one that somebody saw: is a line edited, the tail cut, the log written anew?"""
-    from semphase.cli import checking, output
+    """Compare a registry with one that somebody saw, or an archive with its hashes and with its claims judged again."""
+    from semphase.cli import archived, checking, output
+    from semphase.report.archive import is_archive
 
-    found = checking.checking(place or default_place(), against)
+    found: archived.CheckedArchive | checking.Checked
+    if place is not None and is_archive(place):
+        if against:
+            raise SemphaseError("an archive is checked by what it holds itself: leave --against out")
+        again = None if hashes else archived.Again(tuple(model or ()), corpus)
+        found = archived.checking_archive(place, again)
+    else:
+        if hashes or model or corpus:
+            raise SemphaseError("--hashes, --model and --corpus are for archives: name the archive.zip of a run")
+        found = checking.checking(place or default_place(), against)
     output.tell(found, json)
     if found.problems:
         raise SemphaseError("; ".join(found.problems))

@@ -115,7 +115,7 @@ class _Unpacker(pickle.Unpickler):
 
 
 def _loaded(opened: Opened) -> Trained:
-    model = load(opened.name, device=opened.device, dtype=opened.dtype)
+    model = load(opened.name, device=opened.device, dtype=opened.dtype, bos=opened.bos)
     require_precision(model.device, model.dtype, opened.dtype)
     return Trained(model, opened=opened)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from semphase.errors import SemphaseError
+from semphase.files import read_utf8
 
 
 def read_fields(path: Path) -> tuple[str, Any, list[Any], dict[str, Any]]:
@@ -28,12 +29,12 @@ def read_fields(path: Path) -> tuple[str, Any, list[Any], dict[str, Any]]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except (OSError, UnicodeDecodeError) as problem:
         raise SemphaseError(f"the prompts {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # of numbers too long and of brackets too deep, too
         form = "JSON" if path.suffix == ".json" else "TOML"
         raise SemphaseError(f"the prompts {path} are not valid {form}: {problem}.") from problem
     if not isinstance(data, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +67,10 @@ def at_of(name: str, at: Any, prompts: tuple[Any, ...]) -> At:
     if isinstance(at, str) and at == "end":
         return "end"
     single = isinstance(at, str | int | np.integer)
+    if not single and not isinstance(_plain(at), Iterable):
+        raise SemphaseError(
+            f'the prompts {name!r} have at={at!r}; give "end", or a word or an integer for each prompt.'
+        )
     found = tuple(_plain(at)) if not single else (_plain(at),) * len(prompts)
     if len(found) != len(prompts):
         raise SemphaseError(

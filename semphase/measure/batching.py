@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -32,6 +33,13 @@ class Batch:
 
     items: Items
     rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, some: slice) -> Self:
+        """Some of the rows."""
+        return replace(self, rows=self.rows[some])
 
     @cached_property
     def prompt_lengths(self) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from semphase.measure.generating.flops import Cost
 from semphase.measure.generating.plan import STOP, Decoding, Plan
 from semphase.measure.generating.sampling import digits, next_tokens
 from semphase.measure.generating.steps import Anew, Remembered, Run, logits_anew
+from semphase.measure.halving import in_passes
 from semphase.measure.items import NOTHING, Items
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import MEMORY
@@ -65,21 +66,25 @@ def generated(
     plan = Plan.of(items, decoding, answers)
     tokens, logs = np.full(plan.forced.shape, NOTHING), np.full(plan.forced.shape, np.nan, dtype=np.float32)
     stepwise = all(edit.position_by_position for edit in edits)
-    costs = Cost(float("nan"), float("nan"))
-    with torch.no_grad():
-        for batch in _batches(model, items, plan):
-            own = [row.item for row in batch.rows]
-            kind = Remembered if stepwise else Anew
-            run = kind(compiler, edits, batch, plan.copies, plan.steps)
-            with run:
-                tokens[own], logs[own] = _decoded(run, model, plan.some(own), advance)
-                costs = run.cost
+    costs, kind = Cost(float("nan"), float("nan")), Remembered if stepwise else Anew
+
+    @torch.no_grad()
+    def decoded(batch: Continued) -> tuple[np.ndarray, np.ndarray, Cost]:
+        with kind(compiler, edits, batch, plan.copies, plan.steps) as run:
+            return *_decoded(run, model, plan.some(_prompts(batch)), advance), run.cost
+
+    for batch, (drawn, told, cost) in in_passes(model, _batches(model, items, plan), decoded):
+        tokens[_prompts(batch)], logs[_prompts(batch)], costs = drawn, told, cost
     free = (slice(None), slice(decoding.samples), slice(decoding.tokens))
     made = _dataset(items, tokens[free], logs[free], costs)
     if answers is None:
         return made
     scored = np.nansum(logs[:, -1], axis=1, dtype=np.float64)
     return made.assign(answer_log_probability=("prompt", scored, {"unit": "nats"}))
+
+
+def _prompts(batch: Continued) -> list[int]:
+    return [row.item for row in batch.rows]
 
 
 def continuation(model: Model, items: Items, edits: Sequence[Edit], extras: Sequence[tuple[int, ...]]) -> Tensor:

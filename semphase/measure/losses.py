@@ -12,12 +12,18 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from semphase.models import Model
+from semphase.models.device import free_memory
 
 POSITIONS, ROWS = 2048, 4096
 """Positions whose logits are computed together, and rows of the unembedding in one product: a tile of 32 MiB, which a
 processor's cache still holds."""
 WIDE_POSITIONS, WIDE_ROWS = 8192, 16384
-"""The same on other devices: half a GiB, so that starting a product costs nothing beside it."""
+"""The same on other devices: half a GiB, so that starting a product costs nothing beside it; fewer positions where that
+is too large a part of the memory that is free."""
+FEWEST, PART = 256, 16
+"""Positions of the least tile, and of the free memory the part that one may take."""
+_ITEM = 4
+"""Bytes of a logit."""
 LEAST = 2.0**-80
 """Sums of exponentials below this consist of numbers so small that float32 has few digits left for them."""
 
@@ -34,7 +40,7 @@ class Unembedding:
     @property
     def tiles(self) -> list[slice]:
         """The vocabulary, a few thousand tokens at a time."""
-        rows = tile_sizes(self.weight.device)[1]
+        rows = ROWS if self.weight.device.type == "cpu" else WIDE_ROWS
         return [slice(start, start + rows) for start in range(0, len(self.weight), rows)]
 
     def only(self, tokens: Bool[Tensor, " vocabulary"] | Int[Tensor, " some"]) -> Unembedding:
@@ -64,8 +70,16 @@ class Unembedding:
 
 
 def tile_sizes(device: torch.device) -> tuple[int, int]:
-    """How many positions and how many rows of the unembedding one product takes on a device."""
-    return (POSITIONS, ROWS) if device.type == "cpu" else (WIDE_POSITIONS, WIDE_ROWS)
+    """How many positions and how many rows of the unembedding one product takes on a device.
+
+    Rows are summed over, and always as many: what else fills the device changes no loss.
+    """
+    if device.type == "cpu":
+        return POSITIONS, ROWS
+    free, positions = free_memory(device), WIDE_POSITIONS
+    while free is not None and positions > FEWEST and PART * positions * WIDE_ROWS * _ITEM > free:
+        positions //= 2
+    return positions, WIDE_ROWS
 
 
 def unembedding(model: Model) -> Unembedding:

@@ -19,6 +19,7 @@ from semphase.measure.compiling import Compiler
 from semphase.measure.drafts import Look
 from semphase.measure.edit_base import Edit
 from semphase.measure.gathering import Gathered
+from semphase.measure.halving import in_passes
 from semphase.measure.items import Items
 from semphase.measure.looks import Logits, Losses, Reader, Scored, require_finite_rows
 from semphase.measure.passes import final_stream
@@ -47,10 +48,14 @@ def read(
     compiler.require(edits, site)
     found = Gathered(items, compiler.shape, site)
     until = last_block(site, compiler)
-    for batch in batches(model, items, prompts_as_rows(items)):
+
+    def seen_in(batch: Batch) -> Seeing:
         seen = Seeing(site)
         with torch.no_grad():
             final_stream(model, batch.ids.to(model.device), compiler.changes(edits, batch, [seen.look]), until)
+        return seen
+
+    for batch, seen in in_passes(model, batches(model, items, prompts_as_rows(items)), seen_in):
         seen.require_finite(batch, model)
         found.put(batch, seen.values)
         advance(len(batch.rows))
@@ -88,10 +93,13 @@ def final(
     compiler = Compiler(model, items)
     compiler.require(edits)
     parts = []
-    for batch in batches(model, items, reader.rows(items)):
-        with torch.no_grad():
-            stream = final_stream(model, batch.ids.to(model.device), compiler.changes(edits, batch))
-            values = reader.read(model, batch, stream)
+
+    @torch.no_grad()
+    def read_in(batch: Batch) -> Tensor:
+        stream = final_stream(model, batch.ids.to(model.device), compiler.changes(edits, batch))
+        return reader.read(model, batch, stream)
+
+    for batch, values in in_passes(model, batches(model, items, reader.rows(items)), read_in):
         require_finite_rows(reader, model, batch, values)
         parts.append((batch, values.cpu().numpy()))
         advance(len(batch.rows))
@@ -114,13 +122,16 @@ def gradient(
     compiler = Compiler(model, items)
     compiler.require(edits, site)
     found = Gathered(items, compiler.shape, site)
-    for batch in batches(model, items, reader.rows(items)):
+
+    @torch.enable_grad()
+    def gradients_in(batch: Batch) -> dict[int, Tensor]:
         probing = Probing(site)
         changes = compiler.changes(edits, batch, [probing.look])
-        with torch.enable_grad():
-            stream = final_stream(model, batch.ids.to(model.device), changes)
-            total = reader.read(model, batch, stream).nansum()
-        found.put(batch, probing.gradients(total))
+        stream = final_stream(model, batch.ids.to(model.device), changes)
+        return probing.gradients(reader.read(model, batch, stream).nansum())
+
+    for batch, values in in_passes(model, batches(model, items, reader.rows(items)), gradients_in):
+        found.put(batch, values)
         advance(len(batch.rows))
     found.put_zeros()
     return found.finished().assign_attrs(unit="nats per unit of the model")

@@ -27,6 +27,7 @@ from semphase.measure.blocks import (
     embedded,
     entered,
 )
+from semphase.measure.halving import within_memory
 from semphase.measure.losses import token_losses
 from semphase.measure.shelf import Shelf
 from semphase.models import Model
@@ -109,7 +110,8 @@ class Replay:
             found.append(look(seen))
             raise Seen
 
-        with torch.no_grad(), attending(self.model, {layer: change}, self._probed_by), suppress(Seen):
+        attention = attending(self.model, {layer: change}, self._probed_by)
+        with within_memory(self.model), torch.no_grad(), attention, suppress(Seen):
             self._blocks.through(layer, self.stream(layer))
         return found[0]
 
@@ -193,7 +195,8 @@ class Replay:
         """
         if stream is None:
             stream = self._embedded(changes) if start == EMBEDDING else self._entering(start)
-        with torch.no_grad(), attending(self.model, attention_changes(changes), self._attend):
+        attention = attending(self.model, attention_changes(changes), self._attend)
+        with within_memory(self.model), torch.no_grad(), attention:
             for layer in range(max(start, 0), self.model.layers if until is None else until):
                 if keep:
                     self._streams[layer] = stream
@@ -201,7 +204,7 @@ class Replay:
         return stream
 
     def _losses(self, stream: Stream, ids: Tensor) -> Losses:
-        with torch.no_grad():
+        with within_memory(self.model), torch.no_grad():
             return self._read(stream, ids)
 
 

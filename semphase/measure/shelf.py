@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Shelf:
         self.shape, self.dtype, self.device = shape, dtype, device
         self.inside = min(count, memory // size)
         self._held: dict[int, Tensor] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="semphase-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __setitem__(self, number: int, tensor: Tensor) -> None:
         if number < self.inside:
@@ -52,16 +53,28 @@ class Shelf:
     def close(self) -> None:
         """Give memory and disk back."""
         self._held.clear()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _mapped(self, number: int) -> Tensor:
-        path = Path(self._folder.name) / str(number)
         try:
-            with path.open("wb") as file:
-                file.truncate(math.prod(self.shape) * self.dtype.itemsize)
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="semphase-")
+            path = Path(self._folder.name) / str(number)
+            _reserve(path, math.prod(self.shape) * self.dtype.itemsize)
         except OSError as problem:
+            place = tempfile.tempdir or "the temporary folder"
             raise SemphaseError(
-                f"no room in {path.parent} to spill residual streams ({problem}); allow more with --memory or set TMPDIR."
+                f"no room in {place} to spill residual streams ({problem}); allow more with --memory or set TMPDIR."
             ) from problem
         size = math.prod(self.shape)
         return torch.from_file(str(path), shared=True, size=size, dtype=self.dtype).view(self.shape)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """A file of so many bytes: a full disk refuses them now, and not by killing who writes into the mapped file."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semphase.errors import SemphaseError
+from semphase.measure.halving import in_passes
 from semphase.measure.measurement import measurement
 from semphase.measure.targets import Target
 from semphase.models import Model, write_of
@@ -31,12 +32,16 @@ def capture_streams(model: Model, targets: Sequence[Target], advance: Advance = 
     """
     stream = np.empty((len(targets), model.layers + 1, model.d_model), np.float32)
     attention = np.empty((len(targets), model.layers, model.d_model), np.float32)
-    for batch in batches(targets, TOKENS_PER_BATCH):
+
+    def captured(batch: list[int]) -> tuple[list[Tensor], list[Tensor]]:
         chosen = [targets[i] for i in batch]
         ids, mask = pad(model, [target.tokens for target in chosen])
         where = torch.tensor([target.position for target in chosen], device=model.device)
-        with reading(model, where) as (streams, writes):
+        with reading(model, where) as found:
             run_blocks(model, ids, mask)
+        return found
+
+    for batch, (streams, writes) in in_passes(model, batches(targets, TOKENS_PER_BATCH), captured):
         stream[batch] = torch.stack(streams, dim=1).float().cpu().numpy()
         attention[batch] = torch.stack(writes, dim=1).float().cpu().numpy()
         advance(len(batch))

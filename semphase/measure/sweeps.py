@@ -11,6 +11,7 @@ from torch import Tensor
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Attending, Change, Changes, Outputs, attending
 from semphase.measure.changes import FORMS, Constant, reformed
+from semphase.measure.halving import in_passes, within_memory
 from semphase.measure.losses import token_losses
 from semphase.measure.replay import Replay
 from semphase.models import Model
@@ -67,14 +68,15 @@ def head_by_head(
     own, instead = replay.probe(layer, look)
     chosen = list(range(own.shape[2])) if heads is None else heads
     width = max(1, pass_tokens(replay.model) // replay.ids.numel())
-    found = []
-    for start in range(0, len(chosen), width):
-        batch = chosen[start : start + width]
-        copies = own[None].repeat(len(batch), 1, 1, 1, 1)
-        for copy, head in zip(copies, batch, strict=True):
+
+    def substituted(some: list[int]) -> Tensor:
+        copies = own[None].repeat(len(some), 1, 1, 1, 1)
+        for copy, head in zip(copies, some, strict=True):
             copy[:, :, head] = instead[:, :, head]
-        found.append(replay.with_outputs(layer, copies).view(len(batch), len(replay.ids), -1))
-    losses = torch.cat(found)
+        return replay.with_outputs(layer, copies).view(len(some), len(replay.ids), -1)
+
+    batches = [chosen[start : start + width] for start in range(0, len(chosen), width)]
+    losses = torch.cat([found for _, found in in_passes(replay.model, batches, substituted)])
     _require_finite_heads(losses, layer, chosen)
     return losses
 
@@ -115,8 +117,9 @@ def gradient_importance(
         probes: dict[int, Tensor] = {}
         steps: dict[int, Tensor] = {}
         recording = {k: _recording(k, other, (changes or {}).get(k), probes, steps) for k, other in others.items()}
-        loss = token_losses(model, _final_stream(model, row, {**(changes or {}), **recording}), row).sum()
-        gradients = torch.autograd.grad(loss, [probes[k] for k in others])
+        with within_memory(model):
+            loss = token_losses(model, _final_stream(model, row, {**(changes or {}), **recording}), row).sum()
+            gradients = torch.autograd.grad(loss, [probes[k] for k in others])
         for k, gradient in zip(others, gradients, strict=True):
             total[k] += (gradient * steps[k]).sum(dim=(0, 1, 3)).double()
     return total

@@ -8,8 +8,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.models import precision
 from semphase.models.anatomy import anatomy, check_anatomy, dimensions
+from semphase.models.device import use
 from semphase.models.folding import fold
-from semphase.models.model import Model, bos_token
+from semphase.models.model import Model, Start, bos_token
 
 
 def assemble(
@@ -21,12 +22,14 @@ def assemble(
     processing: str,
     device: torch.device,
     dtype: torch.dtype,
+    bos: Start = "default",
 ) -> Model:
     """Process the weights, move them, find the parts and check that they add up to the residual stream.
 
     The module is changed in place. SemphaseError for a family whose parts do not add up.
     """
     precision.use_full_precision()
+    use(device)
     module.eval().requires_grad_(False)
     sizes, parameters = dimensions(module), sum(weight.numel() for weight in module.parameters())
     if processing == "folded":
@@ -41,7 +44,7 @@ def assemble(
         tokenizer=tokenizer,
         anatomy=parts,
         processing=processing,
-        prepend_bos=_starts_with_bos(module, tokenizer),
+        prepend_bos=_starts_with_bos(module, tokenizer, bos),
         device=device,
         dtype=dtype,
         sha256=sha256,
@@ -52,11 +55,14 @@ def assemble(
         d_head=sizes.d_head,
         parameters=parameters,
         context=sizes.context,
+        bos=bos,
     )
 
 
-def _starts_with_bos(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
-    if module.config.model_type == "gpt2":
+def _starts_with_bos(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bos: Start) -> bool:
+    if bos == "no":
+        return False
+    if bos == "yes" or module.config.model_type == "gpt2":
         bos_token(module, tokenizer)  # complains here rather than at the first text
         return True
     return tokenizer.bos_token_id is not None and tokenizer.encode("a")[:1] == [tokenizer.bos_token_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,19 @@ CATALOGUE = {
     "gpt2-large": Entry("hub", 774_030_080, ("openai-community/gpt2-large", "gpt2-large")),
     "gpt2-xl": Entry("hub", 1_557_611_200, ("openai-community/gpt2-xl", "gpt2-xl")),
 }
+
+
+def known_as(name: str, sha256: str) -> str | None:
+    """What everybody knows a model by: a name of the catalogue or a hub id; None for a folder or file of one's own.
+
+    A folder may be called as it likes; weights that are pinned are known wherever they lie.
+    """
+    if name in CATALOGUE:
+        return name
+    pinned = (known for known, entry in CATALOGUE.items() if entry.sha256 == sha256)
+    if (known := next(pinned, None)) is not None or Path(name).expanduser().exists():
+        return known
+    return next((known for known, entry in CATALOGUE.items() if name in entry.hub), name)
 
 
 def nearest(name: str) -> str:

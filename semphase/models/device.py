@@ -24,9 +24,23 @@ def resolve(name: str) -> torch.device:
     return torch.device(name)
 
 
+def use(device: torch.device) -> None:
+    """Make a numbered CUDA device the one that is meant where none is named, by reports too."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
 def device_memory(device: torch.device) -> int | None:
     """Bytes of a device's own memory; None where it has none or does not say."""
     return int(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes of a device's memory that hold nothing, those that PyTorch keeps for what comes included; None as above."""
+    if device.type != "cuda":
+        return None
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + unused)
 
 
 def _present(kind: str) -> bool:

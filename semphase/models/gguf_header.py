@@ -22,15 +22,21 @@ from semphase.errors import SemphaseError
 _MAGIC = b"GGUF"
 _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of each scalar type
 _STRING, _ARRAY = 8, 9
-_ALIGNMENT = b"general.alignment"
+_ALIGNMENT, _ARCHITECTURE = b"general.alignment", b"general.architecture"
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """How many weights a GGUF file holds, and how long the file must be, in bytes."""
+    """Numbers of weights by tensor, how long the file must be, in bytes, and the architecture that it names."""
 
-    parameters: int
+    tensors: dict[str, int]
     length: int
+    architecture: str
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the file holds."""
+        return sum(self.tensors.values())
 
 
 def read_header(path: Path) -> Header:
@@ -52,21 +58,24 @@ def read_header(path: Path) -> Header:
 def _parse(file: BinaryIO) -> Header:
     _number(file, "<I")
     tensors, entries = _number(file, "<Q"), _number(file, "<Q")
-    alignment = 32
+    alignment, architecture = 32, b""
     for _ in range(entries):
         key, kind = _string(file), _number(file, "<I")
         if key == _ALIGNMENT:
             alignment = _number(file, "<I")
+        elif key == _ARCHITECTURE and kind == _STRING:
+            architecture = _string(file)
         else:
             _skip(file, kind)
-    parameters = end = 0
+    found: dict[str, int] = {}
+    end = 0
     for _ in range(tensors):
-        _string(file)
+        name = _string(file).decode()
         elements = math.prod(_number(file, "<Q") for _ in range(_number(file, "<I")))
         block, size = GGML_QUANT_SIZES[GGMLQuantizationType(_number(file, "<I"))]
         end = max(end, _number(file, "<Q") + elements // block * size)
-        parameters += elements
-    return Header(parameters, -(-file.tell() // alignment) * alignment + end)
+        found[name] = elements
+    return Header(found, -(-file.tell() // alignment) * alignment + end, architecture.decode())
 
 
 def _number(file: BinaryIO, form: str) -> int:

@@ -27,7 +27,7 @@ def weight_files(folder: Path) -> list[Path]:
         found = f"only the pickle {pickles[0]}, which could run code" if pickles else "none"
         raise SemphaseError(f"{folder} needs its weights as model.safetensors but has {found}; convert it first")
     for path in files:
-        _check_safetensors(path)
+        tensors(path)
     return files
 
 
@@ -46,7 +46,29 @@ def sha256(files: Sequence[Path]) -> str:
 
 def parameters(path: Path) -> int:
     """The number of weights in a safetensors file."""
-    return sum(math.prod(entry["shape"]) for entry in _check_safetensors(path).values())
+    return sum(math.prod(entry["shape"]) for entry in tensors(path).values())
+
+
+def tensors(path: Path) -> dict[str, dict[str, Any]]:
+    """Type and shape of each tensor of a safetensors file, by name; SemphaseError for a damaged file.
+
+    The format: an 8-byte length, a JSON header so long, then exactly the promised bytes.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            header = json.loads(handle.read(length)) if length <= size - 8 else {}
+        header.pop("__metadata__", None)
+        promised = max((entry["data_offsets"][1] for entry in header.values()), default=-1)
+    except FileNotFoundError:
+        raise SemphaseError(f"the weights {path} are missing; fetch them again") from None
+    except (ValueError, AttributeError, KeyError, IndexError, TypeError):
+        promised = -1
+    if promised < 0 or size != 8 + length + promised:
+        raise SemphaseError(f"the weights {path} are damaged or cut short; fetch them again")
+    found: dict[str, dict[str, Any]] = header
+    return found
 
 
 def require_pin(what: str, found: str, pinned: str | None, way_out: str = "reinstall them") -> None:
@@ -85,22 +107,3 @@ def _sha256(versions: tuple[tuple[Path, int, int], ...]) -> str:
             while chunk := handle.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
-
-
-def _check_safetensors(path: Path) -> dict[str, dict[str, Any]]:
-    """The tensors by name: an 8-byte length, a JSON header so long, then exactly the promised bytes."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(length)) if length <= size - 8 else {}
-        header.pop("__metadata__", None)
-        promised = max((entry["data_offsets"][1] for entry in header.values()), default=-1)
-    except FileNotFoundError:
-        raise SemphaseError(f"the weights {path} are missing; fetch them again") from None
-    except (ValueError, AttributeError, KeyError, IndexError, TypeError):
-        promised = -1
-    if promised < 0 or size != 8 + length + promised:
-        raise SemphaseError(f"the weights {path} are damaged or cut short; fetch them again")
-    tensors: dict[str, dict[str, Any]] = header
-    return tensors

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.errors import SemphaseError
 from semphase.models.size import class_of
+
+Start = Literal["default", "yes", "no"]
+"""Are texts read with a BOS token in front: as the family and its tokenizer have it, always, never?"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +40,7 @@ class Model:
 
     `processing` is "raw" or "folded"; `prepend_bos` says whether `encode` starts with the BOS token; `sha256`
     is of the weight files; `parameters` counts each shared parameter once, before folding; `context` is the
-    largest number of positions.
+    largest number of positions; `bos` is what was asked for, "default" being the rule of the family and its tokenizer.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Model:
     d_head: int
     parameters: int
     context: int
+    bos: Start = "default"
 
     @property
     def size_class(self) -> str:
@@ -72,8 +77,18 @@ class Model:
         """Token ids of a text under the model's BOS rule.
 
         The gpt2 family gets its BOS token in front, although its tokenizer adds none; the others get what
-        their tokenizer adds by default, without an EOS at the end.
+        their tokenizer adds by default, without an EOS at the end. Where `bos` is "yes" or "no", they get that.
         """
+        if self.bos == "no":
+            return self._bare(text)
+        own = self._by_default(text)
+        if self.bos == "default":
+            return own
+        bos = bos_token(self.module, self.tokenizer)
+        begun = len(own) > len(self._bare(text)) and own[0] in (bos, self.tokenizer.bos_token_id)
+        return own if begun else [bos, *own]
+
+    def _by_default(self, text: str) -> list[int]:
         if self.family == "gpt2":
             return [bos_token(self.module, self.tokenizer), *self._bare(text)]
         full: list[int] = self.tokenizer.encode(text)
@@ -90,7 +105,13 @@ def bos_token(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> in
 
     SemphaseError if neither names one that the model has an embedding for.
     """
-    for token in (module.config.bos_token_id, tokenizer.bos_token_id):
-        if token is not None and token < module.config.vocab_size:
-            return token
-    raise SemphaseError("this gpt2 model has no BOS token; set bos_token_id in its config.json")
+    return bos_in(module.config, tokenizer)
+
+
+def bos_in(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The same before the model is there."""
+    own = config.get_text_config()
+    for token in (getattr(own, "bos_token_id", None), tokenizer.bos_token_id):
+        if token is not None and token < own.vocab_size:
+            return int(token)
+    raise SemphaseError(f"this {own.model_type} model has no BOS token; set bos_token_id in its config.json")

@@ -21,6 +21,7 @@ from transformers import (
 
 from semphase.errors import SemphaseError
 from semphase.models import integrity
+from semphase.models.fit import require_fit
 from semphase.models.quiet import quiet
 
 _TOKENIZER_FILES = (
@@ -57,11 +58,13 @@ def read_tokenizer(folder: Path, **options: Any) -> PreTrainedTokenizerBase:
     with _one_sentence(f"the tokenizer in {folder}"):
         tokenizer = reader.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     tokenizer.model_max_length = _UNLIMITED
+    # A text that writes "<|endoftext|>" is about the token, and does not end there.
+    tokenizer.split_special_tokens = True
     return tokenizer
 
 
 def read_module(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
-    """The causal language model; SemphaseError if any of its weights is missing or has another shape."""
+    """The causal language model; SemphaseError if any of its weights is missing, left over or has another shape."""
     with _one_sentence(f"the model in {folder}"):
         read: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -74,10 +77,14 @@ def read_module(folder: Path, dtype: torch.dtype, **options: Any) -> PreTrainedM
             **options,
         )
     module, notes = read
-    lost = sorted({*notes["missing_keys"], *(str(key[0]) for key in notes["mismatched_keys"])})
-    if lost:
-        raise SemphaseError(f"the weights in {folder} do not fit its configuration: {', '.join(lost[:3])}")
+    require_fit(module, notes, folder)
     return module
+
+
+def check_module(folder: Path) -> None:
+    """SemphaseError, before any weight is read, if the files do not hold what the configuration describes."""
+    if not integrity.read_json(folder / "config.json").get("quantization_config"):
+        read_module(folder, torch.float32, device_map="meta")
 
 
 def _tokenizer_class(folder: Path) -> str | None:

@@ -33,4 +33,5 @@ def reinitialised(model: Model, seed: int) -> Model:
         processing=model.processing,
         device=model.device,
         dtype=model.dtype,
+        bos=model.bos,
     )

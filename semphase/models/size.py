@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from semphase.errors import SemphaseError
+from semphase.files import is_file, is_folder, place
 from semphase.models import gguf_header, integrity
 from semphase.models.catalogue import CATALOGUE
 
@@ -21,12 +22,12 @@ def size_class(name: str) -> str | None:
     """The size class of a model that is in the catalogue or at a path; None if only loading could tell."""
     if name in CATALOGUE:
         return class_of(CATALOGUE[name].parameters)
-    path = Path(name).expanduser()
+    path = place(name)
     try:
-        if path.is_dir():
+        if is_folder(path):
             return class_of(_count(integrity.weight_files(path)))
-        return class_of(gguf_header.read_header(path).parameters) if path.is_file() else None
-    except SemphaseError:
+        return class_of(gguf_header.read_header(path).parameters) if is_file(path) else None
+    except (SemphaseError, OSError):
         return None
 
 

@@ -46,6 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
     watch = Watch(session)
     config.pluginmanager.register(watch, "semphase-watch")
     config.pluginmanager.register(Ending(session), "semphase-ending")
+    if options.archives(config):
+        from semphase.plugin.archiving import PLUGIN, Archiving
+
+        config.pluginmanager.register(Archiving(session), PLUGIN)
     if options.value(config, "verify") and session.worker is None:
         from semphase.plugin.verification import Verification
 

@@ -30,13 +30,14 @@ class Check:
         return {"name": self.name, "found": self.found, "passed": self.passed}
 
 
-def verification_form(checks: Sequence[Check], told: Iterable[Told]) -> VerificationForm:
-    """For the report: the checks, whether all passed, and the findings."""
-    return {
+def verification_form(checks: Sequence[Check], told: Iterable[Told], repeated: int | None = None) -> VerificationForm:
+    """For the report: the checks, whether all passed, the findings, and how many samples of a device were `repeated`."""
+    found: VerificationForm = {
         "passed": all(check.passed for check in checks),
         "checks": [check.form() for check in checks],
         "findings": findings(told),
     }
+    return found if repeated is None else {**found, "repeated": repeated}
 
 
 def all_judged(judged: int, collected: int | None) -> Check:

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from semphase.code import own_sources
-from semphase.plugin.options import value
+from semphase.plugin.options import stands_by_itself, value
 
-_DECIDING = ("device", "corpus", "lexicon", "prompts", "seed", "dtype", "memory")
-_ANEW = ("afresh", "verify", "accept")
+_DECIDING = ("device", "corpus", "lexicon", "prompts", "seed", "dtype", "bos", "memory")
 
 
 def circumstances(config: pytest.Config) -> str:
     """A hash of the code and of the options; empty for a run that takes no verdict from the store."""
-    if any(value(config, name) for name in _ANEW):
+    if stands_by_itself(config) or value(config, "afresh"):
         return ""
     options = [value(config, name) for name in _DECIDING]
     told = repr([own_sources(), packages(), options])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from semphase.files import is_folder, place
 from semphase.plugin.options import given_models, value
 from semphase.plugin.roles import missing, name_of, players, role_in
 from semphase.plugin.session import session_of
@@ -43,8 +45,15 @@ def register_markers(config: pytest.Config) -> None:
 
 def claim_of(item: pytest.Item) -> Claim | None:
     """The claim that the test declares, if it declares one."""
-    marker = item.get_closest_marker("claim")
-    return marker.args[0] if marker is not None and marker.args else None
+    return next(_claims_in(item.iter_markers("claim")), None)
+
+
+def _claims_in(marks: Iterable[pytest.Mark]) -> Iterator[Claim]:
+    """What `semphase.claim` left; another project may have a marker of that name."""
+    known = sys.modules.get("semphase.verdict.claim")  # imported where something is declared
+    for given in (mark.args[0] for mark in marks if mark.args):
+        if known is not None and isinstance(given, known.Claim):
+            yield given
 
 
 def claims_beside(item: pytest.Item) -> Iterator[Claim]:
@@ -59,8 +68,14 @@ def claims_beside(item: pytest.Item) -> Iterator[Claim]:
 def _declared_in(module: ModuleType | None) -> tuple[Claim, ...]:
     """Looked up once for all tests of a file."""
     things = [thing for thing in vars(module).values() if callable(thing)] if module is not None else []
-    marks = [mark for thing in things for mark in getattr(thing, "pytestmark", None) or ()]
-    return tuple(mark.args[0] for mark in marks if getattr(mark, "name", "") == "claim" and mark.args)
+    marks = [mark for thing in things for mark in _marks_on(thing)]
+    return tuple(_claims_in(mark for mark in marks if getattr(mark, "name", "") == "claim"))
+
+
+def _marks_on(thing: object) -> Sequence[Any]:
+    """A class may say one mark by itself, and a stand-in whatever it is asked for."""
+    marks = getattr(thing, "pytestmark", ())
+    return marks if isinstance(marks, list | tuple) else [marks]
 
 
 def concerns(item: pytest.Item) -> bool:
@@ -87,10 +102,10 @@ def label_of(item: pytest.Item) -> str:
 
 def short_name(name: str) -> str:
     """A model's name in ids: a Hugging Face id as it is, a path without its folders and suffix."""
-    path = Path(name).expanduser()
+    path = place(name)
     if path.suffix == ".gguf":
         return path.stem
-    return path.resolve().name if path.is_dir() and name not in _catalogue() else name
+    return path.resolve().name if is_folder(path) and name not in _catalogue() else name
 
 
 def opens_study(metafunc: pytest.Metafunc) -> bool:
@@ -101,8 +116,7 @@ def opens_study(metafunc: pytest.Metafunc) -> bool:
 
 def parametrise(metafunc: pytest.Metafunc) -> None:
     """Give a test its studies: one for each model, one of all models or of all roles, or one without a model."""
-    marker = metafunc.definition.get_closest_marker("claim")
-    claim: Claim | None = marker.args[0] if marker else None
+    claim = claim_of(metafunc.definition)
     studies = studies_of(claim, given_models(metafunc.config))
     slow = [pytest.mark.slow] if claim is not None and claim.cost != "seconds" else []
     marks = [[*slow, *_marks(given, metafunc.config)] for given in studies]
@@ -123,8 +137,8 @@ def studies_of(claim: Claim | None, models: tuple[str, ...]) -> Sequence[Given]:
 
 def declared_roles(metafunc: pytest.Metafunc) -> tuple[str, ...]:
     """The roles that the test's claim gives to models."""
-    marker = metafunc.definition.get_closest_marker("claim")
-    return marker.args[0].models if marker is not None and marker.args else ()
+    claim = claim_of(metafunc.definition)
+    return claim.models if claim is not None else ()
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -229,8 +243,15 @@ def _marks(given: Sequence[str], config: pytest.Config) -> Iterator[pytest.MarkD
         yield getattr(pytest.mark, max(sizes, key=SIZES.index))
     device = value(config, "device")
     # Only torch can tell what "auto" is, and a mere list of tests must not wait for it.
-    if not names or device != "auto" or config.option.markexpr or config.option.keyword:
+    if not names or device != "auto" or _asks_for_a_device(config):
         yield getattr(pytest.mark, _device_kind(device) if names else "cpu")
+
+
+def _asks_for_a_device(config: pytest.Config) -> bool:
+    """Do -m or -k depend on the device's marker? -k finds parts of names."""
+    words = re.findall(r"\w+", config.option.keyword.lower())
+    marks = re.findall(r"\w+", config.option.markexpr)
+    return any(word in device for word in words for device in DEVICES) or bool({*DEVICES} & {*marks})
 
 
 @cache

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,9 @@ from semphase.plugin.reading import libraries
 
 FORMAT = 1
 _OURS = frozenset({"study", "judge", "request"})
-_PASSING = re.compile(r"PYTEST_|NOX_|XDG_|SSH_|TERM|TMUX|COLUMNS$|LINES$|OLDPWD$|PWD$|SHLVL$|_$|OMP_NUM_THREADS$")
+_PASSING = re.compile(
+    r"PYTEST_|NOX_|XDG_|SSH_|TERM|TMUX|COLUMNS$|LINES$|OLDPWD$|PWD$|SHLVL$|_$|OMP_NUM_THREADS$|HDF5_USE_FILE_LOCKING$"
+)
 """How names of variables begin that say where and how a command was typed, and nothing that a claim asks for."""
 
 
@@ -73,8 +75,12 @@ def key_of(item: pytest.Item) -> Key | None:
 def files_behind(item: pytest.Item) -> dict[str, str]:
     """Hashes of the item's own file and of all files of the project that are imported, but for those of other tests."""
     others = {own.path for own in item.session.items} - {item.path}
-    places = {Path(file) for file in _imported() if not file.startswith(libraries())} | {item.path}
-    return {str(place): content(place) for place in sorted(places - others)}
+    return {str(place): content(place) for place in sorted(files_behind_all([item.path]) - others)}
+
+
+def files_behind_all(tests: Iterable[Path]) -> set[Path]:
+    """The files of tests, and all of the project that are imported."""
+    return {Path(file) for file in _imported() if not file.startswith(libraries())} | set(tests)
 
 
 def unchanged(files: Mapping[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,8 @@ class Ending:
             terminalreporter.write_line(options.as_typed(ours.config, _restored(ours)))
         if self.written:
             terminalreporter.write_line(f"report: {ours.settings.out}/report.html")
+            for line in _archived(ours):
+                terminalreporter.write_line(line)
         for problem in ours.refusals + ours.problems:
             terminalreporter.write_line(f"ERROR: {problem}", red=True)
 
@@ -73,3 +76,14 @@ def _restored(session: Session) -> str:
         f"{session.restored} of {len(session.told)} verdicts from the store: same code, data and settings; "
         "--afresh judges again"
     )
+
+
+def _archived(session: Session) -> Iterator[str]:
+    """Where the archive lies, how large it is, and the hash by which others know it."""
+    from semphase.plugin.archiving import archiving_of
+    from semphase.report.save import ARCHIVE
+
+    archiving = archiving_of(session.config)
+    if archiving is not None and (found := archiving.written) is not None:
+        place = f"{session.settings.out}/{ARCHIVE}"
+        yield f"archive: {place}, {found.files} files, {found.size / 1e6:.1f} MB, SHA-256 {found.sha256}"

@@ -1,7 +1,8 @@
 """What a claim is expected to be: recorded verdicts of earlier runs, else the published ones.
 
 A record file `MODEL.toml` holds one `[[run]]` table for each corpus, lexicon, budget and seed, with the
-verdicts of that run by claim id.
+verdicts of that run by claim id; for a model of one's own the table also has the hash of its weights, since a folder's name
+says nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal
 import tomlkit
 
 from semphase.errors import SemphaseError
-from semphase.files import write_or_refuse
+from semphase.files import nearest, try_out, write_or_refuse
 from semphase.verdict import Claim
 from semphase.verdict.scope import Kind, models_of, reported
 
@@ -27,12 +28,21 @@ _VERDICTS = ("supported", "refuted", "inconclusive", "not-applicable")
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """What a recorded verdict depends on besides the model; `lexicon` is a SHA-256."""
+    """What a recorded verdict depends on besides the model; `lexicon` is a SHA-256.
+
+    `weights` are the SHA-256 of models of one's own, joined with "+", and empty for those that are known by name.
+    """
 
     corpus: str
     lexicon: str
     budget: str
     seed: int
+    weights: str = ""
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """As a record has it."""
+        return {name: value for name, value in asdict(self).items() if name != "weights" or value}
 
 
 NO_CHOICE = RunKey("", "", "", 0)
@@ -59,6 +69,16 @@ def check_records(root: Path) -> None:
         _read(path)
 
 
+def require_recordable(root: Path) -> None:
+    """Raise SemphaseError where the project's records cannot be written."""
+    folder = record_folders(root)[0]
+    try:
+        try_out(nearest(folder))
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise SemphaseError(f"verdicts cannot be recorded in {folder} ({reason}): leave out --accept") from problem
+
+
 def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path], scope: Kind) -> Expected | None:
     """The expectation of a claim on a model (or models joined with "+"); None where nobody knows.
 
@@ -71,7 +91,7 @@ def expectation(claim: Claim, label: str, key: RunKey, folders: Sequence[Path], 
     if recorded is not None:
         verdict = recorded.get(claim.id)
         return Expected(verdict, "recorded") if verdict else Expected("", "missing")
-    return _published(claim, label) if scope == "as published" else None
+    return _published(claim, label) if scope == "as published" and not key.weights else None
 
 
 def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -> Path:
@@ -80,8 +100,8 @@ def record(label: str, key: RunKey, verdicts: Mapping[str, str], folder: Path) -
     runs = _read(path) if path.exists() else []
     runs, old = [run for run in runs if not _is(run, key)], [run for run in runs if _is(run, key)]
     kept = old[0]["verdicts"] if old else {}
-    runs.append({**asdict(key), "verdicts": dict(sorted({**kept, **verdicts}.items()))})
-    runs.sort(key=lambda run: tuple(str(run[name]) for name in asdict(key)))
+    runs.append({**key.told, "verdicts": dict(sorted({**kept, **verdicts}.items()))})
+    runs.sort(key=lambda run: tuple(str(run.get(name, "")) for name in asdict(key)))
     write_or_refuse(path, tomlkit.dumps({"run": runs}).encode(), "the record")
     return path
 
@@ -120,7 +140,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _parsed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
     try:
         runs = tomllib.loads(path.read_text(encoding="utf-8")).get("run", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+    except (ValueError, RecursionError, OSError) as problem:
         raise SemphaseError(f"the recorded verdicts {path} cannot be read: {problem}") from problem
     for run in runs:
         if not {"corpus", "lexicon", "budget", "seed", "verdicts"} <= set(run):
@@ -132,4 +152,4 @@ def _parsed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
 
 
 def _is(run: Mapping[str, Any], key: RunKey) -> bool:
-    return all(run[name] == value for name, value in asdict(key).items())
+    return all(run.get(name, "") == value for name, value in asdict(key).items())

@@ -13,7 +13,7 @@ from semphase.errors import SemphaseError
 from semphase.plugin import reading
 from semphase.plugin.collect import claim_of, label_of
 from semphase.plugin.depends import Key, files_behind, key_of, unchanged
-from semphase.plugin.options import value
+from semphase.plugin.options import stands_by_itself, value
 from semphase.plugin.running import FIGURES, JUDGE, KEPT, RESTORED, USED, substitutes_of
 from semphase.plugin.session import session_of
 from semphase.report.drawing import Drawn, drawn_before
@@ -62,10 +62,9 @@ def keep(item: pytest.Item) -> None:
 
 
 def _may_be_kept(item: pytest.Item) -> bool:
-    """No time, and none that is to be checked or recorded."""
+    """No time, and none that is to be checked, recorded or archived with its measurements."""
     claim = claim_of(item)
-    anew = claim is None or claim.timed or value(item.config, "verify") or value(item.config, "accept")
-    return not anew and JUDGE in item.stash
+    return claim is not None and not claim.timed and not stands_by_itself(item.config) and JUDGE in item.stash
 
 
 def _taken(item: pytest.Item, found: Any) -> bool:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.files import is_folder, place, short
 from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
 from semphase.plugin.roles import role_in
@@ -75,6 +76,17 @@ def explores(config: pytest.Config) -> bool:
     return value(config, "budget") != "quick" if asked is None else asked
 
 
+def archives(config: pytest.Config) -> bool:
+    """Is the run put into an archive? With --verify, unless the command says otherwise."""
+    asked: bool | None = value(config, "archive")
+    return bool(value(config, "verify")) if asked is None else asked
+
+
+def stands_by_itself(config: pytest.Config) -> bool:
+    """Is each verdict judged in this very run, which checks, records or archives it?"""
+    return archives(config) or any(value(config, name) for name in ("verify", "accept", "sealed"))
+
+
 def given_models(config: pytest.Config) -> tuple[str, ...]:
     """What follows each `--model`, such as `gpt2` or `base=gpt2`, without repeats."""
     return tuple(dict.fromkeys(value(config, "model") or [DEFAULT_MODEL]))
@@ -98,6 +110,8 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         memory=value(config, "memory"),
         roles=tuple(roles),
         prompts=tuple(here / path for path in value(config, "prompts") or ()),
+        bos=value(config, "bos") or "default",
+        sealed=value(config, "sealed") or "",
     )
 
 
@@ -131,9 +145,9 @@ def known_places(config: pytest.Config) -> list[str]:
     """How the paths begin where nothing lies but what verdicts are named by: in the store, in caches, with models."""
     from platformdirs import user_cache_path, user_config_path
 
-    named = [Path(role_in(name)[1]).expanduser() for name in given_models(config)]
+    named = [place(role_in(name)[1]) for name in given_models(config)]
     models = [
-        path for path in named if path.is_dir() and path.resolve() not in (config.rootpath, *config.rootpath.parents)
+        path for path in named if is_folder(path) and path.resolve() not in (config.rootpath, *config.rootpath.parents)
     ]
     store = store_folder(config)
     caches = [user_cache_path(name) for name in ("semphase", "matplotlib", "huggingface", "fontconfig")]
@@ -143,13 +157,13 @@ def known_places(config: pytest.Config) -> list[str]:
 
 def _options() -> dict[str, dict[str, Any]]:
     """What argparse is told of each option, by its short name."""
-    several: dict[str, Any] = {"action": "append"}
+    several: dict[str, Any] = {"action": "append", "type": _told}
     switch: dict[str, Any] = {"action": "store_true"}
     return {
         "model": several
         | {"metavar": "[ROLE=]NAME", "help": "model to judge, repeatable; base=NAME where a claim has roles: tiny"},
         "device": {"default": "auto", "type": _device, "help": "auto, cpu, cuda or mps (default: auto)"},
-        "corpus": {"metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
+        "corpus": {"type": _told, "metavar": "NAME|PATH", "help": f"{', '.join(SOURCES)} or a UTF-8 text file"},
         "lexicon": several
         | {"metavar": "NAME|PATH", "help": f"{', '.join(lexicon_names())} or a lexicon file, repeatable"},
         "prompts": several
@@ -159,22 +173,42 @@ def _options() -> dict[str, dict[str, Any]]:
         "universes": {"action": "store_const", "const": True}
         | {"help": "judge each claim by other defensible analyses as well (default: at standard and full)"},
         "no-universes": {"action": "store_const", "const": False, "help": "judge by the registered analysis alone"},
-        "out": {"metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
-        "store": {"metavar": "DIR|URL", "help": "where measurements are kept (default: the user's cache)"},
+        "out": {"type": _told, "metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
+        "store": {"type": _told, "metavar": "DIR|URL"}
+        | {"help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
+        "bos": {
+            "choices": ("default", "yes", "no"),
+            "help": "read texts with a BOS token in front (default: as the tokenizer)",
+        },
         "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},
         "scheduler": {"metavar": "ADDRESS", "help": "Dask scheduler whose workers measure, e.g. tcp://host:8786"},
         "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},
         "afresh": switch | {"help": "judge every claim anew, also where the store has its verdict"},
+        "archive": {"action": "store_const", "const": True}
+        | {"help": "put the report and all that its verdicts rest on into archive.zip (default: with --verify)"},
+        "no-archive": {"action": "store_const", "const": False, "help": "write no archive, even with --verify"},
+        "sealed": {"metavar": "DEVICE", "help": argparse.SUPPRESS},
         "verify": switch | {"help": "plan and precision probe first, checks after, which decide the exit code"},
     }
 
 
 def _destination(name: str) -> str:
     return f"semphase_{name.removeprefix('no-').replace('-', '_')}"
+
+
+def _told(text: str) -> str:
+    """What an unset variable makes of an option is not taken for its default; nor is what no disk can be asked about."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing is given: name something, or leave the option out")
+    try:
+        Path(text).exists()
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{short(text)} cannot be looked up: {problem.strerror}") from None
+    return text
 
 
 def _device(text: str) -> str:

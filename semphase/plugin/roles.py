@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
 
 import pytest
+
+from semphase.files import is_there, place
 
 
 def role_in(given: str) -> tuple[str, str]:
@@ -50,4 +51,4 @@ def missing(models: Iterable[str], roles: Sequence[str]) -> str:
 
 def _exists(name: str) -> bool:
     """A folder or file may have an equals sign in its name."""
-    return Path(name).expanduser().exists()
+    return is_there(place(name))

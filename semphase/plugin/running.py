@@ -14,15 +14,19 @@ from semphase.data.prompts import Prompts
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.machine import hardware
 from semphase.plugin import durations, expectations
+from semphase.plugin.archiving import for_archive
 from semphase.plugin.collect import claim_of, label_of, unfilled
 from semphase.plugin.expectations import NO_CHOICE, Expected, RunKey
+from semphase.plugin.known import Known, known_of
 from semphase.plugin.measured_on import counted, measured_on
-from semphase.plugin.options import as_typed, value
+from semphase.plugin.needs import lacks, repeated
+from semphase.plugin.options import archives, as_typed, value
 from semphase.plugin.outcome import Decision, Rules, decide
 from semphase.plugin.registered import registration_of
 from semphase.plugin.session import session_of
 from semphase.report import schema
 from semphase.report.drawing import Drawn, draw
+from semphase.report.properties import properties
 from semphase.report.specification import specification, specification_curve
 from semphase.study.substitutes import Substitutes
 from semphase.verdict import Claim, Verdict
@@ -41,6 +45,8 @@ ORIGIN = pytest.StashKey[dict[str, Any] | None]()
 """What the study said of itself when the test was over; None without a study of a model."""
 RESTORED = pytest.StashKey[bool]()
 """Is the verdict one that was kept?"""
+NOTICES = pytest.StashKey[list[str]]()
+"""What the report is to say of the run besides, for the item's sake."""
 UNIVERSE = pytest.StashKey[str]()
 """The universe in which the test broke."""
 KEPT = pytest.StashKey[bool]()
@@ -76,32 +82,8 @@ def require(item: pytest.Item) -> None:
     item.stash[MEASURED] = _measuring(item)
     lack = lacks(_claim(item), study) if study is not None else ""
     if lack:
+        item.stash[NOTICES] = [alike] if (alike := repeated(study)) else []
         raise NotApplicable(lack)
-
-
-def lacks(claim: Claim, study: Any) -> str:
-    """What the study lacks of the claim's needs, in different models, layers, heads or words; empty if nothing."""
-    if not claim.needs.model:
-        return ""
-    offers = (
-        ("models", len({model.sha256 for model in study.models}), max(claim.needs.models, len(claim.models))),
-        ("layers", min((model.layers for model in study.models), default=0), claim.needs.layers),
-        ("attention heads", min((model.layers * model.heads for model in study.models), default=0), claim.needs.heads),
-        ("words", len(study.lexicon.words) if study.models else 0, claim.needs.words),
-    )
-    short = ((what, there, needed) for what, there, needed in offers if there < needed)
-    return next(
-        (f"needs {needed} {what}, the study has {there}{_same(study, what)}" for what, there, needed in short), ""
-    )
-
-
-def _same(study: Any, what: str) -> str:
-    """Which of the models are one, where that is why there are too few."""
-    names: dict[str, list[str]] = {}
-    for model in study.models if what == "models" else ():
-        names.setdefault(model.sha256, []).append(model.name)
-    twins = [own for own in names.values() if len(own) > 1]
-    return f": {' and '.join(twins[0])} hold the same weights" if twins else ""
 
 
 def require_verdict(item: pytest.Item) -> None:
@@ -128,10 +110,10 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if not decisive:
         return
     claim = _claim(item)
-    item.stash[ORIGIN] = _origin(item)
+    item.stash[ORIGIN], lost = _origin(item)
     judge = item.stash.get(JUDGE, None)
     verdict = judge.verdict if judge is not None else None
-    error = call.excinfo.value if call.excinfo is not None else None
+    error = call.excinfo.value if call.excinfo is not None else lost
     unfit = item.stash.get(UNFIT, None) or _skipped(error)
     if unfit and verdict is not None:
         error = SemphaseError(f"its test gave a verdict and then said: {unfit}; judge, or say why not, not both")
@@ -158,7 +140,7 @@ def _skipped(error: BaseException | None) -> str:
 
 def _insist_on_failure(report: pytest.TestReport) -> None:
     """A measurement that broke is an error, also where its test is expected to fail."""
-    if report.skipped:
+    if not report.failed:
         report.outcome = "failed"
         report.longrepr = report.longrepr or getattr(report, "wasxfail", "")
     vars(report).pop("wasxfail", None)
@@ -176,17 +158,24 @@ def _decide(item: pytest.Item, verdict: Verdict) -> Decision:
 
 def _expected(item: pytest.Item, verdict: Verdict) -> Expected | None:
     """What the verdict should be; None where nobody knows, as of other data."""
-    if _replaced(item):
+    if not _usual(item):
         return None
     folders = expectations.record_folders(item.config.rootpath)
     scope = _scoped(item, verdict)["kind"]
-    return expectations.expectation(verdict.claim, _label(item), _run_key(item), folders, scope)
+    return expectations.expectation(verdict.claim, _known(item).label, _run_key(item), folders, scope)
+
+
+def _usual(item: pytest.Item) -> bool:
+    """Does the run read what every run reads, so that one can be expected of another?"""
+    return not _replaced(item) and session_of(item.config).settings.bos == "default"
 
 
 def _scoped(item: pytest.Item, verdict: Verdict | None) -> schema.ScopeForm:
     """The scope of the item's verdict, in the report's form."""
     claim, replaced = _claim(item), _replaced(item)
-    found = scope_of(claim, _label(item), measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced)
+    found = scope_of(
+        claim, _known(item).published, measured_on(claim, item.stash[ORIGIN], _study(item), verdict), replaced
+    )
     form: schema.ScopeForm = {"kind": found.kind, "ratios": dict(found.ratios)}
     if replaced:
         form["prompts"] = replaced
@@ -209,6 +198,7 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     reason = decision.message if verdict is None or decision.outcome == "error" else verdict.reason
     entry = schema.entry_of(claim, label or None, verdict, decision.outcome, reason, report.duration)
     drawn = item.stash.get(FIGURES, Drawn())
+    entry["published"] = schema.published_for(claim, _known(item).published or None)
     entry["figures"] = list(drawn.images)
     entry["scope"] = _scoped(item, verdict)
     settings = session_of(item.config).settings
@@ -217,19 +207,21 @@ def _attach(item: pytest.Item, report: pytest.TestReport, verdict: Verdict | Non
     report.semphase = {  # type: ignore[attr-defined]
         "entry": entry,
         "key": plain(_run_key(item)),
+        "known": _known(item).label,
         "expected": None if verdict is None else plain(_expected(item, verdict)),
-        "expectable": not (claim.timed or _replaced(item)),
+        "expectable": _usual(item) and not claim.timed,
         "provenance": origin,
         "hardware": hardware() if origin else None,
-        "notices": drawn.notices,
+        "notices": [*drawn.notices, *item.stash.get(NOTICES, ())],
         "sampled": _sampled(item),
         "registries": registries,
         "judged": durations.name_of(claim.id, label_of(item)),
         "restored": item.stash.get(RESTORED, False),
         "kept": item.stash.get(KEPT, False),
         "measuring": _measuring(item) - item.stash.get(MEASURED, 0.0),
+        **(for_archive(_study(item), verdict) if archives(item.config) else {}),
     }
-    item.user_properties += [("claim", claim.id), ("verdict", entry["verdict"]), ("model", entry["model"])]
+    item.user_properties += properties(entry)
 
 
 def _run_key(item: pytest.Item) -> RunKey:
@@ -238,13 +230,22 @@ def _run_key(item: pytest.Item) -> RunKey:
     if origin is None:
         return NO_CHOICE
     settings = session_of(item.config).settings
-    return RunKey(origin["corpus"]["name"], origin["lexicon"]["sha256"], settings.budget, settings.seed)
+    corpus, lexicon = origin["corpus"] or {}, origin["lexicon"] or {}
+    data = corpus.get("name", ""), lexicon.get("sha256", "")
+    return RunKey(*data, settings.budget, settings.seed, _known(item).weights)
 
 
-def _origin(item: pytest.Item) -> dict[str, Any] | None:
+def _known(item: pytest.Item) -> Known:
+    return known_of(item, _study(item))
+
+
+def _origin(item: pytest.Item) -> tuple[dict[str, Any] | None, SemphaseError | None]:
+    """What the item's study says of itself, and why it cannot where its store refuses."""
     study = _study(item)
-    found: dict[str, Any] | None = plain(study.provenance()) if study is not None and study.models else None
-    return found
+    try:
+        return (plain(study.provenance()) if study is not None and study.models else None), None
+    except SemphaseError as problem:
+        return None, problem
 
 
 def _told(error: BaseException, item: pytest.Item) -> str:

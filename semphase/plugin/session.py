@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +20,7 @@ from semphase.errors import SemphaseError
 from semphase.plugin import options
 from semphase.plugin.roles import assigned, name_of
 from semphase.report.save import check_place, staging_folder
+from semphase.verdict.claim import TEXT
 
 if TYPE_CHECKING:
     from semphase.cluster.connecting import Cluster
@@ -40,7 +41,8 @@ class Session:
 
     `told` holds what each judged claim reported, by id and model; `notices` and `problems` go into the report,
     `refusals` are reasons why nothing ran. `roles` are those of all collected claims, `family` holds all claims that
-    could have been judged. `prepared` says that nothing speaks against the run, `verification` is what `--verify` concluded.
+    could have been judged. `reads` is the data that each model reads. `prepared` says that nothing speaks against the run,
+    `verification` is what `--verify` concluded.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -57,6 +59,7 @@ class Session:
         self.roles: set[str] = set()
         self.family: dict[str, Reach] = {}
         self.uses: Counter[str] = Counter()
+        self.reads: Mapping[str, tuple[Any, ...]] = {}
         self.prepared = False
         self.verification: VerificationForm | None = None
         self.cluster: Cluster | None = None
@@ -85,6 +88,7 @@ class Session:
         """
         self.collected = claims
         self.uses.update(uses)
+        self.reads = reads
         if self.config.option.collectonly:
             return
         self._check(reads)
@@ -111,7 +115,7 @@ class Session:
         names = tuple(name_of(model, self.roles) for model in given)
         _forget_last_error()
         close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)}, using=names)
-        study = open_study(self.settings, names)
+        study = open_study(self.settings, names, [name for name in names if TEXT in self.reads.get(name, ())])
         if self.cluster is not None:
             for own in study.each:
                 self.cluster.serve(own)
@@ -142,17 +146,34 @@ class Session:
         if refusal is not None and refusal not in self.refusals:
             self.refusals.append(refusal)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self) -> Generator[None, Any, Any]:
+        """Let others see what refers to what: here Hypothesis imports itself, and asks that of trio's random numbers."""
+        if not self.prepared:
+            return (yield)
+        gc.unfreeze()
+        try:
+            return (yield)
+        finally:
+            gc.freeze()
+
     def _check(self, reads: Mapping[str, tuple[Any, ...]]) -> None:
-        from semphase.plugin.expectations import check_records
+        from semphase.plugin.expectations import check_records, require_recordable
 
         try:
             check_records(self.config.rootpath)
+            if options.value(self.config, "accept"):
+                require_recordable(self.config.rootpath)
             check_place(self.settings.out, self.config.invocation_params.dir)
             if reads:
                 with _importing():
                     from semphase.study import check_settings
                 check_settings(self.settings, reads)
                 self.cluster = self.cluster or self._connected()
+            elif options.value(self.config, "store"):
+                from semphase.store import Store
+
+                Store(self.settings.store).require_usable()
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
 

@@ -75,9 +75,18 @@ def declared(module: ModuleType | None) -> list[Passes]:
 
 
 def size_of(study: Any) -> Size:
-    """The size of a study's model and text; a pass takes two operations for each parameter and token."""
+    """The size of a study's model and text; a pass takes two operations for each weight that is multiplied and token.
+
+    Where heads may be screened, products are those of the fastest way to do so, which reads out few tokens.
+    """
+    from semphase.measure.products.around import multiplied_bytes
+    from semphase.measure.screening.ways import speedups, worth_screening
     from semphase.models.speed import products_per_second
 
-    model = study.model
-    operations = 2.0 * model.parameters * study.text.tokens("both")
-    return Size(model.layers, model.heads, operations / products_per_second(model.device, model.dtype))
+    model, weights = study.model, multiplied_bytes(study.model) / study.model.dtype.itemsize
+    speed = products_per_second(model.device, model.dtype)
+    if worth_screening(model):
+        speed *= max(1.0, *speedups(model).values())
+    else:
+        weights += model.anatomy.unembed.weight.numel()
+    return Size(model.layers, model.heads, 2.0 * weights * study.text.tokens("both") / speed)

@@ -9,8 +9,9 @@ import pytest
 
 from semphase.errors import NotApplicable, SemphaseError, Undefined
 from semphase.plugin.collect import claim_of
+from semphase.plugin.needs import lacks
 from semphase.plugin.options import explores
-from semphase.plugin.running import JUDGE, UNIVERSE, lacks
+from semphase.plugin.running import JUDGE, UNIVERSE
 from semphase.study.asked import require_asked
 from semphase.verdict.agreement import found_in
 from semphase.verdict.judge import Judge

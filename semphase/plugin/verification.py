@@ -29,6 +29,8 @@ class Verification:
         self.watch = watch
         self.checks: list[Check] = []
         self.others: list[str] = []
+        self.repeated: int | None = None
+        """How many samples were compared; None where there was nothing to compare or no device but the CPU."""
         self.begun = False
 
     # Before the claims
@@ -47,18 +49,31 @@ class Verification:
 
     def _begin(self, items: Sequence[pytest.Item]) -> None:
         self.begun = True
-        if any(own.models for own in self.watch.plan):
+        if self._measures:
             self._probe()
         if self.watch.plan:
             self._show_plan(items)
 
     def _probe(self) -> None:
-        from semphase.study.repetition import check_precision
-
         try:
-            self.checks.append(Check("precision probe", *check_precision(self.session.settings)))
+            self.checks.append(self._precision("precision probe"))
         except SemphaseError as problem:
             raise pytest.UsageError(as_typed(self.session.config, str(problem))) from None
+
+    def _precision(self, name: str) -> Check:
+        from semphase.study.repetition import check_precision
+
+        return Check(name, *check_precision(self.session.settings))
+
+    def _probed_again(self) -> Iterator[Check]:
+        """What lowers the precision while claims are measured and leaves it so has spoilt what came after it."""
+        if not any(check.name == "precision probe" for check in self.checks):
+            return
+        name = "precision probe after the claims"
+        try:
+            yield self._precision(name)
+        except SemphaseError as problem:
+            yield Check(name, as_typed(self.session.config, str(problem)), passed=False)
 
     def _show_plan(self, items: Sequence[pytest.Item]) -> None:
         from semphase.plugin.planning import lines, rows
@@ -76,14 +91,16 @@ class Verification:
             reporter.write_line(line)
 
     def _last(self, items: Sequence[pytest.Item]) -> list[str]:
-        """What will be repeated; in workers' tests nobody here can look."""
+        """What will be repeated, as far as is known: in workers' tests nobody here can look."""
         from semphase.plugin.sampling import declared
 
-        if not any(own.models for own in self.watch.plan):
+        if not self._measures:
             return []
-        samples = declared({getattr(item, "module", None) for item in items})
         head = "last: repeated on the CPU in float32, of what the claims will have used"
-        return [f"{head}:", *(f"  {sample}" for sample in samples)] if samples else [head]
+        if not items:
+            return [head]
+        samples = declared({getattr(item, "module", None) for item in items})
+        return [f"{head}:", *(f"  {sample}" for sample in samples)] if samples else []
 
     @property
     def _reporter(self) -> pytest.TerminalReporter | None:
@@ -112,12 +129,13 @@ class Verification:
             return
         decidable = exitstatus in DECIDABLE
         self.checks += self._judged()
+        self.checks += self._probed_again()
         try:
             self.checks += self._repeated() if decidable else []
         except KeyboardInterrupt:
             self.checks.append(Check("repeated on the CPU", "interrupted", passed=False))
             session.exitstatus, decidable = pytest.ExitCode.INTERRUPTED, False
-        self.session.verification = form = checks.verification_form(self.checks, told)
+        self.session.verification = form = checks.verification_form(self.checks, told, self.repeated)
         if decidable:
             session.exitstatus = pytest.ExitCode.OK if form["passed"] else pytest.ExitCode.TESTS_FAILED
 
@@ -127,15 +145,15 @@ class Verification:
         form = self.session.verification
         if form is None:
             return
-        from semphase.report.wording import finding_lines
+        from semphase.report.wording import conclusion, finding_lines
 
         terminalreporter.section("verification")
         for check in self.checks:
             terminalreporter.write_line(str(check), green=check.passed, red=not check.passed)
         for line in finding_lines(form):
             terminalreporter.write_line(line)
-        told = "PASS" if form["passed"] else "FAIL"
-        terminalreporter.write_line(f"verification: {told}", bold=True, green=form["passed"], red=not form["passed"])
+        told = f"verification: {conclusion(form, 'PASS', 'FAIL')}"
+        terminalreporter.write_line(told, bold=True, green=form["passed"], red=not form["passed"])
 
     def _judged(self) -> Iterator[Check]:
         told, config = list(self.session.told.values()), self.session.config
@@ -148,12 +166,22 @@ class Verification:
             yield Check("other tests", f"failed: {', '.join(self.others)}", passed=False)
 
     def _repeated(self) -> Iterator[Check]:
-        used = self._used()
+        from semphase.models.device import resolve
+
+        used, counted = self._used(), self._measures and resolve(self.session.settings.device).type != "cpu"
+        self.repeated = 0 if counted else None
         if not used:
             yield Check("repeated on the CPU", "nothing that was measured declares a sample", passed=True)
             return
         for name in self.session.settings.models:
-            yield from self._repeat(name, used)
+            for check in self._repeat(name, used):
+                self.repeated = None if self.repeated is None else self.repeated + 1
+                yield check
+
+    @property
+    def _measures(self) -> bool:
+        """Does the run measure a model?"""
+        return any(own.models for own in self.watch.plan)
 
     def _used(self) -> dict[str, list[str]]:
         """By model, what declares samples of the facets that this run's claims used."""

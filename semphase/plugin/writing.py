@@ -6,8 +6,11 @@ import shlex
 import time
 from typing import Any
 
+from semphase.errors import SemphaseError
 from semphase.machine import hardware as machine
+from semphase.plugin.archiving import archiving_of
 from semphase.plugin.expectations import RunKey, record
+from semphase.plugin.options import as_typed
 from semphase.plugin.session import Session
 from semphase.report import provenance
 from semphase.report.html import to_html
@@ -30,6 +33,12 @@ def write(document: Document, session: Session) -> None:
         "verdicts.md": to_markdown(document),
         "report.html": to_html(document, session.staging),
     }
+    if (archiving := archiving_of(session.config)) is not None:
+        try:
+            archiving.pack(document, files)
+        except SemphaseError as problem:
+            # The report comes first; whoever reads it learns why there is no archive.
+            session.problems.append(as_typed(session.config, str(problem)))
     save(session.settings.out, session.staging, files)
 
 
@@ -43,7 +52,7 @@ def accept(session: Session) -> None:
     for (name, model), told in session.told.items():
         if not told["expectable"]:
             continue
-        verdicts = runs.setdefault((model or "", RunKey(**told["key"])), {})
+        verdicts = runs.setdefault((told["known"], RunKey(**told["key"])), {})
         if told["entry"]["outcome"] == "error":
             session.problems.append(f"{name} broke on {model or 'no model'}: its verdict is not recorded")
         else:

@@ -6,9 +6,11 @@ is drawn, and by whom.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,17 +20,18 @@ from typing import Any
 
 from semphase.code import code_hash, own_sources
 from semphase.errors import SemphaseError
-from semphase.files import write_or_refuse
+from semphase.files import write_atomically, write_or_refuse
 
 Drawing = Callable[[Mapping[str, Any]], Any]
 """A named function of a verdict's detail, as the report holds it, that returns a matplotlib Figure."""
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """The figures of a claim: for each path in the report the name of the image that is kept, and who could not be drawn.
 
-    The name is empty for an image that cannot be kept, since nothing tells its drawing from others.
+    The name is empty for an image that is not kept: nothing tells its drawing from others, or the store takes nothing.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -66,13 +69,15 @@ def draw(
 
 
 def drawn_before(images: Mapping[str, str], folder: Path, kept: Path) -> bool:
-    """Put images of an earlier run in their places below `folder`; False, and nothing done, where one is not there.
+    """Put images of an earlier run in their places below `folder`; False, and nothing done, where one is not there whole.
 
     Raises SemphaseError for a disk that refuses.
     """
     try:
         found = {relative: (kept / name).read_bytes() for relative, name in images.items()}
     except OSError:
+        return False
+    if not all(map(_whole, found.values())):
         return False
     for relative, image in found.items():
         write_or_refuse(folder / relative, image, "the figure")
@@ -85,9 +90,30 @@ def _kept(figure: Drawing, detail: Mapping[str, Any], caption: str, kept: Path) 
     if identity is None:
         return _image(figure(detail), caption), ""
     path = kept / f"{identity}.png"
-    if not path.exists():
-        write_or_refuse(path, _image(figure(detail), caption), "the figure")
-    return path.read_bytes(), path.name
+    with contextlib.suppress(OSError):
+        if _whole(image := path.read_bytes()):
+            return image, path.name
+    image = _image(figure(detail), caption)
+    try:
+        write_atomically(path, image)
+    except OSError:
+        # The report has it; a store that takes nothing is no reason to have none.
+        return image, ""
+    return image, path.name
+
+
+def _whole(image: bytes) -> bool:
+    """Is a PNG what was written, by the checksums of its parts?"""
+    place, name = len(SIGNATURE), b""
+    if not image.startswith(SIGNATURE):
+        return False
+    while name != b"IEND" and place < len(image):
+        end = place + 8 + int.from_bytes(image[place : place + 4])
+        name = image[place + 4 : place + 8]
+        if zlib.crc32(image[place + 4 : end]) != int.from_bytes(image[end : end + 4]):
+            return False
+        place = end + 4
+    return name == b"IEND" and place == len(image)
 
 
 def _identity(figure: Drawing, detail: Mapping[str, Any], caption: str) -> str | None:

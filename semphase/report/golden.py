@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semphase.report.schema import Entry, EstimateForm, UniversesForm
+from semphase.report.schema import Entry, EstimateForm, UniversesForm, broke
 from semphase.verdict.registry import UNIVERSES
 
 DIGITS = 6
@@ -23,7 +23,7 @@ def golden_of(entry: Entry, run: Mapping[str, Any]) -> dict[str, str]:
     `run` has models, corpus, lexicon, precision, budget and seed, as a report's `run` does.
     """
     replaced = entry.get("scope", {}).get("kind") == "other data"
-    if entry["verdict"] in (None, "not-applicable") or entry["outcome"] == "error" or replaced:
+    if broke(entry) or entry["verdict"] == "not-applicable" or replaced:
         return {}
     name = _hash(_circumstances(entry["model"], run))
     universes = {f"{name}{UNIVERSES}": _hash(_in_universes(entry["universes"]))} if "universes" in entry else {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from semphase.report.scale import numbers, thresholds
 from semphase.report.schema import Entry, EstimateForm
-from semphase.report.spark import numbers, thresholds
 
 WIDTH = 44
 BAR, END, DOT, MARK = "─", "┼", "●", "│"

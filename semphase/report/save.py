@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import glob
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from semphase.errors import SemphaseError
-from semphase.files import write_atomically
+from semphase.files import nearest, short, try_out, write_atomically
 
-OURS = ("verdicts.json", "verdicts.md", "report.html", "figures")
+ARCHIVE = "archive.zip"
+OURS = ("verdicts.json", "verdicts.md", "report.html", "figures", ARCHIVE)
 
 
 def staging_folder(out: Path, run_id: str) -> Path:
@@ -42,14 +43,24 @@ def check_place(out: Path, here: Path) -> None:
     """
     if out == here or out in here.parents:
         raise SemphaseError(f"--out {out} holds the current folder: choose a folder of its own for the report")
-    if out.exists() and not out.is_dir():
-        raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
-    present = next(folder for folder in out.parents if folder.exists())
-    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
-        raise SemphaseError(f"--out {out} cannot be made, since {present} takes no files: choose another folder")
+    try:
+        present = out.exists()
+        if present and not out.is_dir():
+            raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
+        if present and out.is_mount():
+            raise SemphaseError(f"--out {out} is a mounted disk, which no report can replace: choose a folder in it")
+        staging = staging_folder(out, "0" * 12)
+        try_out(nearest(staging), staging.relative_to(nearest(staging)))
+        if present:
+            try_out(out)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise SemphaseError(f"--out {short(out)} cannot be written ({reason}): choose another folder") from problem
 
 
 def _swap(out: Path, staging: Path) -> None:
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*.old"):
+        _take_back(out, left)
     if not out.exists():
         staging.rename(out)
         return
@@ -60,7 +71,15 @@ def _swap(out: Path, staging: Path) -> None:
     except OSError:
         old.rename(out)
         raise
+    _take_back(out, old)
+
+
+def _take_back(out: Path, old: Path) -> None:
+    """Other people's files in the report's last folder; all of it where a run was killed before its own was in place."""
+    if not out.exists():
+        old.rename(out)
+        return
     for foreign in old.iterdir():
-        if foreign.name not in OURS:
+        if foreign.name not in OURS and not (out / foreign.name).exists():
             foreign.rename(out / foreign.name)
     shutil.rmtree(old)

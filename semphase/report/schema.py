@@ -157,11 +157,14 @@ class VerificationForm(TypedDict):
     """What `--verify` concluded; it passed when every check did.
 
     `findings` are the claims of which nobody expected a verdict ("claim on model", by verdict): they fail nothing.
+    `repeated` counts the samples that were measured again on the CPU, where another device measured: none leaves what it
+    gave unchecked.
     """
 
     passed: bool
     checks: list[CheckForm]
     findings: dict[str, list[str]]
+    repeated: NotRequired[int]
 
 
 class Entry(TypedDict):
@@ -312,6 +315,11 @@ def summary_of(entries: Iterable[Entry]) -> Summary:
         "not_applicable": verdicts.count("not-applicable"),
         "failed": sum(entry["outcome"] in ("failed", "error") for entry in listed),
     }
+
+
+def broke(entry: Entry) -> bool:
+    """Did it end without a verdict that counts?"""
+    return entry["verdict"] is None or entry["outcome"] == "error"
 
 
 def leads(entry: Entry) -> bool:

@@ -23,10 +23,18 @@ def read_report(run: Path) -> Document:
     path = run
     try:
         path = run / FILE if run.is_dir() else run
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, UnicodeDecodeError) as problem:
-        why = getattr(problem, "strerror", None) or problem
-        raise SemphaseError(f"there is no report to read at {short(path)}: {why}") from problem
+        content = path.read_bytes()
+    except OSError as problem:
+        raise SemphaseError(f"there is no report to read at {short(path)}: {problem.strerror or problem}") from problem
+    return parse_report(content, path)
+
+
+def parse_report(content: bytes, path: object) -> Document:
+    """The report that a file holds; SemphaseError, naming its path, where it is broken or too new."""
+    try:
+        found = json.loads(content.decode(), parse_constant=_refuse)
+    except UnicodeDecodeError as problem:
+        raise SemphaseError(f"there is no report to read at {short(path)}: {problem}") from problem
     except (ValueError, RecursionError) as problem:
         raise SemphaseError(f"the report {path} is broken ({problem}): judge the claims again") from problem
     _check(found, path)
@@ -64,7 +72,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _check(found: Any, path: Path) -> None:
+def _check(found: Any, path: object) -> None:
     """SemphaseError, naming the key, for what is no report of ours."""
     if not isinstance(found, dict) or type(found.get("schema")) is not int:
         raise SemphaseError(f"{path} is no report of semphase: it names no schema")

@@ -42,11 +42,21 @@ def number(value: float | None) -> str:
 
 def interval(estimate: EstimateForm) -> str:
     """The value, its interval and its unit; a census is exact."""
-    if estimate.get("population") == ["census"]:
-        return f"{number(estimate['value'])} exact{' ' + estimate['unit'] if estimate['unit'] else ''}"
+    if exact(estimate):
+        return f"{value(estimate)} exact{' ' + estimate['unit'] if estimate['unit'] else ''}"
     low = "−∞" if estimate["low"] is None else number(estimate["low"])
     unit = f" {estimate['unit']}" if estimate["unit"] else ""
-    return f"{number(estimate['value'])} [{low}, {number(estimate['high'])}]{unit}"
+    return f"{value(estimate)} [{low}, {number(estimate['high'])}]{unit}"
+
+
+def value(estimate: EstimateForm) -> str:
+    """The value alone; a report holds none where it is no finite number."""
+    return "no number" if estimate["value"] is None else number(estimate["value"])
+
+
+def exact(estimate: EstimateForm) -> bool:
+    """Is it of all there is, a census?"""
+    return estimate.get("population") == ["census"]
 
 
 def population(entry: Entry) -> str:
@@ -105,9 +115,14 @@ def verdict(entry: Entry) -> str:
         warnings.append(" (fragile)")
     if entry["outcome"] == "error":
         warnings.append(" (broke afterwards)")
-    if entry["outcome"] == "failed" and entry["verdict"] != "refuted":
+    if unexpected(entry):
         warnings.append(" (unexpected)")
     return entry["verdict"] + "".join(warnings)
+
+
+def unexpected(entry: Entry) -> bool:
+    """Did the run fail by the verdict, though it is no refutation?"""
+    return entry["verdict"] not in (None, "refuted") and entry["outcome"] == "failed"
 
 
 def limit(entry: Entry) -> str | None:
@@ -168,6 +183,12 @@ def relation(entry: Entry) -> str:
     if "relation" in control:
         return control["relation"]
     return "yes" if control.get("discriminating") else "no"
+
+
+def met(told: str) -> str:
+    """What a relation says of the control alone: does it meet the criterion?"""
+    known = {"both": "meets it", "control only": "meets it", "model only": "misses it", "neither": "misses it"}
+    return known.get(told, "open")
 
 
 def older(entry: Entry) -> bool:
@@ -233,6 +254,13 @@ def summary_line(document: Document) -> str:
         f"{counts['not_applicable']} not applicable{firm}; {counts['failed']} failed or broke "
         f"(budget {document['run']['budget']})"
     )
+
+
+def conclusion(form: VerificationForm, passed: str = "passed", failed: str = "failed") -> str:
+    """Whether a verification passed, and whether it did so without looking at what its device measured."""
+    if not form["passed"]:
+        return failed
+    return f"{passed}, nothing repeated" if form.get("repeated") == 0 else passed
 
 
 def verification_lines(form: VerificationForm) -> list[str]:

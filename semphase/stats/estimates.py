@@ -193,7 +193,7 @@ def estimate(
     """Any smooth statistic of samples that share their units; not a median or an extreme, nor an R² of next to nothing.
 
     The last axis of each sample (a DataArray's `prompt`) holds the units. `statistic` takes the samples in order as
-    arrays [*draw, …, unit] and returns [*draw]: it works along the last axes and keeps those in front, as in
+    arrays `[*draw, …, unit]` and returns `[*draw]`: it works along the last axes and keeps those in front, as in
     `lambda x: x.std(axis=-1)`. It closes over nothing: what it needs comes as a sample. It is called once for all
     units and once without each of them; with clusters of different sizes, once for each. `within` is the range in
     which the statistic lies, such as (0, inf) for a ratio or a standard deviation: errors are taken on its scale.

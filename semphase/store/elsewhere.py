@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from semphase.errors import SemphaseError
 
+L = TypeVar("L")
 T = TypeVar("T")
 
 
@@ -34,13 +35,15 @@ def cut(labels: Sequence[T], units: int) -> list[list[T]]:
     return [list(labels[first:last]) for first, last in pairwise(bounds)]
 
 
-def all_of(waits: Iterable[Callable[[], Any]]) -> None:
+def all_of(waits: Mapping[L, Callable[[], T]]) -> dict[L, T]:
     """Wait for all; then raise the first error, if there was one."""
+    found: dict[L, T] = {}
     errors = []
-    for wait in waits:
+    for label, wait in waits.items():
         try:
-            wait()
+            found[label] = wait()
         except SemphaseError as error:
             errors.append(error)
     if errors:
         raise errors[0]
+    return found

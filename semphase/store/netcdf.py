@@ -14,6 +14,8 @@ import h5py
 import numpy as np
 import xarray as xr
 
+LOCKING = False
+"""HDF5's own locks, which some network disks have not: a file here appears whole and never changes."""
 NUMBERS = "fiu"
 BARE = "This is a netCDF dimension but not a netCDF variable."
 """By this name of its scale NetCDF-4 marks a dimension that has a size and no labels."""
@@ -27,11 +29,15 @@ PACKING = {"scale_factor", "add_offset", "missing_value", "calendar", "_Unsigned
 
 
 def write(path: Path, dataset: xr.Dataset) -> None:
-    """Write a new file."""
-    if not _is_plain(dataset):
-        dataset.to_netcdf(path, engine="h5netcdf")
-        return
-    with h5py.File(path, "w", track_order=True) as file:
+    """Write a new file; OSError where the disk refuses.
+
+    It is made in memory: HDF5 that cannot write to a full disk takes the whole process down with it.
+    """
+    path.write_bytes(_plain_image(dataset) if _is_plain(dataset) else dataset.to_netcdf(engine="h5netcdf"))
+
+
+def _plain_image(dataset: xr.Dataset) -> bytes:
+    with h5py.File("in memory", "w", track_order=True, driver="core", backing_store=False) as file:
         scales = {str(dim): file.create_dataset(str(dim), (size,), ">f4") for dim, size in dataset.sizes.items()}
         numbers = {dim: np.int32(number) for number, dim in enumerate(scales)}
         for own, scale in scales.items():
@@ -44,15 +50,18 @@ def write(path: Path, dataset: xr.Dataset) -> None:
             if variable.dims:
                 values.attrs["_Netcdf4Coordinates"] = np.array([numbers[str(dim)] for dim in variable.dims])
         file.attrs.update(dataset.attrs)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def read(path: Path) -> xr.Dataset:
     """All that a file holds, in memory."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=LOCKING) as file:
             return _dataset(file)
     except _Unusual:
-        return xr.load_dataset(path, engine="h5netcdf")
+        return xr.load_dataset(path, engine="h5netcdf", driver_kwds={"locking": LOCKING})
 
 
 class _Unusual(Exception):

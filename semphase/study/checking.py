@@ -15,9 +15,12 @@ from semphase.measure.targets import word_pieces
 from semphase.measure.text import leading_tokens
 from semphase.models.device import resolve
 from semphase.models.locate import locate
-from semphase.models.read import read_config, read_tokenizer
+from semphase.models.model import bos_in
+from semphase.models.read import check_module, read_config, read_tokenizer
+from semphase.models.tokens import require_rows
 from semphase.store import Store
-from semphase.study.opening import corpus_of, lexicon_of, substitutes_of
+from semphase.study.given import corpus_of, lexicon_of
+from semphase.study.opening import substitutes_of
 from semphase.study.settings import RunSettings
 from semphase.verdict.claim import LEXICON, TEXT
 
@@ -29,16 +32,17 @@ LEAST_TOKENS = 500
 def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) -> None:
     """Raise `SemphaseError` for what would stop the run.
 
-    `reads` holds, for each model that the chosen claims need, all that `Claim.data` names of their data: the
-    tokenizer must be able to read that and nothing else.
+    `reads` holds, for each model that the chosen claims need, all that `Claim.data` names of their data: that must be
+    there, the tokenizer must be able to read it, and nothing else is looked at.
     """
     if not reads:
         return
     resolve(settings.device)
-    Store(settings.store).require_writable()
-    lexicon_of(settings)
+    Store(settings.store).require_usable()
     substitutes_of(settings)
-    if settings.corpus:
+    if any(LEXICON in data for data in reads.values()):
+        lexicon_of(settings)
+    if settings.corpus and any(TEXT in data for data in reads.values()):
         corpus_of(settings)
     names = [_check_model(settings, name, data) for name, data in reads.items()]
     twice = [name for name in names if names.count(name) > 1]
@@ -49,11 +53,15 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
 def _check_model(settings: RunSettings, name: str, data: Collection[Any]) -> str:
     """Are the weights there, and can the tokenizer read the data? Returns the model's name in the report."""
     weights = locate(name)
+    check_module(weights.folder)
     lexicons = [thing for thing in data if isinstance(thing, Lexicon)]
     if LEXICON in data:
         lexicons.append(lexicon_of(settings))
-    if lexicons or TEXT in data:
+    if lexicons or TEXT in data or settings.bos == "yes":
         tokenizer = read_tokenizer(weights.folder)
+        require_rows(tokenizer, read_config(weights.folder).get_text_config().vocab_size, weights.folder)
+        if settings.bos == "yes":
+            bos_in(read_config(weights.folder), tokenizer)
         for lexicon in lexicons:
             _check_lexicon(lexicon, tokenizer, name)
         if TEXT in data:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from semphase.study.joint import JointStudy
 from semphase.study.measuring import tokenizer_hash
+from semphase.study.unread import Unread
 
 if TYPE_CHECKING:
     from semphase.study.study import Study
@@ -23,8 +24,8 @@ def _of_one(study: Study) -> dict[str, Any]:
         "model": study.subject.identity,
         "name": study.label,
         "tokenizer": tokenizer_hash(study.tokenizing_model),
-        "corpus": [study.corpus.name, study.corpus.sha256],
-        "lexicon": study.lexicon.sha256,
+        "corpus": None if isinstance(study.corpus, Unread) else [study.corpus.name, study.corpus.sha256],
+        "lexicon": None if isinstance(study.lexicon, Unread) else study.lexicon.sha256,
         "budget": asdict(study.budget),
         "seed": study.seed,
         "memory": study.memory,

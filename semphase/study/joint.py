@@ -44,11 +44,19 @@ class JointStudy:
         """The models' names joined with "+"."""
         return "+".join(model.name for model in self.models)
 
+    @property
+    def twins(self) -> tuple[str, str] | None:
+        """The names of two models that hold the same weights, so that comparing them says nothing; None as a rule."""
+        # Torch, which a joint study of no models does without.
+        from semphase.models.alike import twins
+
+        return twins(self.models)
+
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
         notices = [notice for study in self.each for notice in study.store.notices]
         first = self.each[0]
-        return description.provenance(self.models, first.corpus, len(first.tokens), self.lexicon, notices)
+        return description.provenance(self.models, first.corpus, lambda: len(first.tokens), self.lexicon, notices)
 
     @property
     def by_size(self) -> tuple[Study, ...]:

@@ -16,10 +16,12 @@ from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
 from semphase.data.prompts import Prompts
 from semphase.errors import SemphaseError
+from semphase.measure.halving import within_memory
 from semphase.measure.locating import items_of
 from semphase.measure.measurement import Measurement, installed
 from semphase.models import Model
 from semphase.models.remembered import remembered
+from semphase.models.tokens import specials_in
 from semphase.study.owner import Owner
 from semphase.study.subject import Trained
 
@@ -40,7 +42,8 @@ def measured(study: Owner, function: Measurement[..., Any], data: Any, parameter
         shown = steps if function.takes_advance else 1
         with study.progress(f"{function.name} of {study.label}", shown) as advance:
             told = {"advance": advance} if function.takes_advance else {}
-            found = function(study.model, data, **parameters, **told)
+            with within_memory(study.model):
+                found = function(study.model, data, **parameters, **told)
             if not function.takes_advance:
                 advance(1)
         return as_dataset(found, function.name)
@@ -83,7 +86,9 @@ def _named(study: Owner, data: Any) -> Any:
     if isinstance(data, Model):
         return Trained(data).identity
     if isinstance(data, Corpus):
-        return {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+        named = {"corpus": hashlib.sha256(data.text.encode()).hexdigest(), "tokenizer": tokenizer_hash(model)}
+        # Stores may hold what was measured when these were read as special tokens.
+        return named | ({"as text": specials} if (specials := specials_in(model, data.text)) else {})
     if isinstance(data, str | Lexicon):
         return [value_identity(data), tokenizer_hash(model)]
     return value_identity(data)

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
+from weakref import WeakSet
 
-from semphase.data import corpus as corpora
-from semphase.data import lexicon as lexicons
 from semphase.data.corpus import Corpus
 from semphase.data.lexicon import Lexicon
-from semphase.errors import SemphaseError
-from semphase.models import fixture, load, require_precision
-from semphase.models.catalogue import CATALOGUE
+from semphase.models import Model, load, require_precision
+from semphase.models.tokens import special_notice
 from semphase.progress import progress
-from semphase.store import Store
+from semphase.store import SealedStore, Store
 from semphase.study.budget import BUDGETS
+from semphase.study.given import corpus_of, lexicon_of, speaks_grammar
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
+from semphase.study.start import start_notice
 from semphase.study.study import Study
 from semphase.study.subject import COPIES_MEMORY, Opened, Trained
 from semphase.study.substitutes import Substitutes
+from semphase.study.unread import Unread, or_unread
 
 _OPEN: dict[tuple[RunSettings, str], Study] = {}
+_BEGUN: WeakSet[Study] = WeakSet()
+"""Studies whose notices tell by now how their text is read."""
 
 
-def open_study(settings: RunSettings, names: tuple[str, ...]) -> Study | JointStudy:
-    """The study of one model, or the joint study of several (or none); open until `close_studies`."""
+def open_study(settings: RunSettings, names: tuple[str, ...], reading: Collection[str] = ()) -> Study | JointStudy:
+    """The study of one model, or the joint study of several (or none); open until `close_studies`.
+
+    `reading` are the models that read the corpus.
+    """
     each = tuple(_study(settings, name) for name in names)
+    for name, study in zip(names, each, strict=True):
+        if name in reading and study not in _BEGUN and not isinstance(study.corpus, Unread):
+            _BEGUN.add(study)
+            study.store.notices.extend(_on_text(study))
     for study in each:
         study.bound_copies(copies_memory(settings) // len(each))
     if len(each) == 1:
@@ -56,27 +66,42 @@ def copies_memory(settings: RunSettings) -> int:
     return settings.memory or COPIES_MEMORY
 
 
-def speaks_grammar(names: tuple[str, ...]) -> bool:
-    """Do all models speak the generated language of the packaged tiny models?"""
-    return bool(names) and all(name in CATALOGUE and CATALOGUE[name].source == "fixture" for name in names)
-
-
 def _study(settings: RunSettings, name: str) -> Study:
     if (settings, name) not in _OPEN:
         _OPEN[settings, name] = _open(settings, name)
     return _OPEN[settings, name]
 
 
+def _on_text(study: Study) -> Iterator[str]:
+    """Notices on how the study's text is read."""
+    # The tiny models start as they were trained to.
+    if not speaks_grammar((study.label,)) and (notice := start_notice(study)):
+        yield notice
+    if notice := special_notice(study.model, f"the corpus {study.corpus.name}", study.corpus.text):
+        yield notice
+
+
+def _on_prompts(settings: RunSettings, model: Model, words: Lexicon) -> Iterator[str]:
+    """Notices on how the user's prompts and the words' sentences are read."""
+    texts = {f"the prompts {name!r}": own.texts for name, own in substitutes_of(settings).sets.items()}
+    if not isinstance(words, Unread):
+        texts["the lexicon"] = tuple(prompt.text for prompt in words.prompts)
+    for what, own in texts.items():
+        if own and (notice := special_notice(model, what, "\n".join(own))):
+            yield notice
+
+
 def _open(settings: RunSettings, name: str) -> Study:
-    model = load(name, device=settings.device, dtype=settings.dtype)
+    model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
     require_precision(model.device, model.dtype, settings.dtype)
-    text, notice = corpus_of(settings)
-    store = Store(settings.store, [notice] if notice else [])
-    subject = Trained(model, copies_memory(settings), opened=Opened(name, settings.device, settings.dtype))
+    words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
+    store = _store(settings, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
+    opened = Opened(name, settings.device, settings.dtype, settings.bos)
+    subject = Trained(model, copies_memory(settings), opened=opened)
     budget = BUDGETS[settings.budget]
     return Study(
         subject,
-        lexicon_of(settings),
+        words,
         text,
         budget,
         settings.seed,
@@ -87,29 +112,20 @@ def _open(settings: RunSettings, name: str) -> Study:
     )
 
 
+def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[str]:
+    """What the reader of the report should know of the data."""
+    for name, own in (("lexicon", words), ("corpus", text)):
+        if isinstance(own, Unread):
+            yield f"the {name} was not read: {own.reason}"
+    if not isinstance(text, Unread) and (notice := corpus_of(settings)[1]):
+        yield notice
+
+
+def _store(settings: RunSettings, notices: list[str]) -> Store:
+    return SealedStore(settings.store, notices, settings.sealed) if settings.sealed else Store(settings.store, notices)
+
+
 @lru_cache(maxsize=8)
 def substitutes_of(settings: RunSettings) -> Substitutes:
     """The user's sets of prompts, the same for all studies of a run; SemphaseError for a file that cannot be read."""
     return Substitutes.load(settings.prompts)
-
-
-@lru_cache(maxsize=8)
-def lexicon_of(settings: RunSettings) -> Lexicon:
-    """The lexicon that the user gave, else the packaged one in the models' language."""
-    if settings.lexicons:
-        return lexicons.merge([lexicons.load(path) for path in settings.lexicons])
-    language = "grammar" if speaks_grammar(settings.models) else "english"
-    return lexicons.load(fixture(f"lexicon/{language}.toml"))
-
-
-@lru_cache(maxsize=8)
-def corpus_of(settings: RunSettings) -> tuple[Corpus, str | None]:
-    """The corpus that the user gave, else the models' default, and a notice where that is not the usual one."""
-    if settings.corpus:
-        found, notice = corpora.load(settings.corpus), None
-    else:
-        real = [name for name in settings.models if not speaks_grammar((name,))]
-        found, notice = corpora.default_corpus((real or settings.models)[0])
-    if not found.text.strip():
-        raise SemphaseError(f"the corpus {found.name} is empty; give a longer text with --corpus.")
-    return found, notice

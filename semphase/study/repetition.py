@@ -32,7 +32,7 @@ def repeat_samples(
     """
     study = open_study(settings, (name,))
     assert isinstance(study, Study)
-    reference = load(name, device="cpu")
+    reference = load(name, device="cpu", bos=settings.bos)
     for facet in used.get(study.label, ()):
         for sample in study.facet(pkgutil.resolve_name(facet)).samples():
             yield sample.name, _finding(sample, sample.difference(reference))

@@ -15,7 +15,9 @@ class RunSettings:
 
     `lexicons` is empty for the packaged lexicon, `corpus` None for the model's default, `memory` is in bytes
     and None without a limit. `roles` says which of the models plays which role, such as ("base", "gpt2");
-    `prompts` are files whose sets take the place of the claims' own sets of the same name.
+    `prompts` are files whose sets take the place of the claims' own sets of the same name. `bos` is whether texts are read
+    with a BOS token in front: "default" as the model's family and tokenizer have it. Where `sealed` names a device, nothing
+    is measured: all comes from the store, whose entries were made there.
     """
 
     models: tuple[str, ...]
@@ -30,3 +32,5 @@ class RunSettings:
     memory: int | None
     roles: tuple[tuple[str, str], ...] = ()
     prompts: tuple[Path, ...] = ()
+    bos: Literal["default", "yes", "no"] = "default"
+    sealed: str = ""

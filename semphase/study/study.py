@@ -97,7 +97,9 @@ class Study:
 
     def provenance(self) -> dict[str, Any]:
         """What the report says about where the numbers come from."""
-        return description.provenance(self.models, self.corpus, len(self.tokens), self.lexicon, self.store.notices)
+        return description.provenance(
+            self.models, self.corpus, lambda: len(self.tokens), self.lexicon, self.store.notices
+        )
 
     @cached_property
     def tokens(self) -> Int[np.ndarray, " token"]:

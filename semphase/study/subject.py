@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
+from semphase.models.model import Start
 
 COPIES = 5
 """Untrained copies of a model, seeds 0–4."""
@@ -47,6 +48,7 @@ class Opened:
     name: str
     device: str
     dtype: str
+    bos: Start = "default"
 
 
 @dataclass(eq=False)

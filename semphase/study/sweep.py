@@ -20,7 +20,6 @@ from semphase.measure.edit_base import Edit, told
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader
 from semphase.measure.measurement import measurement
-from semphase.measure.replay import MEMORY
 from semphase.measure.sites import Site
 from semphase.measure.sweeping import groups, sweep_site, swept_group
 from semphase.models import Model
@@ -73,7 +72,7 @@ class Sweep:
 
     def _measured(self) -> xr.DataArray:
         parts: dict[Label, list[tuple[Batch, np.ndarray]]] = {label: [] for label in self.edits}
-        made = groups(self.study.tokenizing_model, self.items, self.reader.rows(self.items), self._memory)
+        made = groups(self.study.tokenizing_model, self.items, self.reader.rows(self.items), self.study.memory)
         with self.study.progress(self._title, len(made) * len(self.edits)) as advance:
             found = self._parts(made, advance)
         for (at, label), dataset in found.items():
@@ -103,17 +102,13 @@ class Sweep:
     def _group(self, at: int, group: Batch, labels: list[Label]) -> Iterator[tuple[Part, xr.Dataset]]:
         edits = {label: self.edits[label] for label in labels}
         for label, values, moves in swept_group(
-            self.study.model, group, edits, self.reader, memory=self._memory, compiler=self._compiler
+            self.study.model, group, edits, self.reader, memory=self.study.memory, compiler=self._compiler
         ):
             yield (at, label), _kept(values, moves=moves)
 
     @cached_property
     def _compiler(self) -> Compiler:
         return Compiler(self.study.model, self.items)
-
-    @property
-    def _memory(self) -> int:
-        return self.study.memory or MEMORY
 
     @property
     def _title(self) -> str:
@@ -127,13 +122,12 @@ def site_under(study: Owner, items: Items, edits: Edits, site: Site) -> dict[Lab
         label: measurement_key(study, on_prompts.values_at, items, {"site": site, "edits": own})
         for label, own in edits.items()
     }
-    memory = study.memory or MEMORY
 
     def measure(missing: list[Label]) -> Iterator[tuple[Label, xr.Dataset]]:
         with study.progress(f"{site} under {len(edits)} edits", len(missing)) as advance:
             for first in range(0, len(missing), TOGETHER):
                 some = {label: edits[label] for label in missing[first : first + TOGETHER]}
-                for label, values in sweep_site(study.model, items, some, site, memory=memory).items():
+                for label, values in sweep_site(study.model, items, some, site, memory=study.memory).items():
                     yield label, as_dataset(values, on_prompts.values_at.name)
                     advance(1)
 

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.edit_base import Edit
-from semphase.measure.exact import replay_of
+from semphase.measure.halving import chunks_in_passes, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Losses
 from semphase.measure.measurement import installed
 from semphase.measure.on_prompts import chunk_logits, values_at
 from semphase.measure.preflight import preflight
-from semphase.measure.replay import MEMORY, Replay, stream_bytes
+from semphase.measure.products.exact import replay_of, replay_tokens
+from semphase.measure.replay import MEMORY, Replay
 from semphase.measure.sites import Site
-from semphase.measure.sweeps import pass_tokens, require_finite
+from semphase.measure.sweeps import require_finite
 from semphase.measure.text import chunk_length, text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
@@ -85,13 +86,13 @@ class Reading:
         """The chunks of a half, as many at a time as fit into one pass and into memory."""
         model, chunks = self.study.tokenizing_model, self.chunks(half)
         length = chunks.shape[1]
-        size = max(1, min(pass_tokens(model) // length, self.memory // stream_bytes(model, length)))
+        size = max(1, replay_tokens(model, self.study.memory, length) // length)
         for start in range(0, len(chunks), size):
             yield torch.from_numpy(chunks[start : start + size]).to(model.device)
 
     def replay(self, ids: Ids) -> Replay:
         """The replay of a group, whose streams stay within the memory allowed."""
-        return replay_of(self.study.model, ids, self.memory)
+        return replay_of(self.study.model, ids, self.study.memory)
 
     def key(self, measurement: str, ids: Ids | None, **what: Any) -> dict[str, Any]:
         """The store's key of a measurement on some chunks."""
@@ -111,7 +112,8 @@ class Reading:
         ids = torch.from_numpy(self.ids[:1])
 
         def measure() -> xr.Dataset:
-            kept, moved = preflight(self.study.model, ids)
+            with within_memory(self.study.model):
+                kept, moved = preflight(self.study.model, ids)
             return xr.Dataset({"kept": kept, "moved": moved}, attrs={"unit": "nats per token"})
 
         found = self.study.store.get(self.key("preflight", ids), measure)
@@ -129,7 +131,7 @@ class Reading:
         dims: tuple[str, ...] = (),
         **what: Any,
     ) -> BlockLosses:
-        """Token losses of `run(model, ids)`, [*dims, chunk, predicted], in blocks; stored under `what`.
+        """Token losses of `run(model, ids)`, `[*dims, chunk, predicted]`, in blocks; stored under `what`.
 
         Raises SemphaseError, naming `measurement` and `what`, where a loss is not finite.
         """
@@ -137,7 +139,9 @@ class Reading:
         groups, parts = list(self.groups(half)), []
         with self.study.progress(f"{measurement} of {self.study.label}: {_told(what)}", len(groups)) as advance:
             for ids in groups:
-                parts.append(self.stored(measurement, ids, partial(run, self.study.model, ids), dims, **what))
+                parts.append(
+                    self.stored(measurement, ids, partial(chunks_in_passes, run, self.study.model, ids), dims, **what)
+                )
                 advance(1)
         return joined(parts)
 

@@ -24,7 +24,7 @@ from semphase.data.lexicon import Lexicon
 from semphase.data.lexicon import load as load_lexicon
 from semphase.measure.decoding_speed import decoding_rates
 from semphase.models import fixture, load
-from semphase.plugin.running import lacks
+from semphase.plugin.needs import lacks
 from semphase.report.drawing import draw
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.heads.facet import SHARE
@@ -231,9 +231,10 @@ def test_refuses_a_study_that_lacks_what_it_needs(claim: Claim, test: Callable[.
 def test_the_same_weights_twice_are_one_model_and_named() -> None:
     claim = next(own for own, _ in DECLARED if own.id == "recovery.equal-flops")
     models = [SimpleNamespace(sha256="0", name=name, layers=6, heads=4) for name in ("one", "copy")]
-    study = SimpleNamespace(models=tuple(models), lexicon=SimpleNamespace(words=range(WORDS)))
-    assert lacks(claim, study) == "needs 2 models, the study has 1: one and copy hold the same weights"
-    models[1].sha256 = "1"
+    twins = ("one", "copy")
+    study = SimpleNamespace(models=tuple(models), twins=twins, lexicon=SimpleNamespace(words=range(WORDS)))
+    assert lacks(claim, study) == "compares models, and one and copy hold the same weights"
+    study.twins = None
     assert lacks(claim, study) == ""
 
 

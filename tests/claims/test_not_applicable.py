@@ -21,8 +21,8 @@ from semphase.cli.declared import claims_in
 from semphase.data.lexicon import load as load_lexicon
 from semphase.models import fixture
 from semphase.plugin.collect import studies_of
+from semphase.plugin.needs import lacks
 from semphase.plugin.roles import missing
-from semphase.plugin.running import lacks
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = {claim.id: claim for claim in claims_in(ROOT / "claims")}
@@ -55,6 +55,8 @@ class Offer:
 
     models: tuple[Shape, ...]
     lexicon: Words
+    twins: None = None
+    """All hold other weights."""
 
 
 SHAPES = {

@@ -32,6 +32,7 @@ RENAMED = object()
 COMMANDS = (
     ("list", "--run", "out"), ("list", "--run", "out", "--json"), ("show", "out", "a.one"),
     ("show", "out", "a.two", "--json"), ("power", "out"), ("power", "out", "a.two"), ("power", "out", "--json"),
+    ("render", "out", "--out", "rendered"), ("render", "out", "--json"),
     ("check", ".", "--against", "out"), ("register", "test_a.py", "--run", "out"),
     ("register", "test_a.py", "--amend", "--reason", "x", "--run", "out"),
 )  # fmt: skip
@@ -187,8 +188,8 @@ def test_what_is_nested_too_deep_is_told(report: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("list",), ("register",), ("check",), ("power",), ("show", "ID"), ("check", ".", "--against"), ("list", "--run"),
-     ("register", "test_a.py", "--run")],
+    [("list",), ("register",), ("check",), ("power",), ("render",), ("show", "ID"), ("check", ".", "--against"),
+     ("list", "--run"), ("register", "test_a.py", "--run")],
 )  # fmt: skip
 def test_a_path_longer_than_any_is_a_sentence(
     place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]

@@ -65,6 +65,7 @@ def test_labels_are_read_as_attributes():
         ({"_own": [1, 2, 3]}, "'_own' cannot be a label"),
         ({"two words": [1, 2, 3]}, "'two words' cannot be a label"),
         ({"at": ["Bob"]}, r"the prompts 'ioi' are 3 and at= has 1 entries"),
+        ({"at": 1e9}, r"the prompts 'ioi' have at=1000000000.0"),
         ({"at": "Zoe"}, "the word 'Zoe' does not stand in the prompt 'Ann and Bob went, Bob gave Ann'"),
         ({"at": [1.5, 2.5, 3.5]}, r'give "end", words or integers'),
         ({"at": True}, r'give "end", words or integers'),

@@ -100,6 +100,7 @@ def test_losses_do_not_depend_on_the_tiles(loaded, ids, monkeypatch, positions, 
 
 def test_tiles_are_those_of_the_device(loaded, ids, monkeypatch):
     assert measured.tile_sizes(torch.device("cpu")) == (measured.POSITIONS, measured.ROWS)
+    monkeypatch.setattr(measured, "free_memory", lambda _device: 80 * 2**30)
     wide = measured.tile_sizes(torch.device("cuda"))
     assert wide == (measured.WIDE_POSITIONS, measured.WIDE_ROWS)
     assert measured.POSITIONS * measured.ROWS < wide[0] * wide[1] <= 2**27
@@ -108,6 +109,15 @@ def test_tiles_are_those_of_the_device(loaded, ids, monkeypatch):
     before = token_losses(model, stream, ids)
     monkeypatch.setattr(measured, "tile_sizes", lambda _: wide)
     np.testing.assert_allclose(token_losses(model, stream, ids), before, atol=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("free", "positions"),
+    [(None, 8192), (80 * 2**30, 8192), (2**33, 8192), (2**33 - 1, 4096), (2**31, 2048), (0, 256)],
+)
+def test_tiles_leave_room_on_a_device_that_is_nearly_full(monkeypatch, free, positions):
+    monkeypatch.setattr(measured, "free_memory", lambda _device: free)
+    assert measured.tile_sizes(torch.device("cuda")) == (positions, measured.WIDE_ROWS)
 
 
 @pytest.mark.parametrize("positions", [7, 2048])

@@ -9,6 +9,7 @@ from random_models import FAMILIES, random_model
 import semphase.measure.replay as replay
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Attending, attending
+from semphase.measure.blocks import returned_type
 from semphase.measure.changes import Ablated
 from semphase.measure.preflight import LEAST_EFFECT, POSITIONS, model_loss, preflight
 from semphase.measure.replay import Replay
@@ -47,6 +48,7 @@ def test_the_second_number_is_that_of_a_third_of_the_heads_zeroed(loaded, ids):
 
 def test_only_the_beginning_of_the_text_is_read(loaded, ids):
     model, read = loaded("llama"), []
+    returned_type(model)  # asked of one token, once for each model
     handle = model.module.base_model.register_forward_pre_hook(
         lambda _module, _args, kwargs: read.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
     )

@@ -50,7 +50,7 @@ def items():
 @pytest.fixture
 def narrow(monkeypatch):
     """Passes of so few tokens that prompts come in several groups."""
-    for module in ("batching", "sweeping"):
+    for module in ("batching", "exact", "sweeping"):
         monkeypatch.setattr(f"semphase.measure.{module}.pass_tokens", lambda _: 30)
 
 

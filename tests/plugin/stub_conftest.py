@@ -3,9 +3,11 @@
 import sys
 import types
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import semphase.study
+from semphase.data.corpus.sources import SOURCES
 from semphase.errors import NotApplicable, SemphaseError
 
 pytest_plugins = ["semphase.plugin.short"]
@@ -57,6 +59,10 @@ class Study:
     def models(self):
         return tuple(Model(name) for name in self.names)
 
+    @property
+    def twins(self):
+        return next((pair for pair in combinations(self.names, 2) if pair[0] == pair[1]), None)
+
     def __getitem__(self, role):
         return Study((self.roles[role],), self.settings, {})
 
@@ -75,7 +81,7 @@ class Study:
         }
 
 
-def open_study(settings, names):
+def open_study(settings, names, reading=()):
     with Path("opened.txt").open("a") as log:
         log.write("+".join(names) + "\n")
     if "broken" in names:
@@ -109,4 +115,5 @@ def _module(name, **content):
 
 
 vars(semphase.study).update(open_study=open_study, check_settings=check_settings, close_studies=close_studies)
+SOURCES["grammar"] = lambda: "the dog sees the cat."
 _module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cpu"))

@@ -15,6 +15,7 @@ from semphase.plugin.checks import (
     nothing_broken,
     verification_form,
 )
+from semphase.report.wording import conclusion
 
 
 def told(name: str, verdict: str | None, expected: str = "", origin: str = "recorded", **rest: Any) -> dict[str, Any]:
@@ -104,3 +105,11 @@ def test_a_verification_passes_with_all_its_checks():
     assert form["checks"][1] == {"name": "other", "found": "found", "passed": False}
     assert form["findings"] == {"refuted": ["a.a on gpt2"]}
     assert str(bad) == "FAIL  other: found"
+
+
+def test_a_verification_that_repeated_nothing_says_so():
+    good = Check("one", "found", passed=True)
+    told = [verification_form([good], [], repeated) for repeated in (None, 0, 2)]
+    assert [form.get("repeated") for form in told] == [None, 0, 2]
+    assert [conclusion(form) for form in told] == ["passed", "passed, nothing repeated", "passed"]
+    assert conclusion({**told[1], "passed": False}, "PASS", "FAIL") == "FAIL"

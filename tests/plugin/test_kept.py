@@ -322,7 +322,7 @@ def test_a_file_of_its_own_is_read_each_time_even_where_the_reader_remembers(mak
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("option", ["--verify", "--accept"])
+@pytest.mark.parametrize("option", ["--verify", "--accept", "--archive"])
 def test_what_is_checked_or_recorded_is_judged(make: Make, option: str) -> None:
     own = project(make, ONE)
     own.write("noxfile.py", "")

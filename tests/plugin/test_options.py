@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 NAMES = {
     "model", "device", "corpus", "lexicon", "prompts", "budget", "claims", "out", "store", "seed", "dtype", "memory",
-    "scheduler", "fail-inconclusive", "strict-expectations", "afresh", "verify", "universes", "no-universes",
+    "bos", "scheduler", "fail-inconclusive", "strict-expectations", "afresh", "archive", "no-archive", "verify",
+    "universes", "no-universes",
 }  # fmt: skip
 OWN_OPTIONS = """
 def pytest_addoption(parser):

@@ -6,6 +6,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from semphase.plugin import sampling
 from semphase.plugin.planning import lines, rows, total
@@ -61,12 +62,21 @@ class Opening:
     """A session that opens one model, and counts how often."""
 
     opened = 0
+    size = "tiny"
 
     def open(self, models: tuple[str, ...]) -> Any:
         self.opened += 1
         if models == ("broken",):
             raise OSError
-        model = types.SimpleNamespace(layers=4, heads=3, parameters=1_000_000, device="cpu", dtype="float32")
+        unembed = types.SimpleNamespace(weight=torch.empty(10, 600))
+        model = types.SimpleNamespace(
+            layers=4,
+            heads=3,
+            size_class=self.size,
+            device="cpu",
+            dtype=torch.float32,
+            anatomy=types.SimpleNamespace(unembed=unembed, blocks=[torch.nn.Sequential(torch.nn.Linear(100, 20))]),
+        )
         return types.SimpleNamespace(model=model, text=types.SimpleNamespace(tokens=lambda half: 2048))
 
 
@@ -82,9 +92,18 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> Sizes:
 
 
 def test_a_bound_is_passes_times_operations_over_speed(sizes: Sizes) -> None:
-    assert sizes.seconds("heads", "tiny") == pytest.approx(12 * 2 * 1e6 * 2048 / 2.048e9)
+    assert sizes.seconds("heads", "tiny") == pytest.approx(12 * 2 * (2000 + 6000) * 2048 / 2.048e9)
     assert sizes.seconds("heads", "tiny") is not None
     assert sizes.session.opened == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("speedups", "faster"), [({"tf32": 6.0, "bfloat16": 3.0}, 6.0), ({"bfloat16": 0.5}, 1.0)])
+def test_where_heads_may_be_screened_the_bound_is_that_of_screening(
+    sizes: Sizes, monkeypatch: pytest.MonkeyPatch, speedups: dict[str, float], faster: float
+) -> None:
+    monkeypatch.setattr("semphase.measure.screening.ways.speedups", lambda _model: speedups)
+    sizes.session.size = "small"  # type: ignore[attr-defined]
+    assert sizes.seconds("heads", "tiny") == pytest.approx(12 * 2 * 2000 * 2048 / 2.048e9 / faster)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +132,7 @@ def test_samples_are_told_in_the_words_of_what_makes_them() -> None:
     file = types.ModuleType("test_file")
     vars(file).update(heads=heads, figures=figures, rotation=total_rotation)
     assert sampling.declared([file, file, None]) == [
-        "heads: Losses of about 1,024 tokens with one head zeroed, in three layers",
+        "heads: Losses of about 1,024 tokens with one head changed, in three layers",
         "lexical: All angles, their largest difference in radians",
     ]
     assert sampling.declared([types.ModuleType("test_nothing")]) == []

@@ -99,7 +99,7 @@ def test_every_kind_of_status_stands_in_every_report(make: Make, workers: tuple[
     assert ran.document["run"]["registry"] == {"registry.jsonl": {"head": known.head, "length": 2}}
     assert f"changed since {day}" in ran.out
     markdown = (project.report / "verdicts.md").read_text()
-    assert f"| changed since {day} |" in markdown
+    assert f"- `order.low` on tiny: changed since {day}\n" in markdown
     assert f"registry: `registry.jsonl`, 2 lines, head `{str(known.head)[:12]}`" in markdown
     html = (project.report / "report.html").read_text()
     assert 'data-registration="unregistered"' in html

@@ -69,9 +69,9 @@ def test_an_empty_role_makes_the_claim_not_applicable(project: Project, models: 
 def test_the_same_weights_in_both_roles_are_no_comparison(make: Make) -> None:
     project = make(CLAIMS.partition('@declare("roles.none")')[0])
     ran = project.run("--model=base=tiny", "--model=tuned=tiny")
-    assert ran.entries["roles.gain"]["reason"] == (
-        "needs 2 models, the study has 1: tiny and tiny hold the same weights"
-    )
+    assert ran.entries["roles.gain"]["verdict"] == "not-applicable"
+    assert ran.entries["roles.gain"]["reason"] == "compares models, and tiny and tiny hold the same weights"
+    assert "tiny and tiny hold the same weights" in ran.document["run"]["notices"]
 
 
 def test_a_role_that_no_claim_declares_is_part_of_the_name(make: Make) -> None:

@@ -105,6 +105,8 @@ def test_what_cannot_run_is_refused_in_one_line(make: Make, given: tuple[str, ..
         ("--budget", "huge", "invalid choice: 'huge'"),
         ("--out", ".", "holds the current folder"),
         ("--out", "test_it.py", "is a file"),
+        ("--corpus", "", "nothing is given"),
+        ("--model", "x" * 5000, "cannot be looked up: File name too long"),
     ],
 )
 def test_bad_options_are_refused(make: Make, option: str, value: str, sentence: str) -> None:

@@ -218,6 +218,58 @@ def test_a_facet_whose_sample_differs_fails_a_run_on_a_real_model(make: Make, of
     assert f"largest difference {off}, 0.5 allowed" in ran.out
 
 
+NOTHING_DECLARED = """
+from semphase.plugin.verification import Verification
+Verification._used = lambda self: {}
+_module("semphase.models.device", resolve=lambda name: types.SimpleNamespace(type="cuda"))
+"""
+
+
+def test_a_device_of_which_nothing_was_repeated_passes_with_that_said(make: Make) -> None:
+    own = project(make, PASSING)
+    assert own.run("--verify").document["run"]["verification"].get("repeated") is None  # type: ignore[index]
+    conftest = (own.folder / "conftest.py").read_text()
+    own.write("conftest.py", conftest + NOTHING_DECLARED)
+    ran = own.run("--verify", width=200)
+    assert ran.code == 0
+    assert "verification: PASS, nothing repeated" in ran.out
+    assert verification(ran)["repeated"] == 0
+    assert "Verification: passed, nothing repeated" in (own.report / "verdicts.md").read_text()
+    own.write("conftest.py", conftest + NOTHING_DECLARED.replace("{}", '{"tiny": ["a:B"]}'))
+    ran = own.run("--verify")
+    assert verification(ran)["repeated"] == 1
+    assert "nothing repeated" not in ran.out
+
+
+def test_where_nothing_declares_a_sample_the_plan_promises_none(make: Make) -> None:
+    ran = project(make, PASSING).run("--verify", width=200)
+    assert "plan of the verification" in ran.out
+    assert "last: repeated on the CPU" not in ran.out
+
+
+LEAKED = """
+seen = []
+def _precision(settings):
+    seen.append(1)
+    if len(seen) > 1:
+        from semphase.errors import SemphaseError
+        raise SemphaseError("matrix products on cuda keep 10 mantissa bits")
+    return "23 bits", True
+_module("semphase.study.repetition", check_precision=_precision, repeat_samples=_repeat)
+"""
+
+
+def test_a_precision_that_was_lowered_on_the_way_fails_and_the_report_is_written(make: Make) -> None:
+    own = project(make, PASSING)
+    own.write("conftest.py", (own.folder / "conftest.py").read_text() + LEAKED)
+    ran = own.run("--verify", width=200)
+    assert ran.code == 1
+    assert failed(ran) == ["precision probe after the claims"]
+    assert "keep 10 mantissa bits" in ran.out
+    again = project(make, PASSING).run("--verify")
+    assert [check["name"] for check in verification(again)["checks"]].count("precision probe after the claims") == 1
+
+
 def test_claims_without_a_model_need_no_probe(make: Make) -> None:
     ran = project(make, "from stubs import test_table\n").run("--verify", width=200)
     assert ran.code == 0

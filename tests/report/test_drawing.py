@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,33 @@ def test_a_disk_that_refuses_is_an_error(tmp_path: Path) -> None:
         draw([two_lines], DETAIL, "order.high", "gpt2", tmp_path)
 
 
+def png(text: bytes) -> bytes:
+    """A file of parts with checksums that shows nothing."""
+    parts = ((b"tEXt", text), (b"IEND", b""))
+    told = [len(own).to_bytes(4) + name + own + zlib.crc32(name + own).to_bytes(4) for name, own in parts]
+    return drawing.SIGNATURE + b"".join(told)
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "more", "empty"])
+def test_a_damaged_image_is_drawn_again(tmp_path: Path, damage: str) -> None:
+    kept, shown = tmp_path / "kept", tmp_path / "shown"
+    drawn = drawing.draw([two_lines], DETAIL, "order.high", "gpt2", shown, kept)
+    (path,) = kept.iterdir()
+    whole = path.read_bytes()
+    flipped = whole[:500] + bytes([whole[500] ^ 4]) + whole[501:]
+    path.write_bytes({"bit": flipped, "cut": whole[:-20], "more": whole + b"x", "empty": b""}[damage])
+    assert not drawing.drawn_before(drawn.images, tmp_path / "again", kept)
+    drawing.draw([two_lines], DETAIL, "order.high", "gpt2", shown, kept)
+    assert path.read_bytes() == whole
+    assert drawing.drawn_before(drawn.images, tmp_path / "again", kept)
+
+
 def test_an_image_is_drawn_once_for_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
 
     def counted(figure: Any, caption: str) -> bytes:
         drawn.append(caption)
-        return f"image {len(drawn)}".encode()
+        return png(f"image {len(drawn)}".encode())
 
     monkeypatch.setattr(drawing, "_image", counted)
 

@@ -74,7 +74,7 @@ def test_places_that_a_report_must_not_take(tmp_path: Path) -> None:
         (here, "holds the current folder"),
         (tmp_path, "holds the current folder"),
         (here / "file", "is a file"),
-        (here / "file" / "report", "cannot be made"),
+        (here / "file" / "report", r"cannot be written \(Not a directory\)"),
     ):
         with pytest.raises(SemphaseError, match=reason):
             check_place(out, here)

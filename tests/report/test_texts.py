@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from semphase.report.html import to_html
 from semphase.report.json_report import dumps, to_json
-from semphase.report.markdown import to_markdown
+from semphase.report.markdown import COMMENT, to_markdown
 from semphase.report.schema import Document, Run, VerificationForm
 from semphase.report.wording import undecided
 
@@ -27,7 +27,7 @@ VOID = {"meta", "input", "img"}
 TOLD = (
     "BCa bootstrap over prompts", "n = 120", "0.9712 [0.9633, 0.9801] r", "[1, ∞]", "not specific",
     "the smallest pairwise Pearson r", "re-initialised weights", "001 exp3", "prefers-color-scheme",
-    "needs 2 models, the study has 1", "the corpus is generated", "<dt>undecided</dt><dd>would take",
+    "needs 2 models, the study has 1", "the corpus is generated", "<dt>would decide</dt><dd>Would take",
 )  # fmt: skip
 PIXEL = b"\x89PNG"
 
@@ -52,20 +52,57 @@ def test_json_holds_the_document(document: Document) -> None:
     assert json.loads(to_json(document)) == document
 
 
+def test_markdown_leads_with_what_was_found(document: Document) -> None:
+    text = to_markdown(document)
+    first = text.splitlines()[0]
+    assert first == (
+        "**6 claims on gpt2: 1 found, 1 supported, with a reservation, 1 refuted, 1 undecided, 1 not applicable, "
+        "1 errors, 1 audit** (budget quick, commit ffffffffffff, with changes)"
+    )
+    headings = [line for line in text.splitlines() if line.startswith(("## ", "<details>"))]
+    assert [heading.removeprefix("<details><summary>")[:8] for heading in headings] == [
+        "## Found", "## Suppo", "## Refut", "## Undec", "Not appl", "## Error", "Audit: 1", "## Origi",
+    ]  # fmt: skip
+
+
 def test_markdown_has_one_row_for_each_claim(document: Document) -> None:
     text = to_markdown(document)
-    rows = [line for line in text.splitlines() if line.startswith("| `")]
-    assert len(rows) == len(document["claims"])
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 14 for row in rows)
-    headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == ["## Without a model", "## gpt2", "## tiny", "## Origin"]
+    tables = [table.splitlines() for table in re.findall(r"(?:^\| .*\n)+", text, flags=re.MULTILINE)]
+    assert sum(len(table) - 2 for table in tables) == len(document["claims"])
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1
+        assert len(table[0]) < 80
     assert "**supported (not specific) (unexpected)**" in text
-    assert "0.9712 [0.9633, 0.9801] r | 26 words, 1,326 prompts | > 0.96 | **supported** | firm | supported" in text
-    assert "0.2 exact r | census" in text
+    assert (
+        "| gpt2 | **supported** | 0.9712 [0.9633, 0.9801] r | > 0.96 | 0.2 [0.1, 0.3] r, model only | supported |"
+        not in text
+    )
+    assert (
+        "| gpt2 | **supported** | 0.9712 [0.9633, 0.9801] r | > 0.96 | 0.2 [0.1, 0.3], model only | supported |" in text
+    )
+    assert "0.2 exact r" in text
     assert "- note: the corpus is generated" in text
     open_one = next(entry for entry in document["claims"] if entry["verdict"] == "inconclusive")
-    assert f"- `{open_one['id']}`: {undecided(open_one)}" in text
+    assert f"- `{open_one['id']}` on gpt2: {undecided(open_one)}" in text
     assert text.count("this run decides") == 1
+
+
+@pytest.mark.parametrize(("many", "reason"), [(150, ""), (900, "a reason with many words " * 40)])
+def test_markdown_fits_a_comment(document: Document, run: Run, many: int, reason: str) -> None:
+    told = [
+        {**entry, "id": f"group.claim-{number}", "reason": reason}
+        for number in range(many)
+        for entry in document["claims"][:5]
+    ]
+    whole: Document = {**document, "run": {**run, "notices": ["ß" * 1000] * 100}, "claims": told}  # type: ignore[typeddict-item]
+    text = to_markdown(whole)
+    assert len(text.encode()) <= COMMENT
+    rows = len(re.findall(r"^\| `", text, flags=re.MULTILINE))
+    assert rows > 200 if not reason else rows > 20
+    assert f"{len(told) - rows} more verdicts do not fit into a comment of 65,536 characters" in text
+    assert text.count("<details>") == text.count("</details>")
+    assert "## Found" in text
+    assert "## Origin" in text
 
 
 class _Reader(HTMLParser):
@@ -119,7 +156,7 @@ def test_html_reaches_for_nothing_outside(page: str) -> None:
 def test_html_tells_every_claim_with_its_evidence(page: str, document: Document) -> None:
     reader = _Reader()
     reader.feed(page)
-    assert sum(tag == "details" for tag, _ in reader.seen) == len(document["claims"])
+    assert sum(tag == "article" for tag, _ in reader.seen) == len(document["claims"])
     for entry in document["claims"]:
         assert f"<code>{entry['id']}</code>" in page
     for expected in TOLD:
@@ -134,7 +171,7 @@ def test_html_escapes_what_users_wrote(page: str) -> None:
 
 def test_html_embeds_each_figure_once(page: str) -> None:
     assert page.count("data:image/png;base64,iVBORw==") == 1
-    assert page.count('href="#figures/gpt2/line.png"') == 2
+    assert page.count('href="#figures/gpt2/line.png"') == 1
     assert page.count('id="figures/gpt2/line.png"') == 1
 
 

@@ -114,7 +114,7 @@ def test_all_are_awaited_before_the_first_error() -> None:
         raise SemphaseError("first")
 
     with pytest.raises(SemphaseError, match="first"):
-        all_of([failing, lambda: seen.append(1)])
+        all_of({"broken": failing, "whole": lambda: seen.append(1)})
     assert seen == [1]
 
 

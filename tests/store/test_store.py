@@ -37,7 +37,7 @@ def test_every_part_of_the_key_counts(tmp_path: Path) -> None:
     assert store.path(dict(reversed(list(KEY.items())))) == store.path(KEY)
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "no checksum"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no checksum", "flipped checksum"])
 def test_damage_is_measured_again_with_a_notice(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
     store.get(KEY, dataset)
@@ -48,6 +48,8 @@ def test_damage_is_measured_again_with_a_notice(tmp_path: Path, damage: str) -> 
     elif damage == "flip":
         content[-1] ^= 255
         path.write_bytes(content)
+    elif damage == "flipped checksum":
+        path.with_suffix(".sha256").write_bytes(b"\xff" * 64)
     else:
         path.with_suffix(".sha256").unlink()
     assert float(store.get(KEY, lambda: dataset(2.0))["x"].max()) == 2.0
@@ -114,3 +116,29 @@ def test_several_measures_what_is_missing_and_keeps_what_came_before_a_stop(tmp_
     assert {name: int(dataset["value"]) for name, dataset in found.items()} == {name: ord(name) for name in "abcd"}
     assert list(found) == list(keys)
     assert all(int(store.get(keys[name], dict)["value"]) == ord(name) for name in keys)
+
+
+def test_a_kill_between_checksum_and_entry_is_no_damage(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+
+    def killed(self: Path, target: Path) -> Path:
+        if target.suffix == ".nc":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    replace = Path.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.get(KEY, dataset)
+    assert float(store.get(KEY, lambda: dataset(2.0))["x"].max()) == 2.0
+    assert store.notices == []
+
+
+def test_a_refusal_of_the_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "Can't synchronously write data (file write failed: time = now\n, filename = 'x')")
+
+    monkeypatch.setattr("semphase.store.netcdf.write", full)
+    with pytest.raises(SemphaseError, match=r"cannot be used \(No space left on device\); free some space"):
+        Store(tmp_path).get(KEY, dataset)

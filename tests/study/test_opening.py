@@ -11,7 +11,7 @@ import torch
 from semphase.data.lexicon import Lexicon, dump
 from semphase.errors import SemphaseError
 from semphase.study import JointStudy, Study, close_studies, open_study
-from semphase.study.opening import speaks_grammar
+from semphase.study.given import speaks_grammar
 
 
 def test_one_model_gives_a_study_and_several_a_joint_one(settings, lexicon):

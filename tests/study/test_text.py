@@ -11,6 +11,7 @@ import torch
 from random_models import random_model
 from torch.nn import functional
 
+import semphase.measure.products.exact as exact
 import semphase.study.text as perplexity
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure import sites
@@ -32,7 +33,7 @@ CONTEXT = 64
 @pytest.fixture
 def few(study_of, random_gpt2, monkeypatch):
     """A study of 13 chunks, four in a group."""
-    monkeypatch.setattr(perplexity, "pass_tokens", lambda _model: 4 * CONTEXT)
+    monkeypatch.setattr(exact, "pass_tokens", lambda _model: 4 * CONTEXT)
     study = study_of(random_gpt2)
     return replace(study, budget=replace(study.budget, tokens=13 * CONTEXT))
 
@@ -97,7 +98,7 @@ def test_the_baseline_is_the_perplexity_of_whole_logits(study_of, tmp_path, fami
 
 def test_losses_of_groups_are_those_of_the_whole(few, study_of, random_gpt2, tmp_path, monkeypatch):
     grouped = few.text.baseline("both")
-    monkeypatch.setattr(perplexity, "pass_tokens", lambda _model: 10**6)
+    monkeypatch.setattr(exact, "pass_tokens", lambda _model: 10**6)
     whole = replace(few, store=Store(tmp_path / "other")).text.baseline("both")
     np.testing.assert_array_equal(grouped.counts, whole.counts)
     # Other batch shapes round the 63 losses of a block by some units in the last place of 8.

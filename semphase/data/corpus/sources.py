@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semphase.data.corpus.grammar import sample_text
 from semphase.data.corpus.written_once import written_once
 from semphase.errors import SemphaseError
+from semphase.files import place, read_utf8
 
 SOURCES: dict[str, Callable[[], str]] = {}
 """What makes the text of each corpus, by its name."""
@@ -45,7 +48,7 @@ def load(name_or_path: str) -> Corpus:
     """
     if name_or_path in SOURCES:
         return _corpus(name_or_path, SOURCES[name_or_path]())
-    return _from_file(Path(name_or_path).expanduser())
+    return _from_file(place(name_or_path))
 
 
 def default_corpus(model: str) -> tuple[Corpus, str | None]:
@@ -73,7 +76,7 @@ def _corpus(name: str, text: str) -> Corpus:
 
 def _from_file(path: Path) -> Corpus:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except FileNotFoundError:
         known = ", ".join(SOURCES)
         raise SemphaseError(f"there is no corpus {str(path)!r}: choose {known} or a text file") from None
@@ -99,8 +102,6 @@ def source(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
 @source("wikitext-2")
 def _wikitext() -> str:
     """The test split of the raw WikiText-2 (Merity et al. 2016), articles in order."""
-    from datasets import Dataset  # slow to import, and needed here only
-
     from semphase.hub import Wanted, fetch
 
     wanted = Wanted(
@@ -110,15 +111,13 @@ def _wikitext() -> str:
         instead=_INSTEAD,
         kind="dataset",
     )
-    rows = Dataset.from_parquet(str(fetch(wanted) / _WIKITEXT_FILE), keep_in_memory=True)
+    rows = _rows([fetch(wanted) / _WIKITEXT_FILE], "text")
     return "\n\n".join(rows["text"])
 
 
 @source("ultrachat")
 def _ultrachat() -> str:
     """The first 2,000 dialogues of the test split of UltraChat 200k (Ding et al. 2023)."""
-    from datasets import Dataset
-
     from semphase.hub import Wanted, fetch
 
     wanted = Wanted(
@@ -128,9 +127,17 @@ def _ultrachat() -> str:
         instead=_INSTEAD,
         kind="dataset",
     )
-    files = sorted(map(str, fetch(wanted).glob(_ULTRACHAT_FILES)))
-    dialogues = Dataset.from_parquet(files, columns=["messages"], keep_in_memory=True)[:_ULTRACHAT_DIALOGUES]
+    files = sorted(fetch(wanted).glob(_ULTRACHAT_FILES))
+    dialogues = _rows(files, "messages")[:_ULTRACHAT_DIALOGUES]
     return "\n\n".join("\n".join(turn["content"] for turn in turns) for turns in dialogues["messages"])
+
+
+def _rows(files: Sequence[Path], column: str) -> Any:
+    """A column of parquet files; the copy that the library makes in its cache, writable or not, is gone again."""
+    from datasets import Dataset  # slow to import, and needed here only
+
+    with tempfile.TemporaryDirectory() as scratch:
+        return Dataset.from_parquet([*map(str, files)], columns=[column], cache_dir=scratch, keep_in_memory=True)
 
 
 @source("grammar")

@@ -16,6 +16,7 @@ import tomlkit.items
 
 from semphase.data.lexicon.words import DIRECTIONS, GRADIENTS, LEAST_DIRECTIONS, STEPS, Lexicon, Word
 from semphase.errors import SemphaseError
+from semphase.files import read_utf8
 
 _NAMES = ("word", "sense_a", "sense_b")
 _KEYS = tuple(field.name for field in fields(Word))
@@ -24,12 +25,12 @@ _KEYS = tuple(field.name for field in fields(Word))
 def load(path: Path) -> Lexicon:
     """Read a lexicon; raises `SemphaseError` naming the word and the prompt that break the form."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except (OSError, UnicodeDecodeError) as problem:
         raise SemphaseError(f"lexicon {path} cannot be read ({problem}); give a UTF-8 file.") from problem
     try:
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # of numbers too long and of brackets too deep, too
         form = path.suffix.lstrip(".") or "TOML"
         raise SemphaseError(f"lexicon {path} is not valid {form}: {problem}.") from problem
     tables = data.get("word") if isinstance(data, Mapping) else None

@@ -40,6 +40,7 @@ class Run:
         self.model, self.compiler, self.edits, self.batch = compiler.model, compiler, edits, batch
         self.copies, self.room = copies, room
         self.stack = ExitStack()
+        """What the block's end undoes; so does an error while it is entered."""
         self.cost = Cost(float("nan"), float("nan"))
 
     def __enter__(self) -> Self:
@@ -72,11 +73,13 @@ class Remembered(Run):
         self.later = behind(self.compiler, self.edits, self.batch, self.room)
         masks = [_mask(call, capacity) for call in blocks.calls]
         light = _light(lightened(self.edits, self.compiler.shape), masks, model)
-        slim = self.stack.enter_context(slimmed(model, {layer: own.removed for layer, own in light.items()}))
-        present = {layer: _present(model, own, slim.get(layer)) for layer, own in light.items()}
-        self.cost = _cost(model, present, self.later)
-        self.attentions = [self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)]
-        self.stack.enter_context(attending(model, dict(enumerate(self.attentions))))
+        with ExitStack() as stack:
+            slim = stack.enter_context(slimmed(model, {layer: own.removed for layer, own in light.items()}))
+            present = {layer: _present(model, own, slim.get(layer)) for layer, own in light.items()}
+            self.cost = _cost(model, present, self.later)
+            self.attentions = [self._attention(layer, capacity, masks[layer], present) for layer in range(model.layers)]
+            stack.enter_context(attending(model, dict(enumerate(self.attentions))))
+            self.stack = stack.pop_all()
         return self
 
     def _attention(

@@ -10,6 +10,7 @@ the stream, and the same tokens serve all changes, so that heads are compared on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,14 +64,27 @@ class Shortlist:
         """As `token_losses` gives them, of any number of copies of the chunks, one copy after the other."""
         with torch.autocast(stream.device.type, enabled=False):
             x = self.model.anatomy.final_norm(stream[:, :-1])
-            copies, flat = x.unflatten(0, (-1, len(self.at))), x.flatten(0, 1)
-            shift = ((copies - self.at) * self.slope).sum(dim=-1)
-            # Where a change breaks the model, an exponential that overflows would look like a broken measurement.
-            apart = (self.drawn.all(copies) - self.before - shift[..., None]).clamp_(max=_LARGEST)
-            curved = (self.part * (apart.expm1() - apart)).sum(dim=-1)
-            rest = self.rest + shift + curved.log1p()
-            total = torch.logaddexp(log_normaliser(self.likely, flat), rest.flatten())
-            return (total - unembedding(self.model).of(flat, ids[:, 1:].flatten())).view(len(ids), -1)
+            copies, positions = x.view(-1, self.rest.numel(), x.shape[-1]), tile_sizes(x.device)[0]
+            beside = max(1, positions // self.rest.numel())
+            parts = [own.split(positions, dim=1) for own in copies.split(beside)]
+            total = torch.cat([torch.cat(self._totals(own), dim=1) for own in parts]).flatten()
+            return (total - unembedding(self.model).of(x.flatten(0, 1), ids[:, 1:].flatten())).view(len(ids), -1)
+
+    def _totals(self, parts: Sequence[Float[Tensor, "copy _ d"]]) -> list[Float[Tensor, "copy _"]]:
+        """The log of all summed exponentials, for one part of the positions after the other."""
+        own = (self.at, self.rest, self.slope, self.before, self.part)
+        around = zip(*(each.flatten(0, 1).split([part.shape[1] for part in parts]) for each in own), strict=True)
+        return [self._total(part, *each) for part, each in zip(parts, around, strict=True)]
+
+    def _total(
+        self, x: Float[Tensor, "copy some d"], at: Tensor, rest: Tensor, slope: Tensor, before: Tensor, part: Tensor
+    ) -> Float[Tensor, "copy some"]:
+        shift = ((x - at) * slope).sum(dim=-1)
+        # Where a change breaks the model, an exponential that overflows would look like a broken measurement.
+        apart = (self.drawn.all(x) - before - shift[..., None]).clamp_(max=_LARGEST)
+        curved = (part * (apart.expm1() - apart)).sum(dim=-1)
+        others = rest + shift + curved.log1p()
+        return torch.logaddexp(log_normaliser(self.likely, x.flatten(0, 1)).view_as(others), others)
 
 
 def split_vocabulary(model: Model, stream: Float[Tensor, "chunk position d"]) -> Split:

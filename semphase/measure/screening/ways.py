@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
-from semphase.measure.around import Around, ModelAround, kept_bytes, products
 from semphase.measure.attention import Changes
 from semphase.measure.losses import token_losses
+from semphase.measure.products.around import Around, ModelAround, ReplayAround, kept_bytes, products
+from semphase.measure.products.tf32 import has_tf32, in_tf32, tf32_products
 from semphase.measure.replay import MEMORY, Read, Replay, stream_bytes
 from semphase.measure.screening.half_attention import float16_outputs, half_outputs
 from semphase.measure.screening.rounded import integers_multiply, weight_levels
 from semphase.measure.screening.shortlist import shortlist, split_vocabulary
-from semphase.measure.tf32 import has_tf32, in_tf32, tf32_products
 from semphase.measure.timing import least_seconds
 from semphase.models import Model
 from semphase.models.anatomy import anatomy
@@ -135,8 +135,7 @@ def _int8(model: Model, memory: int) -> Make:
 
     def make(ids: Int[Tensor, "chunk position"], changes: Changes) -> Replay:
         nonlocal checked
-        with rounded.recorded():
-            replay = _moved(Replay(rounded.model, ids, memory - kept_bytes(model, ids.numel())), changes)
+        replay = ReplayAround(rounded, ids, memory - kept_bytes(model, ids.numel()), changes)
         if not checked:
             _require_same(replay)
             checked = True

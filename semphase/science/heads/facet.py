@@ -124,6 +124,10 @@ class Heads:
             return None
         return Screening(self.study, way, self.other, self._single, self.total, self.registered_count)
 
+    def _trusted(self, kind: str) -> Screening | None:
+        """The screening, where it ranks heads under a kind of change."""
+        return self.screening if self.screening is not None and self.screening.single(kind).sound else None
+
     def screening_told(self, *kinds: str) -> dict[str, Any]:
         """For a report's detail: by how much the screening of these changes was off; nothing where all was exact."""
         if self.screening is None:
@@ -133,7 +137,7 @@ class Heads:
 
     def screening_error(self, kind: str) -> float:
         """Root mean square error of the screening where it was confirmed, nats per token; 0 where all was exact."""
-        return 0.0 if self.screening is None else self.screening.single(kind).rms_error
+        return 0.0 if self.screening is None else self.screening.single(kind).error
 
     def single_of(self, kind: str, half: Half, heads: Iterable[int]) -> BlockLosses:
         """The same for some heads, in rising order of their numbers."""
@@ -227,12 +231,13 @@ class Heads:
     def after(self, removed: Assignment, kind: str, heads: Sequence[int]) -> Float[np.ndarray, " head"]:
         """Mean loss on the choosing half with each of some heads changed on top of those already changed.
 
-        Screened where single heads are, and not confirmed: it serves to order heads, and an order is judged by exact
-        losses on the other half.
+        Screened where single heads are and their ranks can be trusted, and not confirmed: it serves to order heads, and
+        an order is judged by exact losses on the other half.
         """
+        screening = self._trusted(kind)
         base, sums, groups = self.changes(removed), [], list(self.text.groups("choose"))
         what = {"removed": _named(removed), "kind": kind, "heads": _named(numbers(sorted(heads), kind))}
-        what |= self._means_named(kind) | ({} if self.screening is None else self.screening.named)
+        what |= self._means_named(kind) | ({} if screening is None else screening.named)
         with self.study.progress(f"{kind}: heads ranked anew, {self.study.label}", len(groups) * len(heads)) as advance:
             for ids in groups:
                 run = partial(self._after_group, ids, base, kind, sorted(heads), advance)
@@ -244,16 +249,16 @@ class Heads:
         self, ids: Ids, base: dict[int, Together], kind: str, heads: list[int], advance: Callable[[int], None]
     ) -> Tensor:
         rows = []
-        with self._replay_around(ids, base) as replay:
+        with self._replay_around(ids, base, kind) as replay:
             for layer, own in self._by_layer(heads).items():
                 rows.append(head_by_head(replay, layer, self.other(kind, layer), own))
                 advance(len(own))
         return torch.cat(rows)
 
     @contextmanager
-    def _replay_around(self, ids: Ids, base: dict[int, Together]) -> Iterator[Replay]:
-        if self.screening is not None:
-            with self.screening.rough(ids, base) as replay:
+    def _replay_around(self, ids: Ids, base: dict[int, Together], kind: str) -> Iterator[Replay]:
+        if (screening := self._trusted(kind)) is not None:
+            with screening.rough(ids, base) as replay:
                 yield replay
             return
         with self.text.replay(ids) as replay:

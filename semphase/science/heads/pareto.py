@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from semphase.stats.blocks import BlockLosses
 from semphase.stats.estimate import Estimate
 from semphase.stats.ranked import analysis_of_variance, epsilon_squared, trend
 from semphase.stats.ratios import difference_estimate
+from semphase.stats.sampling import Sampling
 
 
 def importance(single: BlockLosses, baseline: BlockLosses) -> Float[np.ndarray, " head"]:
@@ -49,12 +50,48 @@ TESTS = {None: epsilon_squared, "analysis of variance": analysis_of_variance, "t
 """As registered, and by what a universe calls them."""
 
 
-def layer_pattern(values: Float[np.ndarray, "layer head"], test: str | None = None) -> LayerPattern:
-    """The differences of importance between layers by one of `TESTS`, each head a unit."""
+ERROR_DRAWS = 20
+"""Draws of a measurement error under which a pattern is looked for again."""
+
+
+def layer_pattern(
+    values: Float[np.ndarray, "layer head"],
+    test: str | None = None,
+    error: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> LayerPattern:
+    """The differences of importance between layers by one of `TESTS`, each head a unit.
+
+    `error` is the standard deviation with which the values were measured: the interval is widened to what they give when
+    it is added again, with draws of `rng`, and p is the largest of all.
+    """
     layers, heads = values.shape
-    epsilon2, p = TESTS[test](values.ravel(), np.repeat(np.arange(layers), heads), over="heads")
-    third = max(1, layers // 3)
+    labels, third = np.repeat(np.arange(layers), heads), max(1, layers // 3)
+    own = TESTS[test](values.ravel(), labels, over="heads")
+    moved = []
+    if error and rng is not None:
+        tried = [values.ravel() + rng.normal(0, error, size=values.size) for _ in range(ERROR_DRAWS)]
+        moved = [TESTS[test](again, labels, over="heads") for again in tried]
+    epsilon2 = _widened(own[0], [again for again, _ in moved], error)
+    p = max(found for _, found in [own, *moved])
     return LayerPattern(epsilon2, p, float(values[:third].mean()), float(values[-third:].mean()))
+
+
+def _widened(own: Estimate, moved: Sequence[Estimate], error: float) -> Estimate:
+    """An estimate whose interval holds those of others made under a measurement error."""
+    samplings = [each.sampling for each in (own, *moved) if each.sampling is not None]
+    if not moved or len(samplings) <= len(moved):
+        return own
+    return replace(
+        own,
+        low=min(each.low for each in (own, *moved)),
+        high=max(each.high for each in (own, *moved)),
+        method=f"{own.method}; widened to {len(moved)} draws of a measurement error of {error:.2g}",
+        sampling=Sampling(
+            lambda bound: max(each.above(bound) for each in samplings),
+            lambda bound: max(each.below(bound) for each in samplings),
+        ),
+    )
 
 
 def holm(p: float, other: float) -> float:

@@ -1,4 +1,8 @@
-"""The effects of single heads, screened with less arithmetic and confirmed in full precision near every decision."""
+"""The effects of single heads, screened with less arithmetic and confirmed in full precision near every decision.
+
+How far the screening is off is seen at the heads that are confirmed and at some more over the whole ranking (`trust`). Where
+it is off by too much, more heads are confirmed, or all, and a notice says so.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from semphase.machine import hardware
 from semphase.measure.screening.ways import Make, Product, Way, fastest, screening, speedups, worth_screening
 from semphase.measure.sweeps import Substitute, head_by_head
 from semphase.science.heads.spending import SEARCHES, Search
+from semphase.science.heads.trust import SOUND, Trial, drawn
 from semphase.stats.blocks import BlockLosses
 from semphase.study.study import Study
 from semphase.study.text import Half, Ids, LazyReplay, joined
@@ -28,19 +33,37 @@ EDGE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """Losses [head, block] of which some are confirmed, and by how much the screening was off there, in nats."""
+    """Losses [head, block] of which some are confirmed, and by how much the screening was off there, in nats.
+
+    `share` is the root mean square of the errors as shares of what would move a decision, at the heads that are `checked`
+    beside them as well. What is not `sound` ranks nothing that was not confirmed.
+    """
 
     way: Way
     losses: BlockLosses
-    confirmed: int
+    confirmed: tuple[int, ...]
+    checked: int
     rms_error: float
     largest_error: float
+    share: float
+
+    @property
+    def sound(self) -> bool:
+        """Are the ranks of heads that were not confirmed to be trusted?"""
+        return self.share <= SOUND
+
+    @property
+    def error(self) -> float:
+        """The standard deviation with which these losses were measured, 0 where all were confirmed."""
+        return 0.0 if len(self.confirmed) == len(self.losses.sums) else self.rms_error
 
     def told(self) -> dict[str, object]:
         """For a report's detail."""
         return {
             "screened in": self.way,
-            "heads confirmed in full precision": self.confirmed,
+            "heads confirmed in full precision": len(self.confirmed),
+            "further heads compared": self.checked,
+            "root mean square error over what would move a decision": self.share,
             "root mean square error of the screening (nats)": self.rms_error,
             "largest error of the screening (nats)": self.largest_error,
         }
@@ -78,15 +101,47 @@ class Screening:
             self._found[kind] = self._single(kind)
         return self._found[kind]
 
+    def was_done(self, kind: str) -> bool:
+        """Were heads screened under a kind of change, in this run or before?"""
+        ids = next(self.study.text.groups("choose"))
+        key = self.study.text.key("screened heads", ids, kind=kind, layer=0, **self.named)
+        return self.study.store.path(key).exists()
+
     def _single(self, kind: str) -> Screened:
         rough, baseline = self._differences(kind), self.study.text.baseline("choose")
-        chosen = near_decisions(rough.mean, self.count)
-        confirmed = self.exact(kind, "choose", tuple(chosen.tolist()))
-        sums = rough.sums + baseline.sums
-        errors = (sums[chosen] - confirmed.sums).sum(axis=-1) / baseline.tokens
-        sums[chosen] = confirmed.sums
+        trial, screened = Trial(rough.mean, self.count), rough.sums + baseline.sums
+        sums = screened.copy()
+
+        def measured(chosen: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen block"]:
+            found = self.exact(kind, "choose", tuple(chosen.tolist()))
+            trial.exact[chosen] = found.mean - baseline.mean
+            return found.sums
+
+        near = near_decisions(rough.mean, self.count)
+        sums[near] = measured(near)
+        checked = drawn(rough.mean, near, self.study.rng(f"heads that check the screening, {kind}"))
+        trial.drawn[checked] = True
+        exact = measured(checked) if len(checked) else sums[:0]
+        confirmed, share = near, trial.error
+        if not trial.sound:
+            sums[checked] = exact
+            while len(doubtful := trial.doubtful()):
+                sums[doubtful] = measured(doubtful)
+            confirmed = np.flatnonzero(trial.known)
+            self._notice(kind, share, len(confirmed))
+        errors = (screened - sums)[confirmed].sum(axis=-1) / baseline.tokens
         rms, largest = float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).max())
-        return Screened(self.way, BlockLosses(sums, baseline.counts), len(chosen), rms, largest)
+        losses = BlockLosses(sums, baseline.counts)
+        return Screened(self.way, losses, tuple(confirmed.tolist()), len(checked), rms, largest, share)
+
+    def _notice(self, kind: str, share: float, confirmed: int) -> None:
+        told = "all" if confirmed == self.total else f"{confirmed} of {self.total}"
+        sentence = (
+            f"screening heads of {self.study.label} in {self.way} ({kind}) is off by {share:.0%} of what moves a decision; "
+            f"{told} were measured in full precision."
+        )
+        if sentence not in self.study.store.notices:
+            self.study.store.notices.append(sentence)
 
     def _differences(self, kind: str) -> BlockLosses:
         """Losses by screening less the baseline by screening, sums [head, block]."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from semphase.data.lexicon import CONDITIONS, DIRECTIONS, LEAST_DIRECTIONS
 from semphase.measure.measurement import measurement
-from semphase.measure.reduced_products import rounded_products
+from semphase.measure.products.reduced_products import rounded_products
 from semphase.measure.streams import capture_streams
 from semphase.measure.targets import Target
 from semphase.models import Model

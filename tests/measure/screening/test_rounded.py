@@ -15,8 +15,8 @@ from random_models import FAMILIES, random_model
 from torch.nn import functional
 
 from semphase.errors import SemphaseError
-from semphase.measure.around import Around, ModelAround, kept_bytes
 from semphase.measure.changes import Ablated
+from semphase.measure.products.around import Around, ModelAround, kept_bytes
 from semphase.measure.replay import Replay
 from semphase.measure.screening.rounded import LEVELS, weight_levels
 from semphase.measure.screening.ways import screening

@@ -9,7 +9,7 @@ import torch
 from random_models import random_model
 
 import semphase.measure.screening.shortlist as module
-from semphase.measure.losses import token_losses
+from semphase.measure.losses import Unembedding, token_losses
 from semphase.measure.replay import Replay
 from semphase.measure.screening.shortlist import Split, shortlist, split_vocabulary
 
@@ -126,3 +126,23 @@ def test_where_all_tokens_are_likely_none_is_drawn(model, stream, ids):
         patch.setattr(module, "SHARE", 1.0)
         split = split_vocabulary(model, stream)
     assert split.read == len(split.likely) == int(split.likely.sum())
+
+
+@pytest.mark.parametrize("positions", [7, 38, 80, 1000])
+def test_no_product_takes_more_positions_than_a_tile(model, stream, ids, split, monkeypatch, positions):
+    near = shortlist(model, stream, split)
+    copies = torch.cat([stream + direction(stream, size) for size in (0.0, 0.1, 0.2)])
+    wanted = near.losses(copies, ids.repeat(3, 1))
+    seen = []
+    for name, own in (("logits", Unembedding.logits), ("all", Unembedding.all)):
+
+        def counting(self, x, *rest, own=own):
+            seen.append(x[..., 0].numel())
+            return own(self, x, *rest)
+
+        monkeypatch.setattr(Unembedding, name, counting)
+    monkeypatch.setattr(module, "tile_sizes", lambda _: (positions, 10**6))
+    torch.testing.assert_close(near.losses(copies, ids.repeat(3, 1)), wanted, rtol=1e-5, atol=1e-5)
+    assert max(seen) <= positions
+    # Of two texts of 19 predicted tokens as many copies as a tile holds are read out together.
+    assert len(seen) == 2 * {7: 3 * 6, 38: 3, 80: 2, 1000: 1}[positions]

@@ -11,9 +11,9 @@ import pytest
 import scipy
 import torch
 
+import semphase.measure.products.tf32 as tf32
 import semphase.measure.screening.shortlist as shortlist
 import semphase.measure.screening.ways as module
-import semphase.measure.tf32 as tf32
 from semphase.data.corpus.grammar import sample_text
 from semphase.measure.attention import softmax_outputs
 from semphase.measure.replay import Replay

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from semphase.science.heads.forms import better_identity, form_ratios, pruned_an
 from semphase.science.heads.rankings import ORDERS, curve, curve_counts, order, pareto, random_order, ratios_of
 from semphase.science.heads.screened import near_decisions
 from semphase.stats.blocks import in_blocks
+from semphase.store import Store
 from semphase.study import Study
 
 HEADS = 12
@@ -126,17 +128,69 @@ def test_screening_ranks_the_heads_as_full_precision_does(
     heads = study_of(study.model).facet(Heads)
     found = heads.screening.single("zero")
     assert spearmanr(found.losses.mean, exact.mean).statistic > 0.95
-    assert 0 < found.confirmed < heads.total
+    assert 0 < len(found.confirmed) < heads.total
+    assert found.sound
     # All ways keep 8 bits or more: errors of a hundredth of the effects that it ranks.
     spread = float(np.ptp(exact.mean))
     assert 0 < found.rms_error <= found.largest_error < 0.1 * spread
     same = np.isclose(found.losses.mean, exact.mean, rtol=1e-7, atol=0)
-    assert found.confirmed <= same.sum() < heads.total
+    assert len(found.confirmed) <= same.sum() < heads.total
     assert heads.single("zero", "choose") is found.losses
     told = heads.screening_told("zero")
     assert told["screening"]["screened in"] == way
     assert heads.screening_error("zero") == found.rms_error
-    assert told["screening"]["heads confirmed in full precision"] == found.confirmed
+    assert told["screening"]["heads confirmed in full precision"] == len(found.confirmed)
+
+
+@pytest.fixture
+def noisy(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`noisy(nats)` screens in int8 and adds so much noise to what it finds for each head."""
+    monkeypatch.setattr("semphase.science.heads.screened.worth_screening", lambda _model: True)
+    monkeypatch.setattr("semphase.science.heads.screened.fastest", lambda *_: "int8")
+    own = sweeps.head_by_head
+
+    def spoil(nats: float) -> None:
+        def spoiled(replay: Any, layer: int, other: Any) -> torch.Tensor:
+            found = own(replay, layer, other)
+            noise = torch.randn(len(found), 1, 1, generator=torch.Generator().manual_seed(layer))
+            return found + nats * noise
+
+        monkeypatch.setattr("semphase.science.heads.screened.head_by_head", spoiled)
+
+    return spoil
+
+
+def test_a_broken_screening_decides_nothing(
+    study: Study, study_of: Callable[..., Study], noisy: Callable[[float], None], tmp_path: Path
+) -> None:
+    heads = study.facet(Heads)
+    exact, ranked = heads._single("zero", "choose", None), order(heads, "greedy", "zero")
+    noisy(10 * float(np.ptp(exact.mean)))
+    apart = study_of(study.model, store=Store(tmp_path / "apart"))
+    rough = apart.facet(Heads)
+    found = rough.screening.single("zero")
+    assert not found.sound
+    np.testing.assert_allclose(found.losses.sums, exact.sums, rtol=1e-6)
+    np.testing.assert_array_equal(order(rough, "greedy", "zero"), ranked)
+    assert rough.screening_error("zero") == 0
+    (notice,) = apart.store.notices
+    assert notice.endswith("of what moves a decision; all were measured in full precision.")
+    assert rough.screening_told("zero")["screening"]["heads confirmed in full precision"] == HEADS
+
+
+def test_heads_that_check_a_sound_screening_move_no_number(
+    study: Study, study_of: Callable[..., Study], noisy: Callable[[float], None]
+) -> None:
+    noisy(0.0)
+    heads = study_of(study.model).facet(Heads)
+    found, rough = heads.screening.single("zero"), heads.screening._differences("zero")
+    near = near_decisions(rough.mean, heads.registered_count)
+    assert list(found.confirmed) == near.tolist()
+    assert found.checked == HEADS - len(near)
+    others = np.setdiff1d(np.arange(HEADS), near)
+    screened = rough.sums + study.text.baseline("choose").sums
+    np.testing.assert_array_equal(found.losses.sums[others], screened[others])
+    assert not heads.study.store.notices
 
 
 @pytest.mark.parametrize("way", get_args(Way))

@@ -94,6 +94,26 @@ def test_without_a_pattern_the_interval_holds_zero() -> None:
     assert sum(low > 0 for low in found) <= 14
 
 
+def test_a_measurement_error_widens_the_pattern() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(6, 9)) + 0.5 * np.arange(6)[:, None]
+    exact, same = layer_pattern(values), layer_pattern(values, error=0.0, rng=np.random.default_rng(0))
+    assert same == exact
+    lows, p = [], []
+    for error in (0.05, 0.5, 5.0):
+        found = layer_pattern(values, error=error, rng=np.random.default_rng(0))
+        own, of = found.epsilon2, exact.epsilon2
+        assert (own.value, own.low <= of.low, own.high >= of.high) == (of.value, True, True)
+        assert own.sampling is not None
+        # p-values agree with the interval, as every estimate's do.
+        assert own.low == 0 or own.sampling.p_above(own.low) == pytest.approx(0.025, rel=0.01)
+        assert own.sampling.p_below(own.high) == pytest.approx(0.025, rel=0.01)
+        lows.append(own.low)
+        p.append(found.p)
+    assert lows[0] > lows[1] >= lows[2]
+    assert exact.p < p[0] < p[1] < p[2]
+
+
 def test_constant_importance_has_no_pattern() -> None:
     found = layer_pattern(np.ones((4, 3)))
     assert found.p == 1.0

@@ -151,7 +151,8 @@ def test_another_start_is_a_bos_where_there_was_none(random_gpt2: Model) -> None
 
 
 def test_a_model_without_a_bos_token_has_no_other_start(random_gpt2: Model) -> None:
-    config = SimpleNamespace(bos_token_id=None, vocab_size=337)
+    config = SimpleNamespace(bos_token_id=None, vocab_size=337, model_type="gpt2")
+    config.get_text_config = lambda: config
     none = replace(
         random_gpt2, module=SimpleNamespace(config=config), tokenizer=SimpleNamespace(bos_token_id=None), anatomy=None
     )
