@@ -6,7 +6,7 @@ import logging
 import random
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +77,7 @@ class Cluster:
         with _quiet():
             described = {token: self._described(token) for token in packed.needs}
             arguments = (packed.content, described, self.own.versions)
-            future = self.client.submit(measure, *arguments, key=f"semphase-{name}", retries=REPEATS, pure=False)
+            future = self.client.submit(worked, *arguments, key=f"semphase-{name}", retries=REPEATS, pure=False)
         # Whoever asked may give up because of another unit's error; this one is to end all the same.
         self._under_way[future] = name
         future.add_done_callback(self._ended)
@@ -117,6 +117,15 @@ class Cluster:
             f"the scheduler at {self.address} was lost while {name} was measured ({_short(problem)}); start the run again: "
             "what was measured is in the store."
         )
+
+
+def worked(content: bytes, described: Mapping[str, bytes], versions: Mapping[str, str]) -> Outcome:
+    """What a worker does with a unit, without calling on the scheduler itself."""
+    import dask
+
+    # xarray would ask the scheduler for a lock on each file, also on those in memory.
+    with dask.config.set(scheduler="synchronous"):
+        return measure(content, described, versions)
 
 
 @dataclass(frozen=True)

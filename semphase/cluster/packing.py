@@ -100,7 +100,7 @@ class Book:
         raise Unsendable(f"the model {model.name}, which was not loaded by its name")
 
 
-class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+class _Packer(cloudpickle.Pickler):
     def __init__(self, file: io.BytesIO, book: Book) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.book = book
@@ -128,7 +128,8 @@ class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
         return "store", str(store.root.absolute())
 
     def measurement(self, own: Measurement) -> Name | None:
-        return ("named", f"{own.__module__}:{own.__qualname__}") if of_package(own.function) else None
+        function = own.function
+        return ("named", f"{function.__module__}:{function.__qualname__}") if of_package(function) else None
 
     def replay(self, lazy: LazyReplay) -> Name:
         return "replay", id(lazy), lazy.make

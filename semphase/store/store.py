@@ -150,7 +150,7 @@ class Store:
         measure: Callable[[list[L]], Iterator[tuple[L, xr.Dataset]]],
     ) -> dict[L, xr.Dataset]:
         """What was measured elsewhere, all but what cannot be sent there."""
-        waits = {}
+        waits: dict[L, Callable[[], xr.Dataset]] = {}
         for own in cut(list(keys), elsewhere.units):
             paths = {label: self.path(keys[label]) for label in own}
             unit = partial(self.several, {label: keys[label] for label in own}, measure)

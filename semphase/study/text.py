@@ -157,9 +157,7 @@ class Reading:
             return xr.Dataset({"sums": ((*dims, "block"), sums), "counts": ("block", counts)}, attrs={"unit": "nats"})
 
         found = self.study.store.later(self.key(measurement, ids, **what), measure)
-        return Awaited(
-            lambda: self._as_read(BlockLosses(*(found()[name].values for name in ("sums", "counts"))), len(ids))
-        )
+        return Awaited(lambda: self._as_read(_losses_in(found()), len(ids)))
 
     def in_units(self, losses: BlockLosses, half: Half) -> BlockLosses:
         """Losses of a half in blocks, in the units of the study's universe."""
@@ -282,6 +280,10 @@ class LazyReplay:
         if self._made is None:
             self._made = self.make()
         return self._made
+
+
+def _losses_in(found: xr.Dataset) -> BlockLosses:
+    return BlockLosses(found["sums"].values, found["counts"].values)
 
 
 def _without_first(losses: BlockLosses, chunks: int) -> BlockLosses:
