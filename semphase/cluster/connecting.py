@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from semphase.cluster.equal import Machine, machine, require_equal
 from semphase.cluster.packing import Book, Unsendable
+from semphase.cluster.stores import marked
 from semphase.cluster.unit import Outcome, measure
 from semphase.errors import SemphaseError
 from semphase.progress import progress
+from semphase.store import Store
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -34,7 +35,7 @@ EACH = 4
 """Units for each worker of a long list: a fast worker takes more of them, and a dying one costs a quarter of its share."""
 
 
-def connected(address: str, device: str, store: Path) -> Cluster:
+def connected(address: str, device: str, store: Store) -> Cluster:
     """The cluster at an address or named by a scheduler file; SemphaseError where it cannot measure as this process does.
 
     Waits for a first worker, and asks all that are there for their versions, their device, and whether they see the store.
@@ -171,16 +172,11 @@ def _client(address: str) -> Client:
         random.setstate(drawn)  # Dask draws how long it waits before it tries again
 
 
-def _asked(client: Client, address: str, device: str, store: Path) -> Machine:
+def _asked(client: Client, address: str, device: str, store: Store) -> Machine:
     _require_workers(client, address)
-    mark = store.absolute() / f".seen-{uuid.uuid4().hex[:12]}"
-    mark.touch()
-    try:
-        own = machine(device, mark)
-        with _quiet():
-            answers = client.run(machine, device, mark, on_error="return")
-    finally:
-        mark.unlink(missing_ok=True)
+    with marked(store) as mark, _quiet():
+        own = machine(device, store.place, mark)
+        answers = client.run(machine, device, store.place, mark, on_error="return")
     for worker, answer in answers.items():
         if not isinstance(answer, Machine):
             raise SemphaseError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from semphase.cluster.stores import Place, sees
 from semphase.code import own_sources
 from semphase.errors import SemphaseError
 from semphase.measure.measurement import installed
 from semphase.models.device import resolve
+from semphase.store import Store
 
 PACKAGES = ("semphase", "torch", "transformers", "numpy", "cloudpickle")
 
@@ -25,13 +26,12 @@ class Machine:
     sees: bool
 
 
-def machine(device: str, mark: Path) -> Machine:
-    """What this process says of itself; `mark` is a file in the store."""
+def machine(device: str, store: Place, mark: str) -> Machine:
+    """What this process says of itself; `mark` is the name of a file that lies in the store."""
     try:
-        kind, refusal = resolve(device).type, ""
+        return Machine(own_versions(), resolve(device).type, "", sees=sees(store, mark))
     except SemphaseError as problem:
-        kind, refusal = "none", str(problem)
-    return Machine(own_versions(), kind, refusal, mark.exists())
+        return Machine(own_versions(), "none", str(problem), sees=False)
 
 
 def own_versions() -> dict[str, str]:
@@ -50,12 +50,12 @@ def require_versions(worker: str, wanted: Mapping[str, str], found: Mapping[str,
             )
 
 
-def require_equal(own: Machine, workers: Mapping[str, Machine], store: Path) -> None:
+def require_equal(own: Machine, workers: Mapping[str, Machine], store: Store) -> None:
     """Raise SemphaseError for the first worker that would measure otherwise, or not see the store."""
     for name, other in workers.items():
         require_versions(name, own.versions, other.versions)
         if other.refusal:
-            raise SemphaseError(f"the worker {name} cannot measure: {other.refusal}.")
+            raise SemphaseError(f"the worker {name} cannot measure: {other.refusal.rstrip('.')}.")
         if other.device != own.device:
             raise SemphaseError(
                 f"the worker {name} measures on {other.device} and this process on {own.device}; start pytest where there "
@@ -63,5 +63,5 @@ def require_equal(own: Machine, workers: Mapping[str, Machine], store: Path) -> 
             )
         if not other.sees:
             raise SemphaseError(
-                f"the worker {name} does not see the store {store}; give --store a folder that all machines share."
+                f"the worker {name} does not see the store {store.told}; give --store a folder that all machines share."
             )

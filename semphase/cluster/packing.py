@@ -125,7 +125,7 @@ class _Packer(cloudpickle.Pickler):
         return "model", *self.book.model_name(model)
 
     def store(self, store: Store) -> Name:
-        return "store", str(store.root.absolute())
+        return "store", *store.place
 
     def measurement(self, own: Measurement) -> Name | None:
         function = own.function

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from semphase.cluster.stores import store_at
 from semphase.errors import SemphaseError
 from semphase.models import load, require_precision
 from semphase.store import Store
@@ -30,7 +31,7 @@ class Kept:
 
     models: dict[Opened, Trained] = field(default_factory=dict)
     studies: dict[str, Study] = field(default_factory=dict)
-    stores: dict[str, Store] = field(default_factory=dict)
+    stores: dict[tuple[Path, str], Store] = field(default_factory=dict)
 
     def rebuilt(self, content: bytes, described: Mapping[str, bytes], closing: ExitStack) -> Any:
         """What was packed; replays that are made on its behalf end with `closing`."""
@@ -60,9 +61,9 @@ class Kept:
             )
         return trained if seed is None else Untrained(trained, seed)
 
-    def store(self, place: str) -> Store:
-        """The store at a place."""
-        return _kept(self.stores, place, lambda: Store(Path(place)), STUDIES)
+    def store(self, root: Path, url: str) -> Store:
+        """The store in a folder that all share; for that of a URL each machine has a folder of its own."""
+        return _kept(self.stores, (root, url), lambda: store_at(root, url), STUDIES)
 
     def forget(self, models: int = 0) -> None:
         """Let go of all models but the latest, and of the studies, which hold them."""
@@ -99,8 +100,8 @@ class _Unpacker(pickle.Unpickler):
     def _model(self, *named: Any) -> Any:
         return self.kept.subject(*named).model
 
-    def _store(self, place: str) -> Store:
-        return self.kept.store(place)
+    def _store(self, root: Path, url: str) -> Store:
+        return self.kept.store(root, url)
 
     def _named(self, name: str) -> Any:
         return pkgutil.resolve_name(name)

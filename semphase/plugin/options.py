@@ -29,6 +29,7 @@ PREFIX = "semphase-"
 SHORT_NAMES = "semphase.plugin.short"
 DEFAULT_MODEL = "tiny"
 DEFAULT_OUT = "reports/latest"
+FILE = "file://"
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12,
           "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}  # fmt: skip
 
@@ -112,6 +113,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         prompts=tuple(here / path for path in value(config, "prompts") or ()),
         bos=value(config, "bos") or "default",
         sealed=value(config, "sealed") or "",
+        remote=store_url(config),
     )
 
 
@@ -122,23 +124,23 @@ def out_folder(config: pytest.Config) -> Path:
 
 
 def store_folder(config: pytest.Config) -> Path:
-    """The folder of measurements; pytest.UsageError for a URL that is no folder."""
+    """The folder of measurements; that in which they are kept here, where --store is a URL."""
     asked: str | None = value(config, "store")
+    if url := store_url(config):
+        from semphase.store import mirror
+
+        return mirror(url)
     if asked:
-        return config.invocation_params.dir / _folder_of(asked)
+        return config.invocation_params.dir / (unquote(asked[len(FILE) :]) if asked.startswith(FILE) else asked)
     from platformdirs import user_cache_path
 
     return user_cache_path("semphase", appauthor=False)
 
 
-def _folder_of(asked: str) -> str:
-    scheme, found, rest = asked.partition("://")
-    if found and scheme != "file":
-        raise pytest.UsageError(
-            f"--store {asked}: measurements are kept in folders alone; give a path or file://PATH that all machines "
-            "share."
-        )
-    return unquote(rest) if found else asked
+def store_url(config: pytest.Config) -> str:
+    """The URL of measurements, or nothing where they are in a folder, which file:// names as well."""
+    asked: str = value(config, "store") or ""
+    return asked if "://" in asked and not asked.startswith(FILE) else ""
 
 
 def known_places(config: pytest.Config) -> list[str]:

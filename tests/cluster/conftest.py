@@ -51,7 +51,7 @@ def idle() -> Iterator[str]:
 
 @pytest.fixture
 def cluster(scheduler: str, tmp_path: Path) -> Iterator[Cluster]:
-    made = connected(scheduler, "cpu", tmp_path)
+    made = connected(scheduler, "cpu", Store(tmp_path))
     yield made
     made.close()
 

@@ -12,6 +12,7 @@ import pytest
 from semphase.cluster import connecting
 from semphase.cluster.connecting import connected
 from semphase.errors import SemphaseError
+from semphase.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -20,19 +21,19 @@ pytestmark = pytest.mark.slow
 def test_an_address_where_no_scheduler_is(address, tmp_path, monkeypatch):
     monkeypatch.setattr(connecting, "CONNECT", 0.5)
     with pytest.raises(SemphaseError, match=f"there is no Dask scheduler at {address} .*give --scheduler an address"):
-        connected(address, "cpu", tmp_path)
+        connected(address, "cpu", Store(tmp_path))
 
 
 def test_without_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SemphaseError, match=r"which is not installed: pip install 'semphase\[cluster\]'"):
-        connected("tcp://127.0.0.1:1", "cpu", tmp_path)
+        connected("tcp://127.0.0.1:1", "cpu", Store(tmp_path))
 
 
 def test_no_workers(idle, tmp_path, monkeypatch):
     monkeypatch.setattr(connecting, "WORKERS", 0.5)
     with pytest.raises(SemphaseError, match="has had no worker for"):
-        connected(idle, "cpu", tmp_path)
+        connected(idle, "cpu", Store(tmp_path))
 
 
 def test_another_version(scheduler, tmp_path, monkeypatch):
@@ -40,7 +41,7 @@ def test_another_version(scheduler, tmp_path, monkeypatch):
     with pytest.raises(
         SemphaseError, match=r"the worker tcp://\S+ has semphase's code \w+ and pytest runs with 0{12};"
     ):
-        connected(scheduler, "cpu", tmp_path)
+        connected(scheduler, "cpu", Store(tmp_path))
     assert not list(tmp_path.iterdir())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,11 +15,13 @@ import torch
 from semphase.cluster.equal import Machine, machine, require_equal
 from semphase.cluster.packing import Book, Unsendable
 from semphase.cluster.rebuilding import Kept
+from semphase.cluster.stores import marked
 from semphase.cluster.unit import Outcome
 from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import Replay
 from semphase.science.heads.facet import Heads
+from semphase.store import Store, reached
 from semphase.study.subject import Opened, Trained
 from semphase.study.sweep import swept
 from semphase.study.text import LazyReplay
@@ -144,10 +147,34 @@ WORKERS = [
 @pytest.mark.parametrize(("worker", "sentence"), WORKERS)
 def test_workers_that_would_measure_otherwise_are_refused(worker, sentence, tmp_path):
     with pytest.raises(SemphaseError, match=sentence):
-        require_equal(OWN, {"v": OWN, "w": worker}, tmp_path)
+        require_equal(OWN, {"v": OWN, "w": worker}, Store(tmp_path))
 
 
-def test_this_process_is_equal_to_itself(tmp_path):
-    own = machine("cpu", tmp_path)
-    require_equal(own, {"w": pickle.loads(pickle.dumps(own))}, tmp_path)
-    assert machine("cpu", tmp_path / "none").sees is False
+def elsewhere(thing):
+    """What crosses to another process."""
+    return pickle.loads(pickle.dumps(thing))
+
+
+@pytest.mark.parametrize("url", ["", "local://{}"])
+def test_this_process_is_equal_to_itself(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
+    store = Store(tmp_path, remote=reached(url.format(tmp_path / "shared")))
+    with marked(store) as mark:
+        own = machine("cpu", store.place, mark)
+        require_equal(own, {"w": elsewhere(own)}, store)
+    assert machine("cpu", store.place, mark).sees is False
+
+
+def test_a_store_of_a_url_has_a_folder_of_its_own_on_each_machine(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
+    study = make(tmp_path / "here")
+    study.store.remote = reached(f"local://{tmp_path}/shared")
+    made = there(study, study).store
+    assert made.remote == study.store.remote
+    assert made.root.is_relative_to(tmp_path / "worker")
+
+
+def test_a_driver_that_a_worker_lacks_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    found = machine("cpu", (tmp_path, "sftp://nowhere/store"), "mark")
+    assert "sftp://nowhere/store needs a package that is not installed" in found.refusal
