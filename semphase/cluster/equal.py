@@ -63,5 +63,6 @@ def require_equal(own: Machine, workers: Mapping[str, Machine], store: Store) ->
             )
         if not other.sees:
             raise SemphaseError(
-                f"the worker {name} does not see the store {store.told}; give --store a folder that all machines share."
+                f"the worker {name} does not see the store {store.told}; give --store a folder that all machines "
+                "share, or a URL."
             )

@@ -150,7 +150,7 @@ class Store:
             if time.monotonic() > end:
                 raise SemphaseError(
                     f"the store entry {path.name} was written elsewhere and is not seen in {self.told}; "
-                    "give --store a folder that all machines share."
+                    "give --store a folder that all machines share, or a URL."
                 )
             time.sleep(0.1)
         return found[ONE]

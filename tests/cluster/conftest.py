@@ -22,9 +22,13 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def running(workers: int) -> Iterator[str]:
-    """The address of a scheduler with so many workers, in a process of its own: it draws from the global random state."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+def running(workers: int, cache: Path) -> Iterator[str]:
+    """The address of a scheduler with so many workers, in a process of its own: it draws from the global random state.
+
+    Like another machine's, its workers have a cache of their own.
+    """
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "XDG_CACHE_HOME": str(cache)}
+    environment = os.environ | own
     command = [sys.executable, str(HERE / "some_workers.py"), str(workers)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
@@ -36,16 +40,16 @@ def running(workers: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def scheduler() -> Iterator[str]:
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a scheduler with two workers."""
-    with running(2) as address:
+    with running(2, tmp_path_factory.mktemp("workers")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def idle() -> Iterator[str]:
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a scheduler without a worker."""
-    with running(0) as address:
+    with running(0, tmp_path_factory.mktemp("idle")) as address:
         yield address
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from semphase.cluster import connecting
 from semphase.cluster.connecting import connected
 from semphase.errors import SemphaseError
-from semphase.store import Store
+from semphase.store import Store, mirror
 
 pytestmark = pytest.mark.slow
 
@@ -66,22 +68,43 @@ def test_norm(study: Study, judge: Judge) -> None:
 """
 
 
-def test_claims_of_two_processes_are_measured_on_its_workers(scheduler, tmp_path):
-    for name in ("first", "second"):
-        (tmp_path / f"test_{name}.py").write_text(CLAIM.replace("NAME", name))
+def judged(folder, **options):
+    """The report of the claims in a folder, judged in two processes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment = {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    options = {"budget": "quick", "device": "cpu", "scheduler": scheduler, "store": (tmp_path / "store").as_uri()}
+    environment = inherited | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     given = [f"--semphase-{name}={own}" for name, own in options.items()]
     command = [sys.executable, "-m", "pytest", "-pno:cacheprovider", "-n2", "--semphase-no-universes", *given]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
-    written = tmp_path / "reports" / "latest" / "verdicts.json"
+    written = folder / "reports" / "latest" / "verdicts.json"
     assert written.exists(), done.stdout + done.stderr
-    told = json.loads(written.read_text())
-    assert [entry["verdict"] for entry in told["claims"]] == ["supported"] * 2, done.stdout + done.stderr
-    assert "not on the cluster" not in written.read_text()
-    assert len(list((tmp_path / "store").rglob("lengths/*.nc"))) == 2
+    return json.loads(written.read_text())
+
+
+def test_claims_of_two_processes_are_measured_on_its_workers_and_one_that_fails_costs_itself(
+    scheduler, tmp_path, request
+):
+    body = "    Path(notes)"
+    for name in ("first", "second"):
+        (tmp_path / f"test_{name}.py").write_text(CLAIM.replace("NAME", name))
+    broken = CLAIM.replace("NAME", "broken").replace(
+        "    Path(notes)", "    raise OSError('no such thing')\n    Path(notes)"
+    )
+    (tmp_path / "test_broken.py").write_text(broken)
+    store = tmp_path / "store"
+    url = f"local://{store}"
+    request.addfinalizer(partial(shutil.rmtree, mirror(url)))
+    told = judged(tmp_path, budget="quick", device="cpu", scheduler=scheduler, store=url)
+    entries = {entry["id"]: entry for entry in told["claims"]}
+    assert {name: own["verdict"] for name, own in entries.items()} == {
+        "first.norm": "supported",
+        "second.norm": "supported",
+        "broken.norm": None,
+    }
+    assert "a unit of lengths failed 3 times on the cluster: OSError: no such thing" in entries["broken.norm"]["reason"]
+    assert "not on the cluster" not in json.dumps(told)
+    assert len(list(store.rglob("lengths/*.nc"))) == 2
+    assert not list(store.rglob("*.lock"))
     for name in ("first", "second"):
         assert (tmp_path / f"test_{name}.txt").read_text() == "a worker of the cluster"
