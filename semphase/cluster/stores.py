@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from semphase.store import Store, mirror, reached
+from semphase.mirrors import mirror
+from semphase.store import Store, reached
 
 Place = tuple[Path, str]
 

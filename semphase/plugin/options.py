@@ -127,7 +127,7 @@ def store_folder(config: pytest.Config) -> Path:
     """The folder of measurements; that in which they are kept here, where --store is a URL."""
     asked: str | None = value(config, "store")
     if url := store_url(config):
-        from semphase.store import mirror
+        from semphase.mirrors import mirror
 
         return mirror(url)
     if asked:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,14 +19,6 @@ from semphase.errors import SemphaseError
 from semphase.files import atomically, write_atomically
 
 CHECKSUM = ".sha256"
-
-
-def mirror(url: str) -> Path:
-    """The folder here in which the entries of a URL are kept."""
-    from platformdirs import user_cache_path
-
-    name = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
-    return user_cache_path("semphase", appauthor=False) / "mirrors" / name
 
 
 def reached(url: str) -> Remote | None:

@@ -14,7 +14,8 @@ import pytest
 from semphase.cluster import connecting
 from semphase.cluster.connecting import connected
 from semphase.errors import SemphaseError
-from semphase.store import Store, mirror
+from semphase.mirrors import mirror
+from semphase.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,6 @@ def judged(folder, **options):
 def test_claims_of_two_processes_are_measured_on_its_workers_and_one_that_fails_costs_itself(
     scheduler, tmp_path, request
 ):
-    body = "    Path(notes)"
     for name in ("first", "second"):
         (tmp_path / f"test_{name}.py").write_text(CLAIM.replace("NAME", name))
     broken = CLAIM.replace("NAME", "broken").replace(

@@ -14,7 +14,8 @@ import xarray as xr
 from fsspec.implementations.memory import MemoryFileSystem
 
 from semphase.errors import SemphaseError
-from semphase.store import Store, mirror, reached
+from semphase.mirrors import mirror
+from semphase.store import Store, reached
 from semphase.store.remote import Remote
 
 KEY = {"measurement": "numbers", "number": 1}
