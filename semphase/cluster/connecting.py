@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ WORKERS = 30.0
 """Seconds to wait for its first worker."""
 REPEATS = 2
 """How often a unit that raised is repeated."""
+DRAWING = ("dask.sizeof", "distributed.comm.core", "distributed.utils_comm")
+"""Modules of Dask that draw how long they wait, whom they ask, and what they weigh of a long list."""
 EACH = 4
 """Units for each worker of a long list: a fast worker takes more of them, and a dying one costs a quarter of its share."""
 
@@ -159,7 +162,7 @@ def _client(address: str) -> Client:
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-    drawn = random.getstate()
+    _draw_apart()
     try:
         with _quiet():
             return Client(**where, timeout=CONNECT, set_as_default=False, name="semphase")
@@ -168,8 +171,13 @@ def _client(address: str) -> Client:
             f"there is no Dask scheduler at {address} ({_short(problem)}); give --scheduler an address such as "
             "tcp://host:8786, as the scheduler tells it when it starts."
         ) from None
-    finally:
-        random.setstate(drawn)  # Dask draws how long it waits before it tries again
+
+
+def _draw_apart() -> None:
+    """Give Dask a generator of its own: its thread would draw from Python's global one, at any moment of a test."""
+    own = random.Random()  # noqa: S311 - no secrets
+    for name in DRAWING:
+        vars(import_module(name))["random"] = own
 
 
 def _asked(client: Client, address: str, device: str, store: Store) -> Machine:

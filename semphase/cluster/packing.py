@@ -11,7 +11,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, cast
@@ -113,6 +113,12 @@ class _Packer(cloudpickle.Pickler):
                 return name(self, thing)
         return _part(thing)
 
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle does it, and local functions with a cache as functions with an empty one."""
+        if isinstance(obj, _CACHED) and "<locals>" in obj.__qualname__:
+            return _cached, (obj.__wrapped__, obj.cache_parameters())
+        return super().reducer_override(obj)
+
     def study(self, study: Study) -> Name:
         found = self.book.token(study)
         self.needs |= found.needs
@@ -151,6 +157,13 @@ _NAMED: tuple[tuple[type | tuple[type, ...], Callable[[_Packer, Any], Name | Non
     (torch.Tensor, _Packer.tensor),
     ((Replay, torch.nn.Module), _Packer.never),
 )
+
+
+_CACHED = type(cache(lambda: None))
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    return lru_cache(**parameters)(function)
 
 
 def _part(thing: Any) -> Name | None:

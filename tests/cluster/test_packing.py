@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -87,6 +88,15 @@ def test_functions_of_a_project_go_by_value_and_those_of_semphase_by_name(study)
     assert own is swept
     assert made is not doubled
     np.testing.assert_array_equal(made(None, [1, 2]), [2, 4])
+
+
+def test_a_local_function_with_a_cache_has_an_empty_one_there(study):
+    calls = []
+    counted = cache(lambda number: calls.append(number) or len(calls))
+    assert counted(1) == 1
+    made, again = there((counted, counted), study)
+    assert made is again
+    assert (made(1), made(1), made(2)) == (2, 2, 3)
 
 
 def test_a_replay_is_made_where_it_is_needed_and_closed(study):
