@@ -44,6 +44,8 @@ def measure(content: bytes, described: Mapping[str, bytes], versions: Mapping[st
             require_versions(f"{platform.node()}:{os.getpid()}", versions, own_versions())
             unit = _KEPT.rebuilt(content, described, closing)
             unit()
+            for store in _KEPT.stores.values():
+                store.share_used()
         except (SemphaseError, NotApplicable) as refusal:
             return Outcome(_notices(), (_kind(refusal), str(refusal)))
         except torch.OutOfMemoryError:

@@ -57,6 +57,12 @@ class Remote:
         with self._using():
             self._beneath(name, lambda: self._files.put_file(str(path), self._at(name)))
 
+    def complete(self, paths: Iterable[tuple[str, Path]]) -> None:
+        """Put the entries there that it lacks, such as those of a place that was emptied."""
+        wanted = dict(paths)
+        for name in wanted.keys() - self._checksums(wanted).keys():
+            self.put(name, wanted[name], wanted[name].with_suffix(CHECKSUM).read_bytes())
+
     def read(self, name: str) -> bytes | None:
         """What a small file holds; None where there is none."""
         with self._using():

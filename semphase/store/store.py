@@ -161,6 +161,12 @@ class Store:
         self.used.clear()
         return found
 
+    def share_used(self) -> None:
+        """Put the entries that were used since the last call at the remote place, as far as it lacks them."""
+        used = self.take_used()
+        if self.remote is not None:
+            self.remote.complete((self._name(path), path) for path in used if path.exists())
+
     def require_usable(self) -> None:
         """Raise `SemphaseError` when nothing can be kept here; better before an hour's measurement than after.
 

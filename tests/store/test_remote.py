@@ -107,6 +107,23 @@ def test_the_layout_there_is_that_of_a_folder_and_no_lock_stays(tmp_path: Path) 
     assert int(Store(tmp_path / "shared").get(KEY, refuse)["x"]) == 7
 
 
+def test_a_place_that_was_emptied_gets_what_was_used(tmp_path: Path, files: type[Scripted]) -> None:
+    url = "scripted://bucket"
+    store = machine(tmp_path, "a", url)
+    for k in range(3):
+        store.get(KEY | {"number": k}, lambda k=k: number(k))
+    store.take_used()
+    files.store.clear()
+    for k in (0, 2):
+        store.get(KEY | {"number": k}, refuse)
+    store.share_used()
+    files.calls.clear()
+    store.share_used()
+    assert files.calls == []
+    other = machine(tmp_path, "b", url)
+    assert [int(other.get(KEY | {"number": k}, lambda: number(9))["x"]) for k in range(3)] == [0, 9, 2]
+
+
 def test_what_is_here_is_not_asked_for(tmp_path: Path, files: type[Scripted]) -> None:
     store = machine(tmp_path, "a", "scripted://bucket")
     store.get(KEY, lambda: number(7))
