@@ -40,6 +40,10 @@ class Phase:
         """So many steps more are done."""
         self.done += steps
 
+    def __reduce__(self) -> tuple[type[Phase], tuple[str, None]]:
+        """In another process it tells nobody."""
+        return Phase, ("", None)
+
     def __str__(self) -> str:
         if not self.total or not self.done:
             return self.label

@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCKING = runpy.run_path(str(ROOT / "locking.py"))
 LEFT_OUT = LOCKING["LEFT_OUT"]
-# nnsight has an environment of its own (`nox -s bench`).
-ELSEWHERE = {"nnsight"}
+# nnsight has an environment of its own (`nox -s bench`); Dask is there for whoever installs the extra `cluster`.
+ELSEWHERE = {"nnsight", "dask", "distributed"}
 
 
 def pins(lock: Path) -> dict[str, str]:

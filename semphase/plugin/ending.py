@@ -27,6 +27,7 @@ class Ending:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
         """Write the report, and the record if verdicts are accepted; a failure to write fails the run."""
         ours = self.session
+        ours.leave_cluster()
         if ours.refusals:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if ours.worker is not None or not ours.told or ours.refusals:

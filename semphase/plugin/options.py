@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -28,6 +29,7 @@ PREFIX = "semphase-"
 SHORT_NAMES = "semphase.plugin.short"
 DEFAULT_MODEL = "tiny"
 DEFAULT_OUT = "reports/latest"
+FILE = "file://"
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12,
           "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}  # fmt: skip
 
@@ -111,6 +113,7 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
         prompts=tuple(here / path for path in value(config, "prompts") or ()),
         bos=value(config, "bos") or "default",
         sealed=value(config, "sealed") or "",
+        remote=store_url(config),
     )
 
 
@@ -121,13 +124,23 @@ def out_folder(config: pytest.Config) -> Path:
 
 
 def store_folder(config: pytest.Config) -> Path:
-    """The folder of measurements."""
+    """The folder of measurements; that in which they are kept here, where --store is a URL."""
     asked: str | None = value(config, "store")
+    if url := store_url(config):
+        from semphase.mirrors import mirror
+
+        return mirror(url)
     if asked:
-        return config.invocation_params.dir / asked
+        return config.invocation_params.dir / (unquote(asked[len(FILE) :]) if asked.startswith(FILE) else asked)
     from platformdirs import user_cache_path
 
     return user_cache_path("semphase", appauthor=False)
+
+
+def store_url(config: pytest.Config) -> str:
+    """The URL of measurements, or nothing where they are in a folder, which file:// names as well."""
+    asked: str = value(config, "store") or ""
+    return asked if "://" in asked and not asked.startswith(FILE) else ""
 
 
 def known_places(config: pytest.Config) -> list[str]:
@@ -163,7 +176,8 @@ def _options() -> dict[str, dict[str, Any]]:
         | {"help": "judge each claim by other defensible analyses as well (default: at standard and full)"},
         "no-universes": {"action": "store_const", "const": False, "help": "judge by the registered analysis alone"},
         "out": {"type": _told, "metavar": "DIR", "help": f"where the report goes (default: {DEFAULT_OUT})"},
-        "store": {"type": _told, "metavar": "DIR", "help": "where measurements are kept (default: the user's cache)"},
+        "store": {"type": _told, "metavar": "DIR|URL"}
+        | {"help": "where measurements are kept (default: the user's cache)"},
         "seed": {"type": _seed, "metavar": "N", "help": "seed of every random choice (default: 0)"},
         "dtype": {"choices": ("float32", "float64", "bfloat16", "float16"), "help": "default: float32"},
         "bos": {
@@ -171,6 +185,7 @@ def _options() -> dict[str, dict[str, Any]]:
             "help": "read texts with a BOS token in front (default: as the tokenizer)",
         },
         "memory": {"type": _memory, "metavar": "SIZE", "help": "memory the measurements may use, e.g. 8GiB"},
+        "scheduler": {"metavar": "ADDRESS", "help": "Dask scheduler whose workers measure, e.g. tcp://host:8786"},
         "fail-inconclusive": switch | {"help": "an inconclusive verdict fails the run"},
         "strict-expectations": switch | {"help": "any change of a recorded verdict fails the run"},
         "accept": switch | {"help": argparse.SUPPRESS},

@@ -23,6 +23,7 @@ from semphase.report.save import check_place, staging_folder
 from semphase.verdict.claim import TEXT
 
 if TYPE_CHECKING:
+    from semphase.cluster.connecting import Cluster
     from semphase.report.schema import VerificationForm
     from semphase.report.strength import Reach
     from semphase.study.settings import RunSettings
@@ -61,6 +62,7 @@ class Session:
         self.reads: Mapping[str, tuple[Any, ...]] = {}
         self.prepared = False
         self.verification: VerificationForm | None = None
+        self.cluster: Cluster | None = None
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -113,7 +115,11 @@ class Session:
         names = tuple(name_of(model, self.roles) for model in given)
         _forget_last_error()
         close_studies(keep={*names, *(name for name, tests in self.uses.items() if tests > 0)}, using=names)
-        return open_study(self.settings, names, [name for name in names if TEXT in self.reads.get(name, ())])
+        study = open_study(self.settings, names, [name for name in names if TEXT in self.reads.get(name, ())])
+        if self.cluster is not None:
+            for own in study.each:
+                self.cluster.serve(own)
+        return study
 
     def done(self, models: Iterable[str]) -> None:
         """A test of these models is over."""
@@ -163,12 +169,34 @@ class Session:
                 with _importing():
                     from semphase.study import check_settings
                 check_settings(self.settings, reads)
+                self.cluster = self.cluster or self._connected()
             elif options.value(self.config, "store"):
-                from semphase.store import Store
+                from semphase.store import Store, reached
 
-                Store(self.settings.store).require_usable()
+                Store(self.settings.store, remote=reached(self.settings.remote)).require_usable()
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
+
+    def _connected(self) -> Cluster | None:
+        """The cluster that --scheduler named."""
+        address: str | None = options.value(self.config, "scheduler")
+        if not address:
+            return None
+        from semphase.cluster.connecting import connected
+        from semphase.store import Store, reached
+
+        return connected(
+            address, self.settings.device, Store(self.settings.store, remote=reached(self.settings.remote))
+        )
+
+    def leave_cluster(self) -> None:
+        """Leave the cluster, and say what it could not take."""
+        if self.cluster is not None:
+            self.cluster.close()
+            self.notices += [
+                f"{name} was measured here and not on the cluster, since it holds what cannot be sent: {reason}"
+                for name, reason in self.cluster.kept_here.items()
+            ]
 
 
 @contextmanager

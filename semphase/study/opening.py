@@ -12,14 +12,14 @@ from semphase.data.lexicon import Lexicon
 from semphase.models import Model, load, require_precision
 from semphase.models.tokens import special_notice
 from semphase.progress import progress
-from semphase.store import SealedStore, Store
+from semphase.store import SealedStore, Store, reached
 from semphase.study.budget import BUDGETS
 from semphase.study.given import corpus_of, lexicon_of, speaks_grammar
 from semphase.study.joint import JointStudy
 from semphase.study.settings import RunSettings
 from semphase.study.start import start_notice
 from semphase.study.study import Study
-from semphase.study.subject import COPIES_MEMORY, Trained
+from semphase.study.subject import COPIES_MEMORY, Opened, Trained
 from semphase.study.substitutes import Substitutes
 from semphase.study.unread import Unread, or_unread
 
@@ -96,7 +96,8 @@ def _open(settings: RunSettings, name: str) -> Study:
     require_precision(model.device, model.dtype, settings.dtype)
     words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
     store = _store(settings, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
-    subject = Trained(model, copies_memory(settings))
+    opened = Opened(name, settings.device, settings.dtype, settings.bos)
+    subject = Trained(model, copies_memory(settings), opened=opened)
     budget = BUDGETS[settings.budget]
     return Study(
         subject,
@@ -121,7 +122,9 @@ def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[st
 
 
 def _store(settings: RunSettings, notices: list[str]) -> Store:
-    return SealedStore(settings.store, notices, settings.sealed) if settings.sealed else Store(settings.store, notices)
+    if settings.sealed:
+        return SealedStore(settings.store, notices, settings.sealed)
+    return Store(settings.store, notices, remote=reached(settings.remote))
 
 
 @lru_cache(maxsize=8)

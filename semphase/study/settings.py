@@ -17,7 +17,8 @@ class RunSettings:
     and None without a limit. `roles` says which of the models plays which role, such as ("base", "gpt2");
     `prompts` are files whose sets take the place of the claims' own sets of the same name. `bos` is whether texts are read
     with a BOS token in front: "default" as the model's family and tokenizer have it. Where `sealed` names a device, nothing
-    is measured: all comes from the store, whose entries were made there.
+    is measured: all comes from the store, whose entries were made there. Where `remote` is the URL of a store, `store` is
+    the folder here in which its entries are kept.
     """
 
     models: tuple[str, ...]
@@ -34,3 +35,4 @@ class RunSettings:
     prompts: tuple[Path, ...] = ()
     bos: Literal["default", "yes", "no"] = "default"
     sealed: str = ""
+    remote: str = ""

@@ -219,6 +219,11 @@ class Study:
         found: F = self._facets[kind]
         return found
 
+    @property
+    def facets(self) -> Mapping[Any, Any]:
+        """The facets made so far, by what made them."""
+        return self._facets
+
     def measured(self, measurement: Measurement[..., R], data: Any = None, /, **parameters: Any) -> R:
         """`measurement(model, data, **parameters)`, made once and kept in the store; tensors come back as arrays.
 

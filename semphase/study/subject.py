@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from semphase.models import Model, reinitialised
+from semphase.models.model import Start
 
 COPIES = 5
 """Untrained copies of a model, seeds 0–4."""
@@ -40,13 +41,27 @@ def _configuration(module: Any) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What `semphase.models.load` was asked for."""
+
+    name: str
+    device: str
+    dtype: str
+    bos: Start = "default"
+
+
 @dataclass(eq=False)
 class Trained:
-    """A model as it was loaded; it keeps as many untrained copies as fit into `memory` bytes, at least one."""
+    """A model as it was loaded; it keeps as many untrained copies as fit into `memory` bytes, at least one.
+
+    `opened` says how another process loads the same; None where the model was made otherwise.
+    """
 
     model: Model
     memory: int = COPIES_MEMORY
     copies: dict[int, Model] = field(default_factory=dict, repr=False)
+    opened: Opened | None = None
 
     @cached_property
     def _configuration(self) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from semphase.study.owner import Owner
 
 Label = Hashable
 Edits = dict[Label, tuple[Edit, ...]]
+Part = tuple[int, Label]
+"""A group of prompts by its number, and a label."""
 MOVES = "moves"
 TOGETHER = 16
 """Labels whose values at a site are held in memory before they are stored."""
@@ -68,35 +72,39 @@ class Sweep:
 
     def _measured(self) -> xr.DataArray:
         parts: dict[Label, list[tuple[Batch, np.ndarray]]] = {label: [] for label in self.edits}
-        moved = False
         made = groups(self.study.tokenizing_model, self.items, self.reader.rows(self.items), self.study.memory)
         with self.study.progress(self._title, len(made) * len(self.edits)) as advance:
-            for group in made:
-                for label, dataset in self._group(group, advance).items():
-                    parts[label].append((group, dataset["values"].values))
-                    moved |= bool(dataset["moves"])
-        found = over_labels({label: self.reader.gathered(self.items, own) for label, own in parts.items()})
-        return found.assign_attrs({MOVES: int(moved)})
+            found = self._parts(made, advance)
+        for (at, label), dataset in found.items():
+            parts[label].append((made[at], dataset["values"].values))
+        whole = over_labels({label: self.reader.gathered(self.items, own) for label, own in parts.items()})
+        return whole.assign_attrs({MOVES: int(any(bool(own["moves"]) for own in found.values()))})
 
-    def _group(self, group: Batch, advance: Callable[[int], None]) -> dict[Label, xr.Dataset]:
-        """One group, from the store as far as it is there."""
-        data = (self.items, group.rows)
+    def _parts(self, made: Sequence[Batch], advance: Callable[[int], None]) -> dict[Part, xr.Dataset]:
+        """Every label on every group, group after group, from the store as far as it is there."""
         keys = {
-            label: measurement_key(self.study, swept, data, {"edits": own, "reader": self.reader})
+            (at, label): measurement_key(
+                self.study, swept, (self.items, group.rows), {"edits": own, "reader": self.reader}
+            )
+            for at, group in enumerate(made)
             for label, own in self.edits.items()
         }
 
-        def measure(missing: list[Label]) -> Iterator[tuple[Label, xr.Dataset]]:
-            advance(len(self.edits) - len(missing))
-            if missing:
-                edits = {label: self.edits[label] for label in missing}
-                for label, values, moves in swept_group(
-                    self.study.model, group, edits, self.reader, memory=self.study.memory, compiler=self._compiler
-                ):
-                    yield label, _kept(values, moves=moves)
+        def measure(missing: list[Part]) -> Iterator[tuple[Part, xr.Dataset]]:
+            advance(len(keys) - len(missing))
+            for at, parts in groupby(missing, key=itemgetter(0)):
+                for part, dataset in self._group(at, made[at], [label for _, label in parts]):
+                    yield part, dataset
                     advance(1)
 
         return self.study.store.several(keys, measure)
+
+    def _group(self, at: int, group: Batch, labels: list[Label]) -> Iterator[tuple[Part, xr.Dataset]]:
+        edits = {label: self.edits[label] for label in labels}
+        for label, values, moves in swept_group(
+            self.study.model, group, edits, self.reader, memory=self.study.memory, compiler=self._compiler
+        ):
+            yield (at, label), _kept(values, moves=moves)
 
     @cached_property
     def _compiler(self) -> Compiler:

@@ -30,6 +30,7 @@ from semphase.measure.text import chunk_length, text_chunks
 from semphase.models import Model
 from semphase.stats.blocks import BlockLosses, in_blocks
 from semphase.store.store import canonical
+from semphase.study.awaited import Awaited
 from semphase.study.owner import Owner
 from semphase.study.sweep import Edits, Sweep, as_edits, over_labels, require_any_moves, require_each_moves, site_under
 
@@ -155,8 +156,8 @@ class Reading:
             sums, counts = in_blocks(losses.double().cpu().numpy())
             return xr.Dataset({"sums": ((*dims, "block"), sums), "counts": ("block", counts)}, attrs={"unit": "nats"})
 
-        found = self.study.store.get(self.key(measurement, ids, **what), measure)
-        return self._as_read(BlockLosses(found["sums"].values, found["counts"].values), len(ids))
+        found = self.study.store.later(self.key(measurement, ids, **what), measure)
+        return Awaited(lambda: self._as_read(_losses_in(found()), len(ids)))
 
     def in_units(self, losses: BlockLosses, half: Half) -> BlockLosses:
         """Losses of a half in blocks, in the units of the study's universe."""
@@ -263,7 +264,7 @@ class LazyReplay:
     """A replay that is made when the store lacks an answer, and closed with the block."""
 
     def __init__(self, make: Callable[[], Replay]) -> None:
-        self._make = make
+        self.make = make
         self._made: Replay | None = None
 
     def __enter__(self) -> LazyReplay:
@@ -277,8 +278,12 @@ class LazyReplay:
     def replay(self) -> Replay:
         """The replay, made now if it was not."""
         if self._made is None:
-            self._made = self._make()
+            self._made = self.make()
         return self._made
+
+
+def _losses_in(found: xr.Dataset) -> BlockLosses:
+    return BlockLosses(found["sums"].values, found["counts"].values)
 
 
 def _without_first(losses: BlockLosses, chunks: int) -> BlockLosses:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from semphase.mirrors import mirror
 from semphase.models import fixture
+from semphase.plugin import options
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Make, Project, Ran
 
 NAMES = {
     "model", "device", "corpus", "lexicon", "prompts", "budget", "claims", "out", "store", "seed", "dtype", "memory",
-    "bos", "fail-inconclusive", "strict-expectations", "afresh", "archive", "no-archive", "verify", "universes",
-    "no-universes",
+    "bos", "scheduler", "fail-inconclusive", "strict-expectations", "afresh", "archive", "no-archive", "verify",
+    "universes", "no-universes",
 }  # fmt: skip
 OWN_OPTIONS = """
 def pytest_addoption(parser):
@@ -112,17 +116,36 @@ def test_a_short_name_that_is_taken_is_one_sentence(make: Make, source: str, plu
 
 
 @pytest.mark.parametrize(
-    "options",
-    [("--semphase-device=cuda",), ("--semphase-model=gpt2-xl", "--semphase-lexicon=no.toml", "--semphase-verify")],
+    "given",
+    [
+        ("--semphase-device=cuda",),
+        ("--semphase-store=nonsense://x", "--semphase-scheduler=nowhere"),
+        ("--semphase-model=gpt2-xl", "--semphase-lexicon=no.toml", "--semphase-verify"),
+    ],
 )
-def test_without_a_claim_no_option_does_anything(make: Make, options: tuple[str, ...]) -> None:
+def test_without_a_claim_no_option_does_anything(make: Make, given: tuple[str, ...]) -> None:
     source = "import sys\ndef test_it(): assert not {'torch', 'xarray', 'scipy', 'jinja2'} & set(sys.modules)\n"
     project = without_claims(make, "", source)
     before = set(project.folder.iterdir())
-    ran = project.run(*options)
+    ran = project.run(*given)
     assert ran.code == 0
     assert "verif" not in ran.out.partition("passed")[2]
     assert set(project.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "folder", "url"),
+    [
+        ("kept", "HERE/kept", ""),
+        ("file:///shared/a%20b", "/shared/a b", ""),
+        ("s3://bucket/folder", str(mirror("s3://bucket/folder")), "s3://bucket/folder"),
+    ],
+)
+def test_a_store_is_a_folder_or_a_url(tmp_path: Path, asked: str, folder: str, url: str) -> None:
+    given = SimpleNamespace(getoption=lambda name: asked, invocation_params=SimpleNamespace(dir=tmp_path))
+    config = cast(pytest.Config, given)
+    assert options.store_folder(config) == Path(folder.replace("HERE", str(tmp_path)))
+    assert options.store_url(config) == url
 
 
 def test_a_sentence_names_options_as_the_project_must_write_them(make: Make) -> None:

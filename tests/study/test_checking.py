@@ -37,6 +37,10 @@ def test_devices_that_are_not_there(settings):
         refused(settings, "the device cuda was asked for but this machine has none", device="cuda")
 
 
+def test_a_store_that_cannot_be_reached(settings):
+    refused(settings, "the store nonsense://x is nothing that fsspec can open", remote="nonsense://x")
+
+
 def foreign(files, lexicon) -> Lexicon:
     """A lexicon whose one word the tiny model's tokenizer does not know."""
     palm = replace(lexicon.words[0], word="palm")
