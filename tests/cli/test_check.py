@@ -148,6 +148,7 @@ def test_a_problem_is_told_once(run: Run, folder: Path, seen: Path) -> None:
     assert (ran.code, ran.err.count("the tail was cut"), ran.out.count("the tail was cut")) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_line_that_is_dated_before_the_one_above_it_shows(run: Run, folder: Path, seen: Path) -> None:
     last = json.loads(seen.read_text().splitlines()[-1])
     previous = hashlib.sha256(seen.read_bytes().splitlines()[-1]).hexdigest()

@@ -57,6 +57,7 @@ def test_it_reads_what_the_report_holds(run: Run, folder: Path) -> None:
         assert held[own["id"]] == {"smallest_effect": own["smallest_effect"], "needs": own["needs"]}
 
 
+@pytest.mark.slow
 def test_people_read_sentences(run: Run) -> None:
     out = run("power", "out", "a.words", width=160).out
     (needs,) = run("power", "out", "a.words", "--json").json["undecided"][0]["needs"].values()

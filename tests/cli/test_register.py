@@ -38,6 +38,7 @@ def test_the_keys_for_programs(run: Run, folder: Path) -> None:
     assert run("register", "test_a.py", "--json").json["unchanged"] == 2
 
 
+@pytest.mark.slow
 def test_a_changed_claim_needs_an_amendment_with_a_reason(run: Run, folder: Path) -> None:
     run("register", "test_a.py")
     before = (folder / "registry.jsonl").read_bytes()

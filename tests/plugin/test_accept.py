@@ -53,6 +53,7 @@ def test_accepted_verdicts_are_what_later_runs_expect(make: Make) -> None:
     assert project.run("--strict-expectations", "--seed=1", "--claims=a.one").code == 0
 
 
+@pytest.mark.slow
 def test_strict_runs_miss_unrecorded_claims(make: Make) -> None:
     project = make(CHANGING)
     project.run("--accept", "--claims=a.one")

@@ -152,6 +152,7 @@ def entry_of(own: Project) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_is_restored_is_what_was_judged(make: Make) -> None:
     own = project(make, ONE)
     first = run(own, width=160)

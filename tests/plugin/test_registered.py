@@ -81,6 +81,7 @@ def edited(project: Project, before: str, after: str) -> Ran:
     return project.run("test_it.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_every_kind_of_status_stands_in_every_report(make: Make, workers: tuple[str, ...]) -> None:
     project, known = registered(make)

@@ -132,6 +132,7 @@ def test_a_model_that_breaks_or_does_not_fit_spoils_only_its_own_claims(make: Ma
     assert ran.word("test_high[broken]") == "ERROR"
 
 
+@pytest.mark.slow
 def test_workers_report_to_one_table_and_one_file(make: Make) -> None:
     project = make()
     alone = project.run("--model", "gpt2")
@@ -188,6 +189,7 @@ def test_crash(study, judge):
 """
 
 
+@pytest.mark.slow
 def test_a_crashed_worker_is_named(make: Make) -> None:
     ran = make(CRASHING).run("-n1", "--claims=order.high", "--claims=z.crash", plugins=("xdist",))
     assert ran.code == 1
@@ -216,6 +218,7 @@ def test_a_report_that_cannot_be_written_fails_the_run(make: Make) -> None:
     assert ran.document is None
 
 
+@pytest.mark.slow
 def test_a_new_report_replaces_the_old_and_spares_other_files(make: Make) -> None:
     project = make()
     project.run("--claims=order.high")

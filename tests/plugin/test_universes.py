@@ -227,6 +227,7 @@ def test_alone_through(study, judge, values):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_a_fixture_made_of_the_study_which_no_universe_reaches_is_refused(make: Make, workers: tuple[str, ...]) -> None:
     project = make(CLAIMS + THROUGH)

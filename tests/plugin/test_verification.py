@@ -71,6 +71,7 @@ def test_refuted_claims_without_an_expectation_are_findings_and_fail_nothing(mak
     assert "verification: PASS" in ran.out
 
 
+@pytest.mark.slow
 def test_the_plan_stands_before_the_first_claim(make: Make) -> None:
     own = project(make, PASSING)
     first, again = own.run("--verify", "--store=kept", width=200), own.run("--verify", "--store=kept", width=200)
@@ -114,6 +115,7 @@ def test_a_repetition_that_is_interrupted_leaves_the_report(make: Make) -> None:
     assert failed(ran) == ["repeated on the CPU"]
 
 
+@pytest.mark.slow
 def test_a_verdict_unlike_the_recorded_one_fails_and_is_named(make: Make) -> None:
     own = project(make, REFUTED)
     (own.folder / "fixtures" / "expected").mkdir(parents=True)
@@ -261,6 +263,7 @@ _module("semphase.study.repetition", check_precision=_precision, repeat_samples=
 """
 
 
+@pytest.mark.slow
 def test_a_precision_that_was_lowered_on_the_way_fails_and_the_report_is_written(make: Make) -> None:
     own = project(make, PASSING)
     own.write("conftest.py", (own.folder / "conftest.py").read_text() + LEAKED)

@@ -59,6 +59,7 @@ def told(text: str) -> list[str]:
     return [line for line in text.splitlines() if " claims done, about " in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "with a worker"])
 def test_a_run_tells_the_claim_at_work_its_measurement_and_what_is_left(make: Make, workers: tuple[str, ...]) -> None:
     project = make(SLOW)

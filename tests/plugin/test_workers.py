@@ -102,6 +102,7 @@ def known(project: Project, seconds: float, *names: str) -> None:
 ALL = ("z.one", "z.two", "y.one", "y.two")
 
 
+@pytest.mark.slow
 def test_a_file_goes_to_one_worker_and_the_workers_share_the_cores(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     project = registered(make)
@@ -118,6 +119,7 @@ def test_a_file_goes_to_one_worker_and_the_workers_share_the_cores(make: Make, m
     assert (project.folder / "heavy.txt").read_text() == ""
 
 
+@pytest.mark.slow
 def test_threads_that_the_user_chose_stay(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     project = registered(make)
@@ -155,6 +157,7 @@ def test_workers_run_what_takes_long_or_is_not_known(
     assert "in one process" not in done.out
 
 
+@pytest.mark.slow
 def test_of_many_claims_the_chosen_ones_decide(make: Make) -> None:
     project = registered(make)
     known(project, 1.0, "y.one")

@@ -147,6 +147,7 @@ def test_a_remark_registers_nothing(tmp_path: Path) -> None:
     assert read(tmp_path / "registry.jsonl").ids() == set()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_no_edit_before_the_last_line_goes_unseen(data: st.DataObject) -> None:
