@@ -18,7 +18,7 @@ its configuration and compared with its own code under eager attention. `nox -s 
 
 - **equal**: the residual stream at every layer, the losses, and the losses without a head of each layer are the same to
   rounding. Where heads of some layers cannot be reached, the column says so, and claims about heads do not apply there.
-- **refused**: loading it ends in the sentence that is given.
+- **refused**: loading it, or running its blocks one by one, ends in the sentence that is given.
 - **not built**: no small model comes of its configuration alone, so it was not tried. It may work.
 
 Random weights tell nothing of published ones; loading refuses weights that do not fit the configuration.
