@@ -25,10 +25,11 @@ HERE = Path(__file__).parent
 def running(workers: int, cache: Path) -> Iterator[str]:
     """The address of a scheduler with so many workers, in a process of its own: it draws from the global random state.
 
-    Like another machine's, its workers have a cache of their own.
+    Like another machine's, its workers have a cache of their own, and know of no process of this suite.
     """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "XDG_CACHE_HOME": str(cache)}
-    environment = os.environ | own
+    environment = inherited | own
     command = [sys.executable, str(HERE / "some_workers.py"), str(workers)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
