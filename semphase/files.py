@@ -9,7 +9,6 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,12 +65,16 @@ def try_out(folder: Path, beneath: Path = Path()) -> None:
 
     Permissions do not tell: a disk may be full, and the administrator may do anything but write to /proc.
     """
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
-        Path(scratch, beneath).mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{uuid.uuid4().hex[:12]}"
+    try:
+        Path(scratch, beneath).mkdir(parents=True)
         with Path(scratch, beneath, "block").open("wb") as file:
             file.write(bytes(_BLOCK))
             file.flush()
             os.fsync(file.fileno())
+    finally:
+        # Not by tempfile, whose clean-up recurses without end in a folder that was closed meanwhile.
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def nearest(path: Path) -> Path:
