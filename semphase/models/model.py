@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -60,6 +60,16 @@ class Anatomy:
     final_norm: nn.Module
     unembed: nn.Module
     neurons: tuple[nn.Module, ...] = ()
+
+    def exchanged(self, instead: Mapping[nn.Module, nn.Module]) -> Anatomy:
+        """The same with other modules in the place of some."""
+
+        def own(part: Any) -> Any:
+            if isinstance(part, Unwritten):
+                return part
+            return tuple(map(own, part)) if isinstance(part, tuple) else instead.get(part, part)
+
+        return Anatomy(**{each.name: own(getattr(self, each.name)) for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

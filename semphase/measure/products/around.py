@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +21,6 @@ from transformers.pytorch_utils import Conv1D
 from semphase.measure.blocks import BlockChanges
 from semphase.measure.replay import Replay
 from semphase.models import Model
-from semphase.models.anatomy import anatomy
 from semphase.models.twin import twin
 
 
@@ -65,11 +64,13 @@ class ModelAround:
         self._weights: dict[tuple[_Product, ...], tuple[list[int], Factor]] = {}
         self._products: list[_Product] = []
         self._recording = object()
+        stand_ins: dict[nn.Module, nn.Module] = {}
         for parent, name, part in products(self.model):
-            self._products.append(_Product(part, self._pass))
-            setattr(parent, name, self._products[-1])
+            stand_ins[part] = product = _Product(part, self._pass)
+            self._products.append(product)
+            setattr(parent, name, product)
         # Hooks belong on what runs from now on.
-        self.model = replace(self.model, anatomy=anatomy(self.model.module))
+        self.model = replace(self.model, anatomy=self.model.anatomy.exchanged(stand_ins))
 
     @property
     def ready(self) -> bool:
@@ -166,14 +167,14 @@ class _Product(nn.Module):
         """Its matrix."""
         return self.exact.weight  # type: ignore[return-value]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         calls = self.common.calls
         if calls is None and self.shared is not None and self.shared.around.fits(x):
             return self.common.around(self.shared, x)
-        found: Tensor = self.exact(x)
-        if calls is not None:
+        found = self.exact(x)
+        if calls is not None and isinstance(found, Tensor):  # routers of some families give more than a product
             calls.pop(self, None)  # a later call moves to the end
-            calls[self] = x, found
+            calls[self] = x, found.clone()  # some families add to it in place
         return found
 
 
