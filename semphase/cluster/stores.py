@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semphase.mirrors import mirror
-from semphase.store import Store, reached
+from semphase.store import Store, opened
 
 Place = tuple[Path, str]
 
 
 def store_at(root: Path, url: str) -> Store:
     """The store that another process calls so (`Store.place`)."""
-    return Store(mirror(url) if url else root, remote=reached(url))
+    return opened(mirror(url) if url else root, url)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from semphase.measure.measurement import measurement
 from semphase.measure.targets import Target
 from semphase.models import Model, write_of
 from semphase.models.model import Unwritten
+from semphase.models.probing import first_of
 
 TOKENS_PER_BATCH = 2048
 Advance = Callable[[int], None]
@@ -120,7 +121,7 @@ def reading(
 
 def first_tensor(output: Any) -> Tensor:
     """The hidden states in a module's output or arguments, which may be a tuple that starts with them."""
-    found = output[0] if isinstance(output, tuple) else output
+    found = first_of(output)
     assert isinstance(found, Tensor)
     return found
 

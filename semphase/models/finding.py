@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from semphase.models.model import Anatomy, Unwritten
 from semphase.models.probing import (
     Passed,
+    first_of,
     is_attention,
     is_stream,
     is_write,
@@ -101,22 +102,18 @@ def _blocks(module: PreTrainedModel, seen: Seen) -> tuple[nn.Module, ...]:
 def _passes_on(blocks: Sequence[nn.Module], seen: Seen) -> bool:
     if not all(block in seen and is_stream(seen[block].given) for block in blocks):
         return False
-    gave = [_first(seen[block].gave) for block in blocks]
+    gave = [first_of(seen[block].gave) for block in blocks]
     if not all(is_stream(own) and own.shape == seen[blocks[0]].given.shape for own in gave):
         return False
     return all(torch.equal(own, seen[after].given) for own, (_, after) in zip(gave, pairwise(blocks), strict=False))
 
 
-def _first(output: Any) -> Any:
-    return output[0] if isinstance(output, tuple) else output
-
-
 def _final_norm(module: PreTrainedModel, seen: Seen, blocks: Sequence[nn.Module], unembed: nn.Module) -> nn.Module:
-    last = _first(seen[blocks[-1]].gave)
+    last = first_of(seen[blocks[-1]].gave)
     if unembed in seen:
         wanted = seen[unembed].given
         for part, own in seen.items():
-            if part not in blocks and _same(own.given, last) and _same(_first(own.gave), wanted):
+            if part not in blocks and _same(own.given, last) and _same(first_of(own.gave), wanted):
                 return part
     raise unfit(module, "no final norm stands between the last block and the unembedding")
 
@@ -132,7 +129,7 @@ def _require_causal(module: PreTrainedModel, blocks: Sequence[nn.Module], seen: 
     tokens = probe_tokens(module)
     tokens[0, -1] = tokens[0, 0]
     other, _ = passed(module, blocks[-1:], tokens)
-    one, two = (_first(own[blocks[-1]].gave)[:, :-1] for own in (seen, other))
+    one, two = (first_of(own[blocks[-1]].gave)[:, :-1] for own in (seen, other))
     if float((one - two).norm()) > torch.finfo(one.dtype).eps ** 0.5 * float(one.norm()):
         raise unfit(module, "its positions see later ones")
 
@@ -143,7 +140,7 @@ def _multiplier(block: nn.Module) -> float:
 
 def _writing(block: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module] | None:
     """The attention and the MLP of a block that adds them to the stream, and nothing else; outer parts rather than inner."""
-    before, after = seen[block].given, _first(seen[block].gave)
+    before, after = seen[block].given, first_of(seen[block].gave)
     factor, slack = _multiplier(block), _slack(before, after)
     writes = {
         part: factor * write_of(seen[part].gave, before)
@@ -154,11 +151,11 @@ def _writing(block: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module] | None
         rest = after - before - own
         for other, write in writes.items():
             if one is not other and float((rest - write).abs().max()) <= slack:
-                return _attention_first(block, one, other, seen)
+                return _attentionfirst_of(block, one, other, seen)
     return None
 
 
-def _attention_first(block: nn.Module, one: nn.Module, other: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module]:
+def _attentionfirst_of(block: nn.Module, one: nn.Module, other: nn.Module, seen: Seen) -> tuple[nn.Module, nn.Module]:
     """By the word in its path, else by which ran first."""
     names = {part: name for name, part in _inside(block)}
     named = [is_attention(names[part]) for part in (one, other)]
@@ -196,7 +193,7 @@ def _multiplied(factor: float, _part: nn.Module, _args: Any, output: Any) -> Any
 
 def _output_projection(mlp: nn.Module, seen: Seen) -> nn.Module | None:
     """The matrix whose products are what an MLP gives."""
-    gave = _first(seen[mlp].gave)
+    gave = first_of(seen[mlp].gave)
     for part in mlp.modules():
         matrix = isinstance(part, nn.Linear | Conv1D) and part in seen and is_write(seen[part].gave, gave)
         if matrix and torch.equal(seen[part].gave.reshape(gave.shape), gave):

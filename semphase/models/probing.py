@@ -39,9 +39,14 @@ def unfit(module: PreTrainedModel, why: str) -> Unfit:
     )
 
 
+def first_of(output: Any) -> Any:
+    """What a module gives first, where it gives several things."""
+    return output[0] if isinstance(output, tuple) and output else output
+
+
 def write_of(output: Any, stream: Float[Tensor, "prompt position d_model"]) -> Float[Tensor, "prompt position d_model"]:
     """What a module's output adds to the stream: the first part of a tuple, in the stream's shape."""
-    write: Tensor = output[0] if isinstance(output, tuple) else output
+    write: Tensor = first_of(output)
     return write.reshape(stream.shape)
 
 
@@ -52,7 +57,7 @@ def is_stream(value: Any) -> bool:
 
 def is_write(output: Any, stream: Any) -> bool:
     """Has a module's output as many components as the stream?"""
-    first = output[0] if isinstance(output, tuple) and output else output
+    first = first_of(output)
     return isinstance(first, Tensor) and first.is_floating_point() and first.numel() == stream.numel()
 
 
@@ -100,6 +105,6 @@ def passed_alone(module: PreTrainedModel, watched: Iterable[nn.Module]) -> tuple
 
 
 def _copied(value: Any) -> Any:
-    first = value[0] if isinstance(value, tuple) and value else value
+    first = first_of(value)
     copy = first.clone() if isinstance(first, Tensor) else first
     return (copy, *value[1:]) if isinstance(value, tuple) and value else copy

@@ -171,9 +171,9 @@ class Session:
                 check_settings(self.settings, reads)
                 self.cluster = self.cluster or self._connected()
             elif options.value(self.config, "store"):
-                from semphase.store import Store, reached
+                from semphase.store import opened
 
-                Store(self.settings.store, remote=reached(self.settings.remote)).require_usable()
+                opened(self.settings.store, self.settings.remote).require_usable()
         except SemphaseError as problem:
             raise pytest.UsageError(options.as_typed(self.config, str(problem))) from None
 
@@ -183,11 +183,9 @@ class Session:
         if not address:
             return None
         from semphase.cluster.connecting import connected
-        from semphase.store import Store, reached
+        from semphase.store import opened
 
-        return connected(
-            address, self.settings.device, Store(self.settings.store, remote=reached(self.settings.remote))
-        )
+        return connected(address, self.settings.device, opened(self.settings.store, self.settings.remote))
 
     def leave_cluster(self) -> None:
         """Leave the cluster, and say what it could not take."""

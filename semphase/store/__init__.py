@@ -1,7 +1,6 @@
 """Measurements on disk, keyed by what produced them."""
 
-from semphase.store.remote import reached
 from semphase.store.sealed import SealedStore
-from semphase.store.store import Key, Store
+from semphase.store.store import Key, Store, opened
 
-__all__ = ["Key", "SealedStore", "Store", "reached"]
+__all__ = ["Key", "SealedStore", "Store", "opened"]

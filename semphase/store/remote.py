@@ -21,11 +21,6 @@ from semphase.files import atomically, write_atomically
 CHECKSUM = ".sha256"
 
 
-def reached(url: str) -> Remote | None:
-    """What a URL stands for; None for none."""
-    return Remote(url) if url else None
-
-
 @dataclass(frozen=True)
 class Remote:
     """The place that a URL names; SemphaseError, with the driver's reason, where it cannot be used."""

@@ -247,6 +247,11 @@ class Store:
             write(path, dataset, share)
 
 
+def opened(folder: Path, url: str = "", notices: list[str] | None = None) -> Store:
+    """The store in a folder; where it lies at a URL, the folder is what is kept of it here."""
+    return Store(folder, [] if notices is None else notices, remote=Remote(url) if url else None)
+
+
 def canonical(key: Key) -> str:
     """The key as text: JSON with sorted names."""
     return json.dumps(key, sort_keys=True, ensure_ascii=False, default=str)

@@ -18,7 +18,7 @@ from semphase.models.locate import locate
 from semphase.models.model import bos_in
 from semphase.models.read import check_module, read_config, read_tokenizer
 from semphase.models.tokens import require_rows
-from semphase.store import Store, reached
+from semphase.store import opened
 from semphase.study.given import corpus_of, lexicon_of
 from semphase.study.opening import substitutes_of
 from semphase.study.settings import RunSettings
@@ -38,7 +38,7 @@ def check_settings(settings: RunSettings, reads: Mapping[str, Collection[Any]]) 
     if not reads:
         return
     resolve(settings.device)
-    Store(settings.store, remote=reached(settings.remote)).require_usable()
+    opened(settings.store, settings.remote).require_usable()
     substitutes_of(settings)
     if any(LEXICON in data for data in reads.values()):
         lexicon_of(settings)

@@ -12,7 +12,7 @@ from semphase.data.lexicon import Lexicon
 from semphase.models import Model, load, require_precision
 from semphase.models.tokens import special_notice
 from semphase.progress import progress
-from semphase.store import SealedStore, Store, reached
+from semphase.store import SealedStore, Store, opened
 from semphase.study.budget import BUDGETS
 from semphase.study.given import corpus_of, lexicon_of, speaks_grammar
 from semphase.study.joint import JointStudy
@@ -124,7 +124,7 @@ def _notices(settings: RunSettings, words: Lexicon, text: Corpus) -> Iterator[st
 def _store(settings: RunSettings, notices: list[str]) -> Store:
     if settings.sealed:
         return SealedStore(settings.store, notices, settings.sealed)
-    return Store(settings.store, notices, remote=reached(settings.remote))
+    return opened(settings.store, settings.remote, notices)
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,8 @@ from semphase.errors import NotApplicable, SemphaseError
 from semphase.measure.measurement import measurement
 from semphase.measure.replay import Replay
 from semphase.science.heads.facet import Heads
-from semphase.store import Store, reached
+from semphase.store import Store, opened
+from semphase.store.remote import Remote
 from semphase.study.subject import Opened, Trained
 from semphase.study.sweep import swept
 from semphase.study.text import LazyReplay
@@ -168,7 +169,7 @@ def elsewhere(thing):
 @pytest.mark.parametrize("url", ["", "local://{}"])
 def test_this_process_is_equal_to_itself(url, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
-    store = Store(tmp_path, remote=reached(url.format(tmp_path / "shared")))
+    store = opened(tmp_path, url.format(tmp_path / "shared"))
     with marked(store) as mark:
         own = machine("cpu", store.place, mark)
         require_equal(own, {"w": elsewhere(own)}, store)
@@ -178,7 +179,7 @@ def test_this_process_is_equal_to_itself(url, tmp_path, monkeypatch):
 def test_a_store_of_a_url_has_a_folder_of_its_own_on_each_machine(make, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
     study = make(tmp_path / "here")
-    study.store.remote = reached(f"local://{tmp_path}/shared")
+    study.store.remote = Remote(f"local://{tmp_path}/shared")
     made = there(study, study).store
     assert made.remote == study.store.remote
     assert made.root.is_relative_to(tmp_path / "worker")

@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from semphase.errors import SemphaseError
 from semphase.mirrors import mirror
-from semphase.store import Store, reached
+from semphase.store import Store
 from semphase.store.remote import Remote
 
 KEY = {"measurement": "numbers", "number": 1}
@@ -65,7 +65,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, files: type[Scripted]) -
 
 
 def machine(tmp_path: Path, name: str, url: str) -> Store:
-    return Store(tmp_path / name, remote=reached(url))
+    return Store(tmp_path / name, remote=Remote(url))
 
 
 def number(value: int) -> xr.Dataset:
