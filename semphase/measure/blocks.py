@@ -18,6 +18,7 @@ from torch import Tensor, long, nn, no_grad, zeros
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Change
+from semphase.measure.halving import lacks_memory
 from semphase.measure.seam import attending
 from semphase.measure.streams import first_tensor
 from semphase.models import Model, write_of
@@ -274,20 +275,30 @@ def run_block(model: Model, layer: int, stream: Stream, call: Call) -> Stream:
 def broadcasts(model: Model) -> bool:
     """Do the arguments beside the stream that blocks get for one row serve any number of rows?
 
-    Tried once for a model, on a short text, with the arguments of another. SemphaseError where blocks that run one by one
-    do not give what the model does.
+    Tried once for a model, on a short text, with the arguments of another; where memory holds no second row, they serve
+    one. SemphaseError where blocks that run one by one do not give what the model does.
     """
     tokens = probe_tokens(model.module)
-    ids = torch.cat([tokens, tokens.flip(1)])
+    try:
+        return _rows_served(model, torch.cat([tokens, tokens.flip(1)])) == 1
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+    _rows_served(model, tokens)
+    return False
+
+
+def _rows_served(model: Model, ids: Int[Tensor, "row position"]) -> int:
+    """For how few rows arguments are made that serve all of these."""
     first, last = model.anatomy.blocks[0], model.anatomy.blocks[-1]
     with no_grad(), attending(model, {}):
         seen, _ = passed(model.module, (first, last), ids)
         wanted = first_tensor(seen[last].gave)
         if not bool(wanted.isfinite().all()):
-            return True  # broken weights: the measurement names the layer and the prompt
-        for rows in (1, 2):
+            return 1  # broken weights: the measurement names the layer and the prompt
+        for rows in range(1, len(ids) + 1):
             if _gives(model, ids.roll(1, dims=1)[:rows], seen[first].given, wanted):
-                return rows == 1
+                return rows
     raise SemphaseError(
         f"the blocks of {model.name} ({model.family}) take more from each other than the stream, so they cannot be run one "
         "by one; choose a model of another family."
@@ -299,7 +310,9 @@ def _gives(model: Model, ids: Int[Tensor, "row position"], stream: Stream, wante
     try:
         for layer, call in enumerate(block_calls(model, ids)):
             stream = run_block(model, layer, stream, call)
-    except REFUSALS:
+    except REFUSALS as error:
+        if lacks_memory(error):
+            raise
         return False
     close = stream_tolerance(str(model.dtype).removeprefix("torch."), model.layers, model.d_model)
     return float((stream - wanted).norm()) <= close * float(wanted.norm())

@@ -12,11 +12,12 @@ import xarray as xr
 
 from semphase import Prompts
 from semphase.measure import sites
+from semphase.measure.blocks import broadcasts
 from semphase.measure.edits import zeroed
 from semphase.measure.halving import OutOfMemory, in_passes, lacks_memory
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import head_by_head, substitute
-from semphase.models import Model
+from semphase.models import Model, load
 from semphase.remarks import heard_by
 from semphase.store import Store
 from semphase.study import Study
@@ -87,6 +88,16 @@ def test_halves_give_the_same_numbers_and_a_notice(name, tiny, study_of, tmp_pat
         found = MEASURED[name](study)
     assert unlike(found, known) < stream_tolerance("float32", tiny.layers, tiny.d_model)
     assert study.store.notices == ["passes of tiny were halved where the memory of cpu did not hold them."]
+
+
+def test_a_model_is_looked_into_with_memory_for_one_row(study_of, tmp_path):
+    found = {}
+    for rows in (1, 8):
+        fresh = load("tiny-short")
+        with memory_for(fresh, rows, ERRORS["cpu"]):
+            found[rows] = study_of(fresh, store=Store(tmp_path / f"{rows}")).sweep(OWN, LABELS, "losses")
+            assert broadcasts(fresh) == (rows > 1)
+    assert unlike(found[1], found[8]) < stream_tolerance("float32", fresh.layers, fresh.d_model)
 
 
 def test_heads_are_halved(tiny):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,7 @@ from semphase.science.cvfp.model import (
     with_normalised_head,
     with_unit_rows,
 )
+from semphase.science.cvfp.model.checkpoint import begun, clear_finished, folder_of
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.cvfp.together import each_of, workers_for
 from semphase.study.study import Study
@@ -229,20 +230,25 @@ class Cvfp:
     def trained(self, stack: Sequence[Training]) -> dict[Training, xr.Dataset]:
         """What trainings that differ in their seed gave; those that the store lacks are made now, side by side.
 
-        They resume from the checkpoints of such that were killed.
+        They resume from the checkpoints of such that were killed, which stay until all that were made together are kept.
         """
+        place = self.study.store.path(self._key(replace(stack[0], seed=0))).with_suffix("")
 
         def measure(missing: Sequence[Training]) -> Iterator[tuple[Training, xr.Dataset]]:
-            if missing:
-                own = missing[0]
-                made = train(
-                    own.configuration, own.recipe, self.vocabulary, *self.split(own),
-                    seeds=[each.seed for each in missing], kind=own.kind,
-                    folder=self.study.store.path(self._key(own)).with_suffix(""),
-                )  # fmt: skip
-                yield from zip(missing, made, strict=True)
+            if not missing:
+                return
+            own, wanted = missing[0], {each.seed: each for each in missing}
+            seeds = begun(place, list(wanted))
+            made = train(
+                own.configuration, own.recipe, self.vocabulary, *self.split(own),
+                seeds=seeds, kind=own.kind, folder=folder_of(place, seeds),
+            )  # fmt: skip
+            yield from ((wanted[seed], each) for seed, each in zip(seeds, made, strict=True) if seed in wanted)
+            clear_finished(place, set(seeds))
 
-        return self.study.store.several({own: self._key(own) for own in stack}, measure)
+        found = self.study.store.several({own: self._key(own) for own in stack}, measure)
+        clear_finished(place, {own.seed for own in stack})
+        return found
 
     def split(self, own: Training) -> tuple[Ids, Int[np.ndarray, "held_out position"]]:
         """Training and validation documents as rows of the vocabulary."""

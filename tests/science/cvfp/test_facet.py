@@ -260,3 +260,30 @@ def test_repeats_are_compared_one_by_one():
     )
     assert speed_ratio(seconds, "parallel").value == 2
     assert speed_ratio(seconds, "parallel").lacks
+
+
+def test_a_kill_between_the_results_of_two_seeds_costs_none_of_them(study, monkeypatch):
+    from semphase.science.cvfp.model.checkpoint import Checkpoints
+    from semphase.store import Store
+
+    monkeypatch.setattr(Checkpoints, "due", lambda *_: True)
+    cvfp, write, told = study.facet(Cvfp), Store._write, []
+    pair = Grid("pair", (4,), cvfp.seeds[:2], layers=(1,), tokens=(1,), recipe=QUICK).trainings(cvfp.vocabulary.width)
+
+    def killed(self: Store, *entry: Any) -> None:
+        if told:
+            raise KeyboardInterrupt
+        told.append(entry)
+        write(self, *entry)
+
+    monkeypatch.setattr(Store, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        cvfp.trained(pair)
+    monkeypatch.setattr(Store, "_write", write)
+    monkeypatch.setattr(Checkpoints, "write", refuse)  # after each iteration and epoch
+    resumed = cvfp.trained(pair)
+    assert not list(study.store.root.rglob("phase-*"))
+    monkeypatch.undo()
+    monkeypatch.setitem(SIZES, "small", FEW)
+    other = replace(study, store=Store(study.store.root / "other")).facet(Cvfp).trained(pair)
+    assert all(resumed[own].drop_attrs().identical(other[own].drop_attrs()) for own in pair)

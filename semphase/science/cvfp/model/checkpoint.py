@@ -1,11 +1,15 @@
-"""What a killed training goes on from: one safetensors file for each phase, whole or not there."""
+"""What a killed training goes on from: one safetensors file for each phase, whole or not there.
+
+Trainings that take their steps together have one folder, which stays until all of them are kept: a kill between the
+results of two would cost the second otherwise.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,15 +69,34 @@ class Checkpoints:
         told = header.get("facts", "")
         return (found, json.loads(told)) if header.get("sha256") == _sha256(found, told) else None
 
-    def clear(self) -> None:
-        """Empty the folder of checkpoints, and take it away if nothing else is in it."""
-        for path in self.folder.glob("*phase-*"):
-            path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
-
     def _path(self, phase: str) -> Path:
         return self.folder / f"{phase.replace(' ', '-')}.safetensors"
+
+
+def folder_of(place: Path, seeds: Sequence[int]) -> Path:
+    """Where trainings that differ in their seed alone leave their checkpoints; `place` tells them from all others."""
+    return place.with_name("-".join([place.name, *map(str, seeds)]))
+
+
+def begun(place: Path, seeds: Sequence[int]) -> list[int]:
+    """The seeds of killed trainings that have all of these among them; these alone where no such have left anything."""
+    return next((list(own) for own in sorted(_folders(place)) if set(seeds) <= set(own)), list(seeds))
+
+
+def clear_finished(place: Path, finished: Set[int]) -> None:
+    """Take away the checkpoints of trainings whose seeds are all finished; a folder with anything else in it stays."""
+    for seeds, folder in _folders(place).items():
+        if set(seeds) <= finished:
+            for path in folder.glob("*phase-*"):
+                path.unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _folders(place: Path) -> dict[tuple[int, ...], Path]:
+    """By the seeds of the trainings."""
+    named = {path: path.name.removeprefix(f"{place.name}-").split("-") for path in place.parent.glob(f"{place.name}-*")}
+    return {tuple(map(int, own)): path for path, own in named.items() if all(map(str.isdecimal, own)) and path.is_dir()}
 
 
 def _sha256(tensors: Mapping[str, Tensor], facts: str) -> str:

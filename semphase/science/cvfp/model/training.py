@@ -89,9 +89,9 @@ def train(
     `singular_values` relative to their sum; NaN for the bigram. `unseen`: validation tokens whose type is not in
     training. The attributes hold what was trained and how it ended.
 
-    Killed trainings go on in `folder` from a state that is some seconds old at most; it is emptied at the end.
-    `advance` is told `most` + `epochs` steps in all. Raises SemphaseError for widths or documents that do not fit, on
-    divergence, and where no checkpoint can be written.
+    Killed trainings go on in `folder` from a state that is some seconds old at most; whoever keeps what they give takes
+    it away. `advance` is told `most` + `epochs` steps in all. Raises SemphaseError for widths or documents that do not
+    fit, on divergence, and where no checkpoint can be written.
     """
     _fit(configuration, vocabulary, training, validation)
     tokens = 1 if kind == "bigram" else configuration.tokens
@@ -107,9 +107,7 @@ def train(
     trained = train_tokens(
         shape, recipe, vocabulary.head, *readings, seeds=seeds, checkpoints=checkpoints, advance=advance
     )
-    found = [_dataset(task, shape, *each) for each in zip(seeds, contexts, trained, strict=True)]
-    checkpoints.clear()
-    return found
+    return [_dataset(task, shape, *each) for each in zip(seeds, contexts, trained, strict=True)]
 
 
 def _fit(configuration: Configuration, vocabulary: Vocabulary, training: Documents, validation: HeldOut) -> None:

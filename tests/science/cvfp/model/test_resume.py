@@ -14,7 +14,7 @@ import torch
 
 from semphase.errors import SemphaseError
 from semphase.science.cvfp.model import Configuration, Recipe, normalised, train
-from semphase.science.cvfp.model.checkpoint import Checkpoints
+from semphase.science.cvfp.model.checkpoint import Checkpoints, begun, clear_finished, folder_of
 
 RECIPE = Recipe(most=6, epochs=4, patience=4, token_batch=64, context_batch=100)
 SHAPE = Configuration(2, 2, 16, 24)
@@ -74,7 +74,6 @@ def test_a_kill_changes_nothing(tmp_path, write, left, first):
     if len(left) == 2:
         assert told[2] == 2
     assert same(resumed, run(tmp_path / "other"))
-    assert not folder.exists()
 
 
 def broken_off(folder, recipe=RECIPE, **options):
@@ -118,11 +117,29 @@ def test_divergence_leaves_the_finished_part(tmp_path):
     assert told[0] == RECIPE.most
 
 
-def test_the_folder_is_left_where_something_else_is_in_it(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "own.txt").write_text("mine")
-    run(tmp_path / "a")
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["own.txt"]
+def test_a_folder_goes_when_all_its_seeds_are_finished_but_for_what_is_not_ours(tmp_path):
+    place = tmp_path / "a"
+    for seeds in ([1, 2], [3]):
+        run(folder_of(place, seeds), seeds=seeds)
+    (folder_of(place, [3]) / "own.txt").write_text("mine")
+    clear_finished(place, {1, 3})
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == [
+        "own.txt",
+        "phase-1.safetensors",
+        "phase-2.safetensors",
+    ]
+    clear_finished(place, {1, 2, 3})
+    assert [path.name for path in tmp_path.iterdir()] == ["a-3"]
+
+
+def test_trainings_that_were_begun_together_go_on_together(tmp_path):
+    place = tmp_path / "a"
+    for seeds in ([4], [1, 2]):
+        folder_of(place, seeds).mkdir()
+    (tmp_path / "a-later").mkdir()
+    assert begun(place, [2]) == begun(place, [2, 1]) == [1, 2]
+    assert begun(place, [1, 4]) == [1, 4]
+    assert begun(tmp_path / "b", [4]) == [4]
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path):
