@@ -117,7 +117,8 @@ class _Unpacker(pickle.Unpickler):
 
 def _loaded(opened: Opened) -> Trained:
     model = load(opened.name, device=opened.device, dtype=opened.dtype, bos=opened.bos)
-    require_precision(model.device, model.dtype, opened.dtype)
+    for device in model.devices:
+        require_precision(device, model.dtype, opened.dtype)
     return Trained(model, opened=opened)
 
 

@@ -128,6 +128,14 @@ class Attending:
         batch, _, positions, _ = self.query.shape
         return self.value.new_empty(batch, positions, self.heads, self.value.shape[-1])
 
+    def on(self, device: torch.device) -> Attending:
+        """The same on a device."""
+        if self.query.device == device:
+            return self
+        mask, sinks = (None if own is None else own.to(device) for own in (self.mask, self.sinks))
+        query, key, value = (own.to(device) for own in (self.query, self.key, self.value))
+        return replace(self, query=query, key=key, value=value, mask=mask, sinks=sinks)
+
     def of_rows(self, rows: slice) -> Attending:
         """What some of the texts see."""
         mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[rows]

@@ -198,23 +198,25 @@ def _hooked(model: Model, layer: int, change: BlockChange, stream: Stream) -> It
 
 
 def _writing_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[], None]) -> Callable[[], None]:
-    """Let a part's output go through `work`; returns what takes the hook off."""
+    """Let a part's output go through `work`, where the stream is; returns what takes the hook off."""
 
     def hook(_part: nn.Module, _args: Any, output: Any) -> Any:
         seen()
-        made = work(write_of(output, stream)).reshape(first_tensor(output).shape)
+        own = first_tensor(output)
+        made = work(write_of(output, stream).to(stream.device)).reshape(own.shape).to(own.device)
         return (made, *output[1:]) if isinstance(output, tuple) else made
 
     return part.register_forward_hook(hook).remove
 
 
 def _entering_hook(part: nn.Module, work: Work, stream: Stream, seen: Callable[[], None]) -> Callable[[], None]:
-    """Let a part's input go through `work`; some families flatten the batch."""
+    """The same with a part's input; some families flatten the batch."""
 
     def hook(_part: nn.Module, args: tuple[Any, ...]) -> Any:
         seen()
         own: Tensor = args[0]
-        return (work(own.reshape(*stream.shape[:2], -1)).reshape(own.shape), *args[1:])
+        made = work(own.reshape(*stream.shape[:2], -1).to(stream.device))
+        return (made.reshape(own.shape).to(own.device), *args[1:])
 
     return part.register_forward_pre_hook(hook).remove
 

@@ -33,9 +33,10 @@ class Unkept(SemphaseError):
 
 
 class _Seam:
-    """The changes in force, by module, what makes the outputs of unchanged heads, and whose changes they are."""
+    """The changes in force, by module, where they work, what makes the outputs of unchanged heads, and whose they are."""
 
     changes: Mapping[int, Change] = {}
+    home: torch.device | None = None
     attend: Change = staticmethod(softmax_outputs)
     owner: object = None
 
@@ -107,7 +108,7 @@ def attending(model: Model, changes: Changes, attend: Change = softmax_outputs) 
     """
     ways, owner = ways_of(model), object()
     inside: dict[int, Change] = {}
-    before = _Seam.changes, _Seam.attend, _Seam.owner
+    before = _Seam.changes, _Seam.home, _Seam.attend, _Seam.owner
     with ExitStack() as stack:
         for layer, change in changes.items():
             if layer in ways.closed:
@@ -122,11 +123,11 @@ def attending(model: Model, changes: Changes, attend: Change = softmax_outputs) 
                 inside.update((id(part), change) for part in block.modules())
         if ways.interface:
             stack.enter_context(_installed(model))
-        _Seam.changes, _Seam.attend, _Seam.owner = inside, attend, owner
+        _Seam.changes, _Seam.home, _Seam.attend, _Seam.owner = inside, model.module.device, attend, owner
         try:
             yield
         finally:
-            _Seam.changes, _Seam.attend, _Seam.owner = before
+            _Seam.changes, _Seam.home, _Seam.attend, _Seam.owner = before
 
 
 @contextmanager
@@ -260,9 +261,9 @@ def _at_projection(heads: int, owner: object, projection: nn.Module, args: tuple
     if _Seam.owner is not owner:  # an inner block has changes of its own
         return None
     given: Tensor = args[0]
-    outputs = given.unflatten(-1, (heads, -1))
+    outputs = given.unflatten(-1, (heads, -1)).to(_Seam.home)
     made = _Seam.changes[id(projection)](AtProjection(projection, outputs))
-    return (made.flatten(2), *args[1:])
+    return (made.flatten(2).to(given.device), *args[1:])
 
 
 def _attend(
@@ -284,7 +285,9 @@ def _attend(
     sinks = other.get("s_aux")
     seen = Attending(module, query, key, value, attention_mask, scale, other.get("softcap"), _Seam.attend, sinks)
     change = _Seam.changes.get(id(module))
-    return (seen.outputs if change is None else change(seen)).contiguous(), None
+    if change is None:
+        return seen.outputs.contiguous(), None
+    return change(seen if _Seam.home is None else seen.on(_Seam.home)).to(query.device).contiguous(), None
 
 
 AttentionInterface.register(NAME, _attend)

@@ -103,7 +103,7 @@ def reading(
 
     def write(_module: nn.Module, _args: Any, output: Any) -> None:
         # Some families flatten the batch; the block's input has the shape to read by.
-        writes.append(write_of(output, entering[0])[rows, position])
+        writes.append(write_of(output, entering[0]).to(position.device)[rows, position])
 
     def remember(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         entering[:] = [first_tensor(args if args else kwargs["hidden_states"])]

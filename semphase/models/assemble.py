@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semphase.models import precision
@@ -11,6 +10,7 @@ from semphase.models.anatomy import dimensions, parts_of
 from semphase.models.device import use
 from semphase.models.folding import fold
 from semphase.models.model import Model, Start, bos_token
+from semphase.models.spread import place
 
 
 def assemble(
@@ -24,9 +24,9 @@ def assemble(
     dtype: torch.dtype,
     bos: Start = "default",
 ) -> Model:
-    """Process the weights, move them, find the parts and check that they add up to the residual stream.
+    """Process the weights, move or spread them, find the parts and check that they add up to the residual stream.
 
-    The module is changed in place. SemphaseError for a family whose parts do not add up.
+    The module is changed in place. SemphaseError for a family whose parts do not add up, and where there is no room.
     """
     precision.use_full_precision()
     use(device)
@@ -34,7 +34,7 @@ def assemble(
     parameters = sum(weight.numel() for weight in module.parameters())
     if processing == "folded":
         fold(module)
-    nn.Module.to(module, device=device, dtype=dtype)
+    place(module, device, dtype, name)
     parts = parts_of(module)
     sizes = dimensions(module, len(parts.blocks))
     return Model(

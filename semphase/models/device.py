@@ -30,6 +30,14 @@ def use(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
+def siblings(device: torch.device) -> list[torch.device]:
+    """All devices of a kind, the one that is meant first; the device alone where it is numbered."""
+    if device.type != "cuda" or ":" in str(device):
+        return [device]
+    first, count = torch.cuda.current_device(), torch.cuda.device_count()
+    return [torch.device("cuda", (first + number) % count) for number in range(count)]
+
+
 def device_memory(device: torch.device) -> int | None:
     """Bytes of a device's own memory; None where it has none or does not say."""
     return int(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None

@@ -106,6 +106,11 @@ class Model:
         return class_of(self.parameters)
 
     @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """Where the weights lie: several for a model that is spread, the one that it is run from first."""
+        return tuple(dict.fromkeys(own.device for own in self.module.parameters()))
+
+    @property
     def vocabulary(self) -> int:
         """The number of tokens that the embedding has a row for."""
         weight: torch.Tensor = self.module.get_input_embeddings().weight  # type: ignore[assignment]

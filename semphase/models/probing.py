@@ -83,7 +83,7 @@ def passed(
 
     def keep(part: nn.Module, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         given = args[0] if args else named.get("hidden_states")
-        seen[part] = Passed(_copied(given), _copied(output))
+        seen[part] = Passed(_copied(given, tokens.device), _copied(output, tokens.device))
 
     handles = [part.register_forward_hook(keep, with_kwargs=True) for part in watched]
     try:
@@ -104,7 +104,7 @@ def passed_alone(module: PreTrainedModel, watched: Iterable[nn.Module]) -> tuple
         raise unfit(module, f"it does not run on tokens alone: {reason}") from None
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, device: torch.device) -> Any:
     first = first_of(value)
-    copy = first.clone() if isinstance(first, Tensor) else first
+    copy = first.to(device, copy=True) if isinstance(first, Tensor) else first
     return (copy, *value[1:]) if isinstance(value, tuple) and value else copy

@@ -81,6 +81,12 @@ def _on_text(study: Study) -> Iterator[str]:
         yield notice
 
 
+def _on_devices(model: Model) -> Iterator[str]:
+    """A notice on weights that lie on several devices."""
+    if len(model.devices) > 1:
+        yield f"the weights of {model.name} are spread over {', '.join(map(str, model.devices))}."
+
+
 def _on_prompts(settings: RunSettings, model: Model, words: Lexicon) -> Iterator[str]:
     """Notices on how the user's prompts and the words' sentences are read."""
     texts = {f"the prompts {name!r}": own.texts for name, own in substitutes_of(settings).sets.items()}
@@ -93,9 +99,11 @@ def _on_prompts(settings: RunSettings, model: Model, words: Lexicon) -> Iterator
 
 def _open(settings: RunSettings, name: str) -> Study:
     model = load(name, device=settings.device, dtype=settings.dtype, bos=settings.bos)
-    require_precision(model.device, model.dtype, settings.dtype)
+    for device in model.devices:
+        require_precision(device, model.dtype, settings.dtype)
     words, text = or_unread(lambda: lexicon_of(settings)), or_unread(lambda: corpus_of(settings)[0])
-    store = _store(settings, [*_notices(settings, words, text), *_on_prompts(settings, model, words)])
+    told = [*_on_devices(model), *_notices(settings, words, text), *_on_prompts(settings, model, words)]
+    store = _store(settings, told)
     opened = Opened(name, settings.device, settings.dtype, settings.bos)
     subject = Trained(model, copies_memory(settings), opened=opened)
     budget = BUDGETS[settings.budget]

@@ -10,6 +10,7 @@ import torch
 
 from semphase.data.lexicon import Lexicon, dump
 from semphase.errors import SemphaseError
+from semphase.models import Model
 from semphase.study import JointStudy, Study, close_studies, open_study
 from semphase.study.given import speaks_grammar
 
@@ -76,3 +77,13 @@ def test_several_lexicons_are_one(settings, files, lexicon):
 )
 def test_the_generated_language_is_for_the_tiny_models_alone(models, grammar):
     assert speaks_grammar(models) is grammar
+
+
+def test_a_model_on_several_devices_is_told(settings, monkeypatch):
+    where = (torch.device("cpu"), torch.device("meta", 1))
+    monkeypatch.setattr(Model, "devices", property(lambda _: where))
+    monkeypatch.setattr("semphase.study.opening.require_precision", lambda device, *_: asked.append(device))
+    asked = []
+    study = open_study(replace(settings, models=()), ("tiny-short",))
+    assert "the weights of tiny-short are spread over cpu, meta:1." in study.store.notices
+    assert asked == list(where)

@@ -77,8 +77,9 @@ def _gpt2(part: nn.Module, model: Model, heads: Heads) -> dict[tuple[nn.Module, 
     fused: Any = part.c_attn
     written: Any = part.c_proj
     columns = torch.cat([places + offset * width for offset in range(3)])
+    columns, rows = columns.to(fused.weight.device), places.to(written.weight.device)
     into = _conv(fused.weight[:, columns], fused.bias[columns])
-    out = _conv(written.weight[places], written.bias)
+    out = _conv(written.weight[rows], written.bias)
     return {(part, "c_attn"): into, (part, "c_proj"): out, (part, "split_size"): len(places)}
 
 
@@ -87,7 +88,8 @@ def _places(heads: Heads, d: int) -> Tensor:
 
 
 def _rows(own: nn.Linear, places: Tensor) -> nn.Linear:
-    return _linear(own.weight[places.to(own.weight.device)], None if own.bias is None else own.bias[places])
+    places = places.to(own.weight.device)
+    return _linear(own.weight[places], None if own.bias is None else own.bias[places])
 
 
 def _columns(own: nn.Linear, places: Tensor) -> nn.Linear:

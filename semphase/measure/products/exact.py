@@ -109,5 +109,5 @@ def _pass_bytes(model: Model) -> int:
 
 
 def _has_products(model: Model) -> bool:
-    """Has the device the products that a weight would be split for?"""
-    return model.dtype == torch.float32 and has_tf32(model.device)
+    """Has the device, the only one, the products that a weight would be split for?"""
+    return model.dtype == torch.float32 and has_tf32(model.device) and len(model.devices) == 1

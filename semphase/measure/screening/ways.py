@@ -53,8 +53,8 @@ class Make(Protocol):
 
 
 def worth_screening(model: Model) -> bool:
-    """Small models spend their time elsewhere, and half precision has nothing to save."""
-    return model.size_class != "tiny" and model.dtype == torch.float32
+    """Small models spend their time elsewhere, and half precision has nothing to save; what is spread is not copied."""
+    return model.size_class != "tiny" and model.dtype == torch.float32 and len(model.devices) == 1
 
 
 def fastest(model: Model, tokens: int, speedups: Mapping[Product, float], memory: int = MEMORY) -> Way | None:
