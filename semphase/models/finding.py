@@ -130,7 +130,9 @@ def _require_causal(module: PreTrainedModel, blocks: Sequence[nn.Module], seen: 
     tokens[0, -1] = tokens[0, 0]
     other, _ = passed(module, blocks[-1:], tokens)
     one, two = (first_of(own[blocks[-1]].gave)[:, :-1] for own in (seen, other))
-    if float((one - two).norm()) > torch.finfo(one.dtype).eps ** 0.5 * float(one.norm()):
+    eps = torch.finfo(one.dtype).eps
+    # Attention that was never trained is nearly even, so what one token moves is small: rounding is far less.
+    if float((one - two).norm()) > min(100 * eps, eps**0.5) * float(one.norm()):
         raise unfit(module, "its positions see later ones")
 
 

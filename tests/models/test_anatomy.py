@@ -126,7 +126,9 @@ def test_a_family_without_a_final_norm_is_refused():
         parts_of(module)
 
 
-def test_positions_that_see_later_ones_are_refused():
+@pytest.mark.parametrize("seed", range(5))
+def test_positions_that_see_later_ones_are_refused(seed):
+    torch.manual_seed(seed)
     module = small(
         "roformer", vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
     )
