@@ -14,6 +14,7 @@ import torch
 from semphase.cluster.equal import own_versions, require_versions
 from semphase.cluster.rebuilding import Kept
 from semphase.errors import NotApplicable, SemphaseError, Undefined
+from semphase.models.memory import NoRoom
 
 _KEPT = Kept()
 _ONE = threading.Lock()
@@ -46,11 +47,11 @@ def measure(content: bytes, described: Mapping[str, bytes], versions: Mapping[st
             unit()
             for store in _KEPT.stores.values():
                 store.share_used()
-        except (SemphaseError, NotApplicable) as refusal:
-            return Outcome(_notices(), (_kind(refusal), str(refusal)))
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, NoRoom):  # what this worker keeps of other models may stand in the way
             _KEPT.forget()
             raise
+        except (SemphaseError, NotApplicable) as refusal:
+            return Outcome(_notices(), (_kind(refusal), str(refusal)))
     return Outcome(_notices())
 
 

@@ -18,10 +18,10 @@ from torch import Tensor, long, nn, no_grad, zeros
 
 from semphase.errors import SemphaseError
 from semphase.measure.attention import Change
-from semphase.measure.halving import lacks_memory
 from semphase.measure.seam import attending
 from semphase.measure.streams import first_tensor
 from semphase.models import Model, write_of
+from semphase.models.memory import lacks_memory
 from semphase.models.probing import REFUSALS, passed, probe_tokens
 from semphase.models.remembered import remembered
 from semphase.tolerances import stream_tolerance

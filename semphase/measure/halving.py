@@ -10,12 +10,9 @@ from typing import Any, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from semphase.errors import SemphaseError
 from semphase.models import Model
+from semphase.models.memory import OutOfMemory, lacks_memory
 from semphase.remarks import remark
-
-SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What the errors of CUDA, MPS and CPU say; of the last two it is all that tells them from others."""
 
 
 class Part(Protocol):
@@ -30,17 +27,6 @@ class Part(Protocol):
 
 P = TypeVar("P", bound=Part)
 R = TypeVar("R")
-
-
-class OutOfMemory(SemphaseError):
-    """Memory does not suffice for the least that a pass can take."""
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Does an error say that there is no more memory?"""
-    if isinstance(error, OutOfMemory | MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
 
 
 def in_passes(model: Model, parts: Iterable[P], run: Callable[[P], R]) -> Iterator[tuple[P, R]]:

@@ -20,7 +20,7 @@ from semphase.measure.blocks import Stream
 from semphase.measure.compiling import Compiler
 from semphase.measure.edit_base import Edit
 from semphase.measure.gathering import Gathered
-from semphase.measure.halving import OutOfMemory, give_back, in_passes, remark_halves, within_memory
+from semphase.measure.halving import give_back, in_passes, remark_halves, within_memory
 from semphase.measure.items import Items
 from semphase.measure.looks import Reader, require_finite_rows
 from semphase.measure.products.exact import replay_of, replay_tokens
@@ -29,6 +29,7 @@ from semphase.measure.replay import Replay
 from semphase.measure.sites import Site
 from semphase.measure.sweeps import pass_tokens
 from semphase.models import Model
+from semphase.models.memory import OutOfMemory
 
 Label = TypeVar("Label", bound=Hashable)
 R = TypeVar("R")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from semphase.errors import SemphaseError
+from semphase.models.memory import NoRoom, lacks_memory
 
 _TOKENS = 8
 REFUSALS = (ValueError, TypeError, RuntimeError, AttributeError, KeyError, IndexError, AssertionError, ImportError)
@@ -100,6 +101,11 @@ def passed_alone(module: PreTrainedModel, watched: Iterable[nn.Module]) -> tuple
     try:
         return passed(module, watched, probe_tokens(module))
     except REFUSALS as error:
+        if lacks_memory(error):
+            raise NoRoom(
+                f"there is no memory for a short text beside the weights of a {module.config.model_type} model; "
+                "choose a narrower --dtype or --device cpu."
+            ) from None
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise unfit(module, f"it does not run on tokens alone: {reason}") from None
 

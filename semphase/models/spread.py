@@ -6,17 +6,20 @@ block gives comes back to where its input was, so whoever runs, reads or changes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import product
 
 import torch
 from accelerate import infer_auto_device_map
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
-from accelerate.utils import get_balanced_memory
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from semphase.errors import SemphaseError
 from semphase.models.device import free_memory, siblings
+from semphase.models.memory import NoRoom, lacks_memory
 
 SHARE = 0.8
 """Of what is free on each of several devices; the rest is for what is measured."""
@@ -26,28 +29,29 @@ GB = 1e9
 def place(module: PreTrainedModel, device: torch.device, dtype: torch.dtype, name: str) -> None:
     """Move a model to a device, or spread it where that has no room; a numbered device is meant alone.
 
-    SemphaseError where there is no room for it.
+    Raises NoRoom where it does not fit.
     """
-    nn.Module.to(module, dtype=dtype)
-    free = free_memory(device)
-    if free is None or _bytes(module.parameters()) <= free:
+    with _room_for(module, device, dtype, name):
+        nn.Module.to(module, dtype=dtype)
+        several = siblings(device)
+        if len(several) > 1 and _bytes(module.parameters()) > SHARE * _free(several[0]):
+            gc.collect()  # modules with hooks hold themselves until then
+            room = {own: int(SHARE * _free(own)) for own in several}
+            where = _device_map(module, {own: bytes_ for own, bytes_ in room.items() if bytes_})
+            if where is not None:
+                spread(module, where, several[0])
+                return
         nn.Module.to(module, device=device)
-        return
-    room = {own: int(SHARE * (free_memory(own) or 0)) for own in siblings(device)}
-    where = _device_map(module, room) if len(room) > 1 else None
-    if where is None:
-        several = f", {sum(room.values()) / GB:.1f} GB on {len(room)} devices together" if len(room) > 1 else ""
-        raise SemphaseError(
-            f"the weights of {name} take {_bytes(module.parameters()) / GB:.1f} GB in {str(dtype).removeprefix('torch.')} "
-            f"and {device} has room for {free / GB:.1f} GB{several}; choose a narrower --dtype or --device cpu."
-        )
-    spread(module, where, next(iter(room)))
 
 
 def spread(module: PreTrainedModel, where: Mapping[nn.Module, torch.device], home: torch.device) -> None:
-    """Move blocks to the devices of a map, and everything else home."""
+    """Move blocks to the devices of a map, and everything else home; SemphaseError where copies between them fail."""
     away = {block: device for block, device in where.items() if device != home}
+    for device in sorted(set(away.values()), key=str):
+        _require_copies(home, device)
     for block, device in away.items():
+        nn.Module.to(block, device=device)
+    for block, device in away.items():  # what several blocks share was moved to the device of the last one
         skipped = module._skip_keys_device_placement
         hook = AlignDevicesHook(device, io_same_device=True, place_submodules=True, skip_keys=skipped)
         add_hook_to_module(block, hook)
@@ -58,20 +62,44 @@ def spread(module: PreTrainedModel, where: Mapping[nn.Module, torch.device], hom
                 own.data = own.data.to(home)
 
 
-def _device_map(module: PreTrainedModel, room: Mapping[torch.device, int]) -> dict[nn.Module, torch.device] | None:
-    """Of a model's blocks; None where they do not fit. The first device has everything else as well."""
+@contextmanager
+def _room_for(module: nn.Module, device: torch.device, dtype: torch.dtype, name: str) -> Iterator[None]:
+    """A lack of memory inside the block is told in a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        size = sum(own.numel() for own in module.parameters()) * dtype.itemsize / GB
+        other = "larger devices" if len(siblings(device)) > 1 else "a larger device"
+        all_ = f", --device {device.type} to spread them over all of its kind" if ":" in str(device) else ""
+        raise NoRoom(
+            f"{device} has no room for the weights of {name}, {size:.1f} GB in {str(dtype).removeprefix('torch.')}; choose "
+            f"a narrower --dtype, --device cpu{all_}, or {other}."
+        ) from None
+
+
+def _device_map(module: nn.Module, room: Mapping[torch.device, int]) -> dict[nn.Module, torch.device] | None:
+    """Of a model's blocks; None where they do not fit. The first device has everything else as well.
+
+    Devices get equal shares where there is room for these.
+    """
     devices, blocks = list(room), decoder_blocks(module)
-    beside = _bytes(module.parameters()) - _bytes(blocks.parameters())
-    free = {number: room[device] - (beside if number == 0 else 0) for number, device in enumerate(devices)}
-    whole = list({type(block).__name__ for block in blocks})
-    if free[0] < 0:
+    every = _bytes(module.parameters())
+    beside, largest = every - _bytes(blocks.parameters()), max((_bytes(own.parameters()) for own in blocks), default=0)
+    if len(devices) < 2 or not largest or room[devices[0]] < beside:
         return None
-    cut = infer_auto_device_map(
-        blocks, get_balanced_memory(blocks, free, whole), no_split_module_classes=whole, clean_result=False
-    )
-    if not set(cut.values()) <= set(free):
-        return None
-    return {blocks.get_submodule(name): devices[number] for name, number in cut.items()}
+    whole = list({type(own).__name__ for own in blocks})
+    # On the first device accelerate leaves room for one of the blocks to come, which would be fetched from a disk.
+    for share, spare in product((every // len(devices) + largest, every), (largest, 0)):
+        free = {number: min(room[device], share) for number, device in enumerate(devices)}
+        home = max(0, free[0] - beside)
+        cut = infer_auto_device_map(blocks, free | {0: home + spare}, no_split_module_classes=whole, clean_result=False)
+        there = {blocks.get_submodule(name): number for name, number in cut.items()}
+        at_home = sum(_bytes(own.parameters()) for own, number in there.items() if number == 0)
+        if set(there.values()) <= set(free) and at_home <= home:
+            return {own: devices[number] for own, number in there.items()}
+    return None
 
 
 def decoder_blocks(module: nn.Module) -> nn.ModuleList:
@@ -79,6 +107,24 @@ def decoder_blocks(module: nn.Module) -> nn.ModuleList:
     lists = {name: part for name, part in module.named_modules() if isinstance(part, nn.ModuleList)}
     outer = [own for name, own in lists.items() if not any(name.startswith(f"{other}.") for other in lists)]
     return max(outer, key=len, default=nn.ModuleList())
+
+
+def _require_copies(home: torch.device, device: torch.device) -> None:
+    """Some machines' devices cannot reach each other's memory though they say so, and copies are zeros."""
+    sent = torch.randn(2**16, generator=torch.Generator().manual_seed(0))
+    if not torch.equal(sent.to(home).to(device).to(home).cpu(), sent):
+        raise SemphaseError(
+            f"what is copied from {home} to {device} and back arrives changed, so no model can be spread over them; mend "
+            "their peer-to-peer access, or choose a narrower --dtype or --device cpu."
+        )
+
+
+def _free(device: torch.device) -> int:
+    """Bytes; none where a device cannot be had."""
+    try:
+        return free_memory(device) or 0
+    except RuntimeError:
+        return 0
 
 
 def _bytes(weights: Iterable[Tensor]) -> int:

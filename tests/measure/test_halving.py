@@ -14,10 +14,11 @@ from semphase import Prompts
 from semphase.measure import sites
 from semphase.measure.blocks import broadcasts
 from semphase.measure.edits import zeroed
-from semphase.measure.halving import OutOfMemory, in_passes, lacks_memory
+from semphase.measure.halving import in_passes
 from semphase.measure.replay import Replay
 from semphase.measure.sweeps import head_by_head, substitute
 from semphase.models import Model, load
+from semphase.models.memory import OutOfMemory, lacks_memory
 from semphase.remarks import heard_by
 from semphase.store import Store
 from semphase.study import Study
