@@ -194,9 +194,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time single heads against other tools; with --cvfp, --generation, --first-command or --scaling, those."""
+    """Time single heads against other tools; with --cvfp, --cvfp-grid, --generation, --first-command or --scaling, those."""
     python = _weights(session)
-    for other in ("cvfp", "generation", "first-command", "scaling"):
+    for other in ("cvfp", "cvfp-grid", "generation", "first-command", "scaling"):
         if f"--{other}" in session.posargs:
             arguments = [argument for argument in session.posargs if argument != f"--{other}"]
             script = str(ROOT / "benchmarks" / f"{other.replace('-', '_')}.py")

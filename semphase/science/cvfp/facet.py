@@ -9,7 +9,7 @@ context.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,7 @@ from semphase.science.cvfp.model import (
     with_unit_rows,
 )
 from semphase.science.cvfp.model.checkpoint import begun, clear_finished, folder_of
+from semphase.science.cvfp.processes import Train, processes_for, trainers
 from semphase.science.cvfp.spending import SIZES, Sizes
 from semphase.science.cvfp.together import each_of, workers_for
 from semphase.study.study import Study
@@ -63,6 +64,7 @@ class Cvfp:
     study: Study
     _found: dict[Grid, Sequence[xr.Dataset]] = field(default_factory=dict, repr=False)
     _measured: dict[Grid, Measured] = field(default_factory=dict, repr=False)
+    _train: Train | None = field(default=None, repr=False)
 
     @property
     def spending(self) -> Sizes:
@@ -214,18 +216,31 @@ class Cvfp:
         if unfinished:
             count = sum(missing.values())
             label = f"{count} CVFP trainings of {self.study.label} ({name}), in documents"
-            workers = workers_for(self.vocabulary.width, self.vocabulary.rows.device)
             with self.study.progress(label, sum(own.documents for own in trainings if missing[own])) as advance:
 
                 def done(stack: Sequence[Training]) -> None:
                     advance(sum(own.documents for own in stack if missing[own]))
 
-                for made in each_of(unfinished, self.trained, workers, done):
+                for made in self._together(unfinished, done):
                     found |= made
         for stack in stacks:
             if stack not in unfinished:
                 found |= self.trained(stack)
         return [found[own] for own in trainings]
+
+    def _together(
+        self, stacks: Sequence[Sequence[Training]], done: Callable[[Sequence[Training]], None]
+    ) -> list[dict[Training, xr.Dataset]]:
+        """`trained` of each: on a CPU in threads, on a GPU in processes, elsewhere where there are machines for it."""
+        width, device = self.vocabulary.width, self.vocabulary.rows.device
+        count = min(processes_for(device), len(stacks)) if self.study.store.elsewhere is None else 1
+        if count == 1:
+            return each_of(stacks, self.trained, workers_for(width, device), done)
+        with trainers(count, device) as self._train:
+            try:
+                return each_of(stacks, self.trained, count, done)
+            finally:
+                self._train = None
 
     def trained(self, stack: Sequence[Training]) -> dict[Training, xr.Dataset]:
         """What trainings that differ in their seed gave; those that the store lacks are made now, side by side.
@@ -239,7 +254,7 @@ class Cvfp:
                 return
             own, wanted = missing[0], {each.seed: each for each in missing}
             seeds = begun(place, list(wanted))
-            made = train(
+            made = (self._train or train)(
                 own.configuration, own.recipe, self.vocabulary, *self.split(own),
                 seeds=seeds, kind=own.kind, folder=folder_of(place, seeds),
             )  # fmt: skip

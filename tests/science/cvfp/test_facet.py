@@ -287,3 +287,18 @@ def test_a_kill_between_the_results_of_two_seeds_costs_none_of_them(study, monke
     monkeypatch.setitem(SIZES, "small", FEW)
     other = replace(study, store=Store(study.store.root / "other")).facet(Cvfp).trained(pair)
     assert all(resumed[own].drop_attrs().identical(other[own].drop_attrs()) for own in pair)
+
+
+@pytest.mark.slow
+def test_a_gpu_s_grid_in_processes_is_the_same(study, grid, monkeypatch):
+    from semphase.store import Store
+
+    own = grid()
+    monkeypatch.setattr("semphase.science.cvfp.facet.processes_for", lambda _device: 2)
+    monkeypatch.setattr("semphase.science.cvfp.facet.train", refuse)  # not in this one
+    cvfp = replace(study, store=Store(study.store.root / "apart")).facet(Cvfp)
+    found = cvfp.measured("some", cvfp.sizes, cvfp.seeds, layers=(1, 2), tokens=(1, 3), recipe=QUICK)
+    assert all(
+        one.drop_attrs().identical(other.drop_attrs()) for one, other in zip(found.found, own.found, strict=True)
+    )
+    assert cvfp._train is None
