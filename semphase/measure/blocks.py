@@ -6,7 +6,7 @@ Attention is changed through the seam of `semphase.measure.attention`; the other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -308,16 +308,23 @@ def _rows_served(model: Model, ids: Int[Tensor, "row position"]) -> int:
 
 
 def _gives(model: Model, ids: Int[Tensor, "row position"], stream: Stream, wanted: Stream) -> bool:
-    """Do the blocks, called as for these tokens, make the one stream of the other?"""
+    """Do the blocks, called as for these tokens, make the one stream of the other, and leave nothing for each other?"""
     try:
-        for layer, call in enumerate(block_calls(model, ids)):
+        calls = block_calls(model, ids)
+        before = _left(calls)
+        for layer, call in enumerate(calls):
             stream = run_block(model, layer, stream, call)
     except REFUSALS as error:
         if lacks_memory(error):
             raise
         return False
     close = stream_tolerance(str(model.dtype).removeprefix("torch."), model.layers, model.d_model)
-    return float((stream - wanted).norm()) <= close * float(wanted.norm())
+    return _left(calls) == before and float((stream - wanted).norm()) <= close * float(wanted.norm())
+
+
+def _left(calls: Sequence[Call]) -> list[set[Hashable]]:
+    """What lies in the mappings that all blocks are given, where some leave keys and values for others."""
+    return [set(own) for _, kwargs in calls for own in kwargs.values() if isinstance(own, Mapping)]
 
 
 @contextmanager

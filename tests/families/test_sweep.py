@@ -6,10 +6,12 @@ docs/families.md says which.
 from __future__ import annotations
 
 import pytest
-from families.small import FAMILIES, SENSES
-from families.sweep import outcome
+from families.small import FAMILIES, SENSES, small
+from families.sweep import compared, outcome
 from families.table import PAGE, row
 from random_models import CONFIGS
+
+from semphase.errors import SemphaseError
 
 # One of each kind: known by name; multiplied branches; attention inside transformers; sinks; no adapter; chosen keys;
 # linear layers among others; a multimodal class; refused because positions see later ones, post-norm and recurrent blocks.
@@ -43,3 +45,13 @@ def test_what_people_use_is_measured_with_all_its_heads(family):
     found = outcome(family)
     assert found.kind == "equal", found.reason
     assert found.closed == ()
+
+
+def test_blocks_that_leave_keys_and_values_for_others_are_refused():
+    """A replay from a middle block would read those of whatever ran last."""
+    module = small("mistral_large4")
+    text = module.config.get_text_config()
+    sharing = type(text)(**text.to_dict() | {"kv_source_layers": [0, 1, 0, 1]})
+    made = type(module)(type(module.config)(**module.config.to_dict() | {"text_config": sharing.to_dict()})).eval()
+    with pytest.raises(SemphaseError, match="take more from each other than the stream"):
+        compared("mistral_large4", made)
