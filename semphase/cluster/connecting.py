@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semphase.cluster.equal import Machine, machine, require_equal
-from semphase.cluster.packing import Book, Unsendable
+from semphase.cluster.packing import Book, Packed, Unsendable
 from semphase.cluster.stores import marked
 from semphase.cluster.unit import Outcome, measure
 from semphase.errors import SemphaseError
@@ -79,13 +79,21 @@ class Cluster:
             self.kept_here.setdefault(_measurement(name), str(problem))
             return None
         with _quiet():
-            described = {token: self._described(token) for token in packed.needs}
-            arguments = (packed.content, described, self.own.versions)
-            future = self.client.submit(worked, *arguments, key=f"semphase-{name}", retries=REPEATS, pure=False)
+            future = self._submitted(packed, name)
         # Whoever asked may give up because of another unit's error; this one is to end all the same.
         self._under_way[future] = name
         future.add_done_callback(self._ended)
         return future
+
+    def _submitted(self, packed: Packed, name: str) -> Future:
+        from distributed.client import ClosedClientError
+
+        try:
+            described = {token: self._described(token) for token in packed.needs}
+            arguments = (packed.content, described, self.own.versions)
+            return self.client.submit(worked, *arguments, key=f"semphase-{name}", retries=REPEATS, pure=False)
+        except ClosedClientError as problem:
+            raise SemphaseError(self._lost(_measurement(name), problem)) from problem
 
     def outcome(self, future: Future, name: str) -> Outcome:
         """What a unit told, once it is done; SemphaseError where it failed each time, and where the scheduler is gone."""
@@ -117,6 +125,9 @@ class Cluster:
             )
         if future.status == "error":
             return f"a unit of {name} failed {REPEATS + 1} times on the cluster: {_short(problem)}."
+        return self._lost(name, problem)
+
+    def _lost(self, name: str, problem: Exception) -> str:
         return (
             f"the scheduler at {self.address} was lost while {name} was measured ({_short(problem)}); start the run again: "
             "what was measured is in the store."
@@ -166,7 +177,12 @@ def _client(address: str) -> Client:
     try:
         with _quiet():
             return Client(**where, timeout=CONNECT, set_as_default=False, name="semphase")
-    except (OSError, ValueError, TypeError) as problem:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AssertionError,
+    ) as problem:  # a file that names no scheduler fails an assertion
         raise SemphaseError(
             f"there is no Dask scheduler at {address} ({_short(problem)}); give --scheduler an address such as "
             "tcp://host:8786, as the scheduler tells it when it starts."

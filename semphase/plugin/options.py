@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 from semphase.data.corpus.sources import SOURCES
+from semphase.errors import SemphaseError
 from semphase.files import is_folder, place, short
 from semphase.models.packaged import lexicon_names, lexicon_path
 from semphase.plugin.reading import beginnings
@@ -120,7 +121,18 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
 def out_folder(config: pytest.Config) -> Path:
     """The folder of the report, absolute."""
     asked: str = value(config, "out") or DEFAULT_OUT
-    return (config.invocation_params.dir / asked).resolve()
+    return Path(
+        os.path.realpath(config.invocation_params.dir / place(asked))
+    )  # Path.resolve raises for a link to itself
+
+
+def require_folder(config: pytest.Config) -> None:
+    """SemphaseError where --out names none on this machine."""
+    asked: str = value(config, "out") or ""
+    if "://" in asked:
+        raise SemphaseError(f"--out {asked} is a URL, and a report is written to a folder: choose a folder")
+    if out_folder(config).is_symlink():
+        raise SemphaseError(f"--out {asked} is a link that leads to itself: choose another folder")
 
 
 def store_folder(config: pytest.Config) -> Path:
@@ -131,7 +143,7 @@ def store_folder(config: pytest.Config) -> Path:
 
         return mirror(url)
     if asked:
-        return config.invocation_params.dir / (unquote(asked[len(FILE) :]) if asked.startswith(FILE) else asked)
+        return config.invocation_params.dir / (unquote(asked[len(FILE) :]) if asked.startswith(FILE) else place(asked))
     from platformdirs import user_cache_path
 
     return user_cache_path("semphase", appauthor=False)

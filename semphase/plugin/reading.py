@@ -109,7 +109,7 @@ def readers() -> frozenset[str]:
 def beginnings(folders: Iterable[Path]) -> Iterator[str]:
     """How the path of whatever lies in these folders begins."""
     for folder in folders:
-        yield from (f"{form}{os.sep}" for form in (folder.absolute(), folder.resolve()))
+        yield from (f"{form}{os.sep}" for form in (folder.absolute(), Path(os.path.realpath(folder))))
 
 
 @lru_cache(maxsize=1)

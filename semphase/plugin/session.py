@@ -164,6 +164,7 @@ class Session:
             check_records(self.config.rootpath)
             if options.value(self.config, "accept"):
                 require_recordable(self.config.rootpath)
+            options.require_folder(self.config)
             check_place(self.settings.out, self.config.invocation_params.dir)
             if reads:
                 with _importing():

@@ -65,14 +65,16 @@ def write_archive(path: Path, document: Document, contents: Contents) -> Written
 
 
 def is_archive(place: Path) -> bool:
-    """Is it a ZIP file, or a folder into which an archive was unpacked?"""
-    return (place / METADATA).is_file() if place.is_dir() else place.is_file() and zipfile.is_zipfile(place)
+    """Is it, or was it meant to be, a ZIP file, or a folder into which an archive was unpacked?"""
+    if place.is_dir():
+        return (place / METADATA).is_file()
+    return place.is_file() and (place.suffix == ".zip" or zipfile.is_zipfile(place))
 
 
 def archived_beside(run: Path) -> Path | None:
     """The archive that lies with a report, if one does."""
     beside = (run if run.is_dir() else run.parent) / ARCHIVE
-    return beside if is_archive(beside) else None
+    return beside if beside.is_file() and zipfile.is_zipfile(beside) else None
 
 
 def report_in(place: Path) -> Document:
@@ -158,7 +160,9 @@ def _opened(place: Path) -> Iterator[_Zipped | _Unpacked]:
             with zipfile.ZipFile(place) as file:
                 yield _Zipped(file)
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as problem:
-        raise SemphaseError(f"the archive {short(place)} cannot be read: {problem}") from problem
+        raise SemphaseError(
+            f"the archive {short(place)} cannot be read ({problem}): fetch or write it again"
+        ) from problem
 
 
 def _copy(files: _Zipped | _Unpacked, wanted: Held, folder: Path) -> Iterator[str]:

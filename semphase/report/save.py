@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from semphase.errors import SemphaseError
@@ -49,6 +50,10 @@ def check_place(out: Path, here: Path) -> None:
             raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
         if present and out.is_mount():
             raise SemphaseError(f"--out {out} is a mounted disk, which no report can replace: choose a folder in it")
+        if held := [name for name in OURS if (out / name).exists()] if not (out / OURS[0]).exists() else []:
+            raise SemphaseError(
+                f"--out {out} holds {held[0]} without a report, which a report would replace: choose a folder of its own"
+            )
         staging = staging_folder(out, "0" * 12)
         try_out(nearest(staging), staging.relative_to(nearest(staging)))
         if present:
@@ -79,7 +84,20 @@ def _take_back(out: Path, old: Path) -> None:
     if not out.exists():
         old.rename(out)
         return
-    for foreign in old.iterdir():
-        if foreign.name not in OURS and not (out / foreign.name).exists():
-            foreign.rename(out / foreign.name)
+    for foreign in list(_foreign(old)):
+        target = out / foreign.relative_to(old)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            foreign.rename(target)
     shutil.rmtree(old)
+
+
+def _foreign(report: Path) -> Iterator[Path]:
+    """What lies in a report's folder and is not its own: beside its files, and among its figures, which it lists."""
+    yield from (own for own in report.iterdir() if own.name not in OURS)
+    try:
+        claims = json.loads((report / OURS[0]).read_bytes())["claims"]
+        listed = {report / figure for claim in claims for figure in claim["figures"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    yield from (own for own in report.glob("figures/**/*") if own.is_file() and own not in listed)

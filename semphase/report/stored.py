@@ -38,7 +38,7 @@ def parse_report(content: bytes, path: object) -> Document:
     try:
         found = json.loads(content.decode(), parse_constant=_refuse)
     except UnicodeDecodeError as problem:
-        told = "an archive: unpack it, or let semphase check judge it" if content[:2] == ARCHIVED else problem
+        told = "a ZIP file by another name, or a part of one" if content[:2] == ARCHIVED else problem
         raise SemphaseError(f"there is no report to read at {short(path)}: {told}") from problem
     except (ValueError, RecursionError) as problem:
         raise SemphaseError(f"the report {path} is broken ({problem}): judge the claims again") from problem

@@ -159,3 +159,12 @@ def test_a_line_that_is_dated_before_the_one_above_it_shows(run: Run, folder: Pa
         assert run("check", ".", *words).err.strip() == f"semphase: {sentence}"
         told = json.loads(run("check", ".", *words, "--json").out)
         assert (told["ok"], told["problems"]) == (False, [sentence])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 the first half", b"<html>not found</html>\n"])
+def test_what_was_to_be_an_archive_is_no_registry(run: Run, folder: Path, content: bytes) -> None:
+    (folder / "fetched.zip").write_bytes(content)
+    ran = run("check", "fetched.zip")
+    assert ran.code == 1
+    assert "the archive fetched.zip cannot be read" in ran.err
+    assert ": fetch or write it again" in ran.err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from semphase.errors import SemphaseError
 from semphase.mirrors import mirror
 from semphase.models import fixture
 from semphase.plugin import options
@@ -137,6 +138,7 @@ def test_without_a_claim_no_option_does_anything(make: Make, given: tuple[str, .
     ("asked", "folder", "url"),
     [
         ("kept", "HERE/kept", ""),
+        ("~/kept", str(Path.home() / "kept"), ""),
         ("file:///shared/a%20b", "/shared/a b", ""),
         ("s3://bucket/folder", str(mirror("s3://bucket/folder")), "s3://bucket/folder"),
     ],
@@ -146,6 +148,22 @@ def test_a_store_is_a_folder_or_a_url(tmp_path: Path, asked: str, folder: str, u
     config = cast(pytest.Config, given)
     assert options.store_folder(config) == Path(folder.replace("HERE", str(tmp_path)))
     assert options.store_url(config) == url
+
+
+def test_a_report_goes_to_a_folder(tmp_path: Path) -> None:
+    def given(asked: str) -> pytest.Config:
+        own = SimpleNamespace(getoption=lambda name: asked, invocation_params=SimpleNamespace(dir=tmp_path))
+        return cast(pytest.Config, own)
+
+    (tmp_path / "loop").symlink_to("loop")
+    assert options.out_folder(given("a/../new")) == tmp_path.resolve() / "new"
+    assert options.out_folder(given("~/new")) == (Path.home() / "new").resolve()
+    for asked, told in (
+        ("loop", "leads to itself"),
+        ("s3://bucket/a", "is a URL, and a report is written to a folder"),
+    ):
+        with pytest.raises(SemphaseError, match=told):
+            options.require_folder(given(asked))
 
 
 def test_a_sentence_names_options_as_the_project_must_write_them(make: Make) -> None:

@@ -78,3 +78,25 @@ def test_places_that_a_report_must_not_take(tmp_path: Path) -> None:
     ):
         with pytest.raises(SemphaseError, match=reason):
             check_place(out, here)
+
+
+def test_other_people_s_figures_stay_among_those_of_the_report(tmp_path: Path) -> None:
+    out = tmp_path / "paper"
+    told = '{"claims": [{"figures": ["figures/tiny/a.b/drawn.png"]}]}'
+    staging = staging_folder(out, "one")
+    write_atomically(staging / "figures/tiny/a.b/drawn.png", b"old")
+    save(out, staging, {"verdicts.json": told})
+    write_atomically(out / "figures/fig1.pdf", b"mine")
+    save(out, staging_folder(out, "two"), {"verdicts.json": '{"claims": []}'})
+    assert [path.relative_to(out).as_posix() for path in out.glob("figures/**/*")] == ["figures/fig1.pdf"]
+    assert (out / "figures/fig1.pdf").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["figures", "report.html", "archive.zip", "verdicts.md"])
+def test_a_folder_with_what_a_report_would_replace_is_refused(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "paper"
+    (out / name).mkdir(parents=True)
+    with pytest.raises(SemphaseError, match=f"holds {name} without a report"):
+        check_place(out, tmp_path)
+    (out / "verdicts.json").write_text("{}")
+    check_place(out, tmp_path)
