@@ -74,6 +74,7 @@ class Opening:
             heads=3,
             size_class=self.size,
             device="cpu",
+            devices=("cpu",),
             dtype=torch.float32,
             anatomy=types.SimpleNamespace(unembed=unembed, blocks=[torch.nn.Sequential(torch.nn.Linear(100, 20))]),
         )

@@ -206,5 +206,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SemphaseError, match=r"is no archive of a run: it has no ro-crate-metadata\.json"):
         unpack(plain, tmp_path / "out")
     assert not is_archive(tmp_path)
+    (tmp_path / "registry.jsonl").write_bytes(b"{}")
+    assert not is_archive(tmp_path / "registry.jsonl")
     (tmp_path / "cut.zip").write_bytes(plain.read_bytes()[:40])
-    assert not is_archive(tmp_path / "cut.zip")
+    assert is_archive(tmp_path / "cut.zip")  # by its name, so that it is told to be cut
