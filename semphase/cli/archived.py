@@ -18,7 +18,7 @@ from semphase.cli.checking import checking
 from semphase.errors import SemphaseError
 from semphase.report.again import unequal
 from semphase.report.archive import REPORT, report_in, settings_in, unpack
-from semphase.report.schema import Document, broke
+from semphase.report.schema import Document, broke, summary_of
 from semphase.report.stored import read_report
 from semphase.report.wording import summary_line
 
@@ -90,6 +90,7 @@ def checking_archive(place: Path, again: Again | None) -> CheckedArchive:
         judges = again is not None and not problems and any(not broke(entry) for entry in document["claims"])
         if judges and again is not None:
             problems += unequal(document, _judged_again(folder, _settings(place), again))
+        problems += _miscounted(document, again)
     return CheckedArchive(place, document, judges, tuple(problems), tuple(notices))
 
 
@@ -99,6 +100,14 @@ def _report_or_refuse(place: Path, problems: Sequence[str]) -> Document:
         return report_in(place)
     except SemphaseError:
         raise SemphaseError("; ".join(problems)) from None
+
+
+def _miscounted(document: Document, again: Again | None) -> Iterator[str]:
+    """What the report says of its claims together, and that no claim can be looked at where all are to be."""
+    if document["summary"] != summary_of(document["claims"]):
+        yield "the summary in the report is not the count of its claims"
+    if again is not None and document["claims"] and all(map(broke, document["claims"])):
+        yield "every claim broke in the archived run, so none can be judged again"
 
 
 def _unvouched(document: Document, registries: int) -> Iterator[str]:

@@ -216,15 +216,25 @@ def _place(label: str | None, places: dict[str, int]) -> tuple[int, int]:
 
 
 def _refuse_repeats(items: Sequence[pytest.Item]) -> None:
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], pytest.Item] = {}
     for item in items:
         claim = claim_of(item)
         if claim is None:
             continue
         key = (claim.id, label_of(item))
         if key in seen:
-            raise pytest.UsageError(f"the claim {claim.id} is judged twice: {seen[key]} and {item.nodeid}")
-        seen[key] = item.nodeid
+            raise pytest.UsageError(_twice(claim.id, seen[key], item))
+        seen[key] = item
+
+
+def _twice(claim: str, first: pytest.Item, second: pytest.Item) -> str:
+    for one, other in zip(models_of(first), models_of(second), strict=False):
+        if one != other and short_name(one) == short_name(other):
+            return (
+                f"the models {one} and {other} are both called {short_name(one)}, and verdicts go by that name: give one "
+                "of the folders another name, or judge them in two runs"
+            )
+    return f"the claim {claim} is judged twice: {first.nodeid} and {second.nodeid}"
 
 
 def _id(given: Sequence[str]) -> str:

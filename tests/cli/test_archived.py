@@ -141,6 +141,16 @@ def test_what_fits_its_hashes_is_found_by_judging_again(archive: Path) -> None:
     assert ".nc) is missing or damaged, and nothing may be measured here" in sentence
 
 
+def test_a_summary_is_counted_again(archive: Path) -> None:
+    def change(content: dict[str, bytes]) -> None:
+        report = json.loads(content["report/verdicts.json"])
+        report["summary"]["supported"] = 99
+        content["report/verdicts.json"] = json.dumps(report).encode()
+
+    found = checking_archive(forged(archive, "counted.zip", change), None)
+    assert found.problems == ("the summary in the report is not the count of its claims",)
+
+
 def test_files_alone_are_checked_without_running_anything(archive: Path) -> None:
     def change(content: dict[str, bytes]) -> None:
         content["project/test_long.py"] += b"\nraise SystemExit\n"

@@ -93,6 +93,14 @@ def test_a_claim_judged_twice_is_refused(make: Make) -> None:
     assert "ERROR: the claim order.high is judged twice: " in ran.err
 
 
+def test_two_folders_of_one_name_are_told_apart_by_the_user(make: Make) -> None:
+    project = make()
+    for home in ("a", "b"):
+        (project.folder / home / "final").mkdir(parents=True)
+    ran = project.run("--model=a/final", "--model=b/final", "--co")
+    assert "ERROR: the models a/final and b/final are both called final, and verdicts go by that name" in ran.err
+
+
 def test_slow_claims_are_marked(make: Make) -> None:
     source = "from stubs import *\n@declare('a.slow', cost='hours')\ndef test_slow(study, judge): pass\n"
     assert collected(make(source).run("--co", "-qq", "-m", "slow")) == ["test_slow[tiny]"]
