@@ -331,7 +331,8 @@ def _trials(value: float, low: float, high: float, units: int) -> float:
 
     def too_wide(trials: float) -> float:
         # What is less than a billionth of a trial is none: the incomplete beta function has no such number.
-        found = exact_share(round(value * trials, 9), trials)
+        hits = round(value * trials, 9)
+        found = exact_share(hits if trials - hits > 1e-9 else trials, trials)
         return (found[1] - found[0]) - (high - low)
 
     few, many = min(1.0, float(units)), 1e3 * units

@@ -216,3 +216,11 @@ def test_a_test_has_the_error_that_its_p_tells() -> None:
     world = of_test(0.6, p, 25)
     assert isinstance(world, Scatter)
     assert world.below == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("value", [1.0, 1 - 1e-12, 0.0, 1e-12])
+def test_shares_at_an_end_are_of_some_number_of_trials(value):
+    """Half a billionth of a trial is none, on whichever side rounding puts it."""
+    for width in np.linspace(0.05, 0.9, 60):
+        ends = (value - width, value) if value > 0.5 else (value, value + width)
+        assert world_of(value, *ends, units=1, rule=SHARE).trials > 0
