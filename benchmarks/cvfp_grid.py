@@ -54,11 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measured(options: argparse.Namespace) -> str:
     """Both ways, one after the other, as Markdown."""
+    from clock import Clock  # slow to import, as all of these
+
     from semphase.machine import hardware
     from semphase.science.cvfp.facet import Cvfp
     from semphase.science.cvfp.grids import Grid
     from semphase.store import Store
-    from semphase.study import RunSettings, open_study
+    from semphase.study import RunSettings, Study, open_study
 
     with tempfile.TemporaryDirectory() as home:
         settings = RunSettings(
@@ -66,7 +68,7 @@ def measured(options: argparse.Namespace) -> str:
             out=Path(home), store=Path(home, "warming"), seed=0, dtype="float32", memory=None,
         )  # fmt: skip
         study = open_study(settings, (options.model,))
-        assert hasattr(study, "store")
+        assert isinstance(study, Study)
         warming, together, alone = (
             replace(study, store=Store(Path(home, name))).facet(Cvfp) for name in ("warming", "together", "alone")
         )
@@ -74,16 +76,16 @@ def measured(options: argparse.Namespace) -> str:
         grid = Grid("matrix", sizes, together.seeds)
         every = grid.trainings(together.vocabulary.width)
         warming.trained(every[:1])
-        begin = time.perf_counter()
+        clock = Clock(study.model.device)
         together.found(grid)
-        seconds = time.perf_counter() - begin
+        seconds = clock.seconds()
         rows = []
         for size in sizes:
             own = [each for each in every if each.documents == size and each.seed == together.seeds[0]]
-            begin = time.perf_counter()
+            clock = Clock(study.model.device)
             for each in own:
                 alone.trained((each,))
-            taken = (time.perf_counter() - begin) * len(together.seeds)
+            taken = clock.seconds() * len(together.seeds)
             rows.append(Row(size * together.documents.length, len(own) * len(together.seeds), taken))
         facts = f"{study.model.name}, {study.corpus.name}, {study.model.device}, budget {options.budget}"
         return markdown(facts, hardware(), rows, seconds)

@@ -121,9 +121,8 @@ def settings_of(config: pytest.Config, models: Iterable[str], roles: Iterable[tu
 def out_folder(config: pytest.Config) -> Path:
     """The folder of the report, absolute."""
     asked: str = value(config, "out") or DEFAULT_OUT
-    return Path(
-        os.path.realpath(config.invocation_params.dir / place(asked))
-    )  # Path.resolve raises for a link to itself
+    # Path.resolve raises for a link to itself.
+    return Path(os.path.realpath(config.invocation_params.dir / place(asked)))
 
 
 def require_folder(config: pytest.Config) -> None:

@@ -50,7 +50,8 @@ def check_place(out: Path, here: Path) -> None:
             raise SemphaseError(f"--out {out} is a file: choose a folder for the report")
         if present and out.is_mount():
             raise SemphaseError(f"--out {out} is a mounted disk, which no report can replace: choose a folder in it")
-        if held := [name for name in OURS if (out / name).exists()] if not (out / OURS[0]).exists() else []:
+        held = [name for name in OURS if (out / name).exists()]
+        if held and held[0] != OURS[0]:
             raise SemphaseError(
                 f"--out {out} holds {held[0]} without a report, which a report would replace: choose a folder of its own"
             )
